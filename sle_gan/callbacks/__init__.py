@@ -1,0 +1,1 @@
+"""What happens between steps: samples, logs, checkpoints, signals."""

@@ -1,0 +1,81 @@
+"""Checkpoints: everything that a resumed run needs to be the run that was not interrupted."""
+
+import re
+
+import tensorflow as tf
+
+from sle_gan.callbacks.clock import StepClock
+from sle_gan.errors import InputError, StorageError
+
+
+class Checkpoints(StepClock):
+    """Saves the run every so many steps and at the end of training, and keeps the newest.
+
+    Args:
+        folder: where the checkpoints lie, as `ckpt-<step>`.
+        items: what is saved, by name; see `GAN.checkpoint_items`.
+        frequency_steps: steps between checkpoints.
+        keep: number of checkpoints that are kept.
+    """
+
+    def __init__(self, folder, items, frequency_steps, keep):
+        super().__init__()
+        self.folder = folder
+        self.frequency_steps = frequency_steps
+        self._checkpoint = tf.train.Checkpoint(**items)
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=keep)
+
+    def restore_latest(self):
+        """Restores the newest checkpoint, every item of it.
+
+        Returns:
+            Its step; 0 if there is none.
+
+        Raises:
+            InputError: if it is damaged or was written by other networks.
+        """
+        for leftover in self.folder.glob("ckpt-*_temp"):
+            _remove_tree(leftover)  # a save that was killed
+        path = self._manager.latest_checkpoint
+        if path is None:
+            return 0
+        try:
+            self._checkpoint.restore(path).assert_consumed()
+        except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"checkpoint {path} cannot be restored ({reason}); delete its files to use the one before") from error
+        return int(re.search(r"-(\d+)$", path)[1])
+
+    def on_step(self, step, logs):
+        """Saves when it is due."""
+        if step % self.frequency_steps == 0:
+            self.save(step)
+
+    def on_train_end(self, logs=None):
+        """Saves where training ended, unless that is saved already."""
+        self.save(int(self.model.steps.numpy()))
+
+    def save(self, step):
+        """Saves the run as it is, once for each step.
+
+        Args:
+            step: number of generator steps done.
+
+        Raises:
+            StorageError: if it cannot be written; the checkpoint before is kept.
+        """
+        if str(self._manager.latest_checkpoint).endswith(f"-{step}"):
+            return
+        try:
+            self._manager.save(checkpoint_number=step)
+        except (tf.errors.ResourceExhaustedError, tf.errors.UnknownError, OSError) as error:
+            kept = self._manager.latest_checkpoint
+            raise StorageError(
+                f"checkpoint {step} cannot be written ({str(error).splitlines()[0]}); {kept or 'none before it'} is kept"
+            ) from error
+
+
+def _remove_tree(folder):
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    folder.rmdir()

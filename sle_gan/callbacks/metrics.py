@@ -1,0 +1,80 @@
+"""The losses over time: `metrics.jsonl`, TensorBoard, and the end of a run whose losses are no longer finite."""
+
+import json
+import math
+import os
+
+import tensorflow as tf
+
+from sle_gan.callbacks.clock import StepClock
+from sle_gan.errors import TrainingError
+
+
+class Metrics(StepClock):
+    """Writes the means of the losses since the last row, every so many steps.
+
+    `metrics.jsonl` holds what is equal for equal runs, and nothing of the clock on the wall.
+
+    Args:
+        file: path of `metrics.jsonl`; rows are appended.
+        tensorboard: folder of the event files.
+        frequency_steps: steps between rows.
+
+    Raises:
+        TrainingError: when a mean is not finite; nothing is written for it.
+    """
+
+    def __init__(self, file, tensorboard, frequency_steps):
+        super().__init__()
+        self.file = file
+        self.frequency_steps = frequency_steps
+        self.tensorboard = tensorboard
+
+    def on_train_begin(self, logs=None):
+        """Drops the rows that lie after the checkpoint that the run goes on from."""
+        keep_rows_until(self.file, int(self.model.steps.numpy()))
+        self._writer = tf.summary.create_file_writer(str(self.tensorboard))
+
+    def on_step(self, step, logs):
+        """Writes a row when it is due."""
+        if step % self.frequency_steps:
+            return
+        row = {"step": step} | {mean.name: float(mean.result()) for mean in self.model.loss_means}
+        broken = [name for name, value in row.items() if not math.isfinite(value)]
+        if broken:
+            raise TrainingError(
+                f"{', '.join(broken)} not finite at step {step}; the last checkpoint is kept. Try a lower learning "
+                "rate or another --seed"
+            )
+        for mean in self.model.loss_means:
+            mean.reset_state()
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with self._writer.as_default(step):
+            for name, value in row.items():
+                tf.summary.scalar(name, value)
+
+    def on_train_end(self, logs=None):
+        """Closes the event file."""
+        self._writer.close()
+
+
+def keep_rows_until(file, step):
+    """Rewrites a file of JSON lines without the rows after a step and without a torn last line.
+
+    Args:
+        file: path; it need not exist.
+        step: the last step whose row is kept.
+    """
+    if not file.exists():
+        return
+    kept = []
+    for line in file.read_text(encoding="utf-8").splitlines(keepends=True):
+        if not line.endswith("\n") or json.loads(line)["step"] > step:
+            break
+        kept.append(line)
+    temporary = file.with_name(f".{file.name}.tmp")
+    temporary.write_text("".join(kept), encoding="utf-8")
+    temporary.replace(file)

@@ -1,0 +1,54 @@
+"""Sheets of the same seeds over time: what training does to the pictures."""
+
+import tensorflow as tf
+
+from sle_gan.callbacks.clock import StepClock
+from sle_gan.data.pictures import image_sheet, write_picture
+from sle_gan.models.io import latent_codes, postprocess_images
+
+
+class Samples(StepClock):
+    """Draws a sheet of fixed seeds with the averaged generator, every so many steps.
+
+    Args:
+        folder: where the sheets are written, as `step-000500.png`.
+        run_name: name of the run, kept in the pictures.
+        seeds: seeds of the pictures, in reading order.
+        frequency_steps: steps between sheets.
+        batch_size: pictures drawn at once.
+    """
+
+    def __init__(self, folder, run_name, seeds, frequency_steps, batch_size=8):
+        super().__init__()
+        self.folder = folder
+        self.run_name = run_name
+        self.seeds = seeds
+        self.frequency_steps = frequency_steps
+        self.batch_size = batch_size
+
+    def set_model(self, model):
+        """Compiles the drawing of one batch."""
+        super().set_model(model)
+        self._draw = tf.function(lambda codes: postprocess_images(model(codes, training=False)))
+
+    def on_train_begin(self, logs=None):
+        """Draws the sheet of the networks as they were initialized."""
+        if int(self.model.steps.numpy()) == 0:
+            self.write_sheet(0)
+
+    def on_step(self, step, logs):
+        """Draws a sheet when it is due."""
+        if step % self.frequency_steps == 0:
+            self.write_sheet(step)
+
+    def write_sheet(self, step):
+        """Draws and writes the sheet of a step.
+
+        Args:
+            step: number of generator steps done.
+        """
+        codes = latent_codes(self.seeds, self.model.generator.input_shape[-1])
+        batches = [self._draw(codes[first : first + self.batch_size]) for first in range(0, len(codes), self.batch_size)]
+        sheet = image_sheet(tf.concat(batches, axis=0).numpy())
+        text = {"run": self.run_name, "step": str(step), "seeds": ",".join(map(str, self.seeds))}
+        write_picture(self.folder / f"step-{step:06d}.png", sheet, text)

@@ -1,0 +1,38 @@
+"""Ctrl-C and SIGTERM: the step is finished, the run is saved, the process ends with 130 or 143."""
+
+import signal
+import sys
+
+import tf_keras as keras
+
+
+class Signals(keras.callbacks.Callback):
+    """Ends training after the step that a signal came in; a second signal ends the process at once.
+
+    Attributes:
+        received: number of the signal, or None.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.received = None
+
+    def on_train_begin(self, logs=None):
+        """Takes SIGINT and SIGTERM."""
+        self._before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Stops training if a signal came."""
+        if self.received is not None:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        """Gives the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number, frame):
+        self.received = number
+        print("finishing the step, saving; once more ends at once", file=sys.stderr, flush=True)
+        for caught in self._before:
+            signal.signal(caught, signal.SIG_DFL)

@@ -1,0 +1,65 @@
+"""What the programs share: one line and an exit code for what can go wrong, and the `sle-gan` command."""
+
+import argparse
+import os
+import sys
+import traceback
+
+from sle_gan import __version__
+from sle_gan.errors import SleGanError
+
+STORAGE_EXIT_CODE = 4
+INTERRUPT_EXIT_CODE = 130
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """A parser whose errors are one line; the help is a flag away."""
+
+    def error(self, message):
+        """Ends the program with exit code 2."""
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+
+def run_program(body, *, debug):
+    """Runs a program and turns what a user can cause into one line.
+
+    Args:
+        body: function without arguments that returns an exit code.
+        debug: whether to show the traceback too.
+
+    Returns:
+        The exit code: that of `body`, or of the error.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up messages
+    try:
+        return body()
+    except SleGanError as error:
+        code, line = error.exit_code, str(error)
+    except OSError as error:
+        code, line = STORAGE_EXIT_CODE, str(error)
+    except KeyboardInterrupt:
+        code, line = INTERRUPT_EXIT_CODE, "interrupted"
+    if debug:
+        traceback.print_exc()
+    print(f"error: {line}", file=sys.stderr)
+    return code
+
+
+def main(argv=None):
+    """Runs `sle-gan train ...` or `sle-gan generate ...`.
+
+    Args:
+        argv: words of the command line, without the program's name; the process's own if None.
+
+    Returns:
+        The exit code.
+    """
+    # Each program loads what it alone needs.
+    from sle_gan.cli import generate, train
+
+    programs = {"train": train.main, "generate": generate.main}
+    argv = sys.argv[1:] if argv is None else argv
+    parser = ArgumentParser(prog="sle-gan", description="Train GANs on a small folder of images.")
+    parser.add_argument("--version", action="version", version=f"sle-gan {__version__}")
+    parser.add_argument("program", choices=programs, help="what to do; each has a --help of its own")
+    return programs[parser.parse_args(argv[:1]).program](argv[1:])

@@ -1,0 +1,171 @@
+"""A training, put together from resolved settings: networks, optimizers, callbacks, and the run folder."""
+
+import signal
+
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.augment.diffaugment import DiffAugment, parse_policy
+from sle_gan.callbacks.checkpoint import Checkpoints
+from sle_gan.callbacks.metrics import Metrics
+from sle_gan.callbacks.progress import TrainingProgress
+from sle_gan.callbacks.samples import Samples
+from sle_gan.callbacks.signals import Signals
+from sle_gan.data.pipeline import training_dataset
+from sle_gan.errors import InputError
+from sle_gan.evaluation.features import PerceptualDistance
+from sle_gan.models import MODELS
+from sle_gan.training.ema import copy_weights
+from sle_gan.training.gan import GAN
+from sle_gan.training.losses import hinge_discriminator, hinge_generator
+from sle_gan.training.memory import estimated_bytes
+from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
+
+SAMPLE_SEEDS = range(24)
+
+
+def fit(run, settings, images):
+    """Trains until the run's last step, or until a signal.
+
+    Args:
+        run: the `RunFolder`, locked and started.
+        settings: the resolved settings.
+        images: uint8 `[count, side, side, channels]`.
+
+    Returns:
+        The exit code: 0, or 128 and the signal's number.
+    """
+    if not tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
+    generator, discriminator = build_networks(settings)
+    gan = build_gan(settings, generator, discriminator)
+    checkpoints = Checkpoints(
+        run.checkpoints, gan.checkpoint_items(), settings["checkpoint_frequency"], settings["keep_checkpoints"]
+    )
+    done = checkpoints.restore_latest()
+    if done:
+        print(f"resuming {run.name} from step {done}")
+    signals = Signals()
+    callbacks = [
+        Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"]),
+        Metrics(run.metrics_file, run.tensorboard, settings["log_frequency"]),
+        TrainingProgress(run.timings_file, settings["steps"], settings["batch_size"], settings["log_frequency"]),
+        checkpoints,
+        signals,
+    ]
+    dataset = training_dataset(
+        images,
+        batch_size=settings["batch_size"],
+        seed=settings["seed"],
+        flip=settings["flip"],
+        first_step=done,
+    )
+    gan.fit(dataset, steps_per_epoch=settings["steps"] - done, callbacks=callbacks, verbose=0)
+    gan.average_generator.save_weights(run.generator_weights)
+    discriminator.save_weights(run.discriminator_weights)
+    if signals.received is not None:
+        print(f"saved; the same command goes on with {run.path}")
+        return 128 + signals.received
+    print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
+    return 0
+
+
+def build_networks(settings):
+    """Builds the generator and the discriminator, with the weights that the settings name.
+
+    Args:
+        settings: the resolved settings.
+
+    Returns:
+        Two `keras.Model`s.
+
+    Raises:
+        InputError: if a weight file does not fit.
+    """
+    module = MODELS[settings["model"]].module()
+    shape = (settings["resolution"], settings["channels"], settings["width"], settings["seed"])
+    networks = module.generator(*shape), module.discriminator(*shape)
+    for network in networks:
+        file = settings[f"{network.name}_weights"]
+        if file is not None:
+            load_weights(network, file)
+    return networks
+
+
+def load_weights(network, file):
+    """Loads weights that `save_weights` wrote for the same network.
+
+    Args:
+        network: the `keras.Model`.
+        file: path of an `.h5` file.
+
+    Raises:
+        InputError: if it is no such file, or of another network.
+    """
+    try:
+        network.load_weights(file)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{file} does not hold weights of this {network.name} ({reason})") from error
+
+
+def build_gan(settings, generator, discriminator):
+    """Puts networks, losses, augmentation and optimizers together.
+
+    Args:
+        settings: the resolved settings.
+        generator: the generator; its averaged copy starts equal to it.
+        discriminator: the discriminator.
+
+    Returns:
+        A compiled `GAN`.
+    """
+    module = MODELS[settings["model"]].module()
+    average = module.generator(settings["resolution"], settings["channels"], settings["width"], settings["seed"])
+    copy_weights(average, generator)
+    graph = module.training_graph(generator, discriminator)
+    distance = {"perceptual": PerceptualDistance, "l1": lambda: mean_absolute_difference}
+    augment = settings["diff_augment"]
+    gan = GAN(
+        graph.generator,
+        graph.discriminator,
+        average,
+        reconstruction=Reconstruction(graph.decoders, distance[settings["reconstruction_loss"]]()),
+        augment=None if augment is None else DiffAugment(parse_policy(augment)),
+        average_decay=settings["ema_decay"],
+        seed=settings["seed"],
+    )
+    gan.compile(
+        adam(settings["G_learning_rate"]), adam(settings["D_learning_rate"]), hinge_generator, hinge_discriminator
+    )
+    return gan
+
+
+def adam(learning_rate):
+    """Builds FastGAN's optimizer: Adam (0.5, 0.999) with the epsilon of its reference, 1e-8."""
+    return keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+
+
+def describe(settings, image_count):
+    """Says what a training would be, without training.
+
+    Args:
+        settings: the resolved settings.
+        image_count: number of images.
+
+    Returns:
+        Lines of text: parameter counts, passes over the images, estimated memory.
+    """
+    generator, discriminator = build_networks(settings)
+    counts = [
+        f"{network.name}: {sum(v.shape.num_elements() for v in network.trainable_variables):,} trainable parameters"
+        for network in (generator, discriminator)
+    ]
+    epochs = settings["steps"] * settings["batch_size"] / image_count
+    memory = estimated_bytes(generator, discriminator, settings["batch_size"]) / 2**30
+    cache = image_count * settings["resolution"] ** 2 * settings["channels"] / 2**30
+    return [
+        *counts,
+        f"length: {settings['steps']:,} steps, {epochs:,.0f} passes over {image_count} images",
+        f"memory: about {memory:.1f} GiB for a step, {cache:.2f} GiB for the decoded images",
+    ]

@@ -1,0 +1,1 @@
+"""From a folder of images to batches: scan, decode, cache, shuffle."""

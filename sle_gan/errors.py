@@ -1,0 +1,28 @@
+"""The errors that a user can cause or meet, each with the exit code that the command line gives it.
+
+Imports nothing, so that every part of the program can raise them.
+"""
+
+
+class SleGanError(Exception):
+    """Base of the errors that are told in one line: what is wrong, and the mend."""
+
+    exit_code = 1
+
+
+class InputError(SleGanError, ValueError):
+    """The user's arguments, data or run folder cannot be used as they are."""
+
+    exit_code = 2
+
+
+class TrainingError(SleGanError):
+    """Training failed: a loss or a weight is no longer finite."""
+
+    exit_code = 3
+
+
+class StorageError(SleGanError):
+    """Reading or writing failed: a full disk, a read-only folder, a file that vanished."""
+
+    exit_code = 4

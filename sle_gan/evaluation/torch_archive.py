@@ -1,0 +1,202 @@
+"""Reads the tensors of a PyTorch weight file with NumPy alone, and executes nothing that the file holds.
+
+Both formats that `torch.save` has written are read: the one from before PyTorch 1.6 (a row of pickles, then
+the raw numbers) and the zip archive since. In either a pickle describes the tensors, and a pickle may name
+any function to call. Here it can name an ordered dictionary, "rebuild a tensor" and the types of storage, and
+gets inert stand-ins for the last two; every other name is refused.
+"""
+
+import io
+import pickle
+import pickletools
+import struct
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from sle_gan.errors import InputError, StorageError
+
+ZIP_START = b"PK\x03\x04"
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_PROTOCOL = 1001
+
+
+class StorageType(NamedTuple):
+    """Stands for a PyTorch storage class: the type of one number, little-endian."""
+
+    dtype: str
+
+
+class Storage(NamedTuple):
+    """Stands for a run of numbers that lies elsewhere in the file.
+
+    Attributes:
+        key: its name in the file.
+        dtype: type of one number.
+    """
+
+    key: str
+    dtype: np.dtype
+
+
+class TensorPlan(NamedTuple):
+    """How a tensor lies in its storage; offset, size and strides are counted in numbers, not bytes."""
+
+    storage: Storage
+    offset: int
+    size: tuple
+    strides: tuple
+
+    def view(self, raw):
+        """Returns the tensor as a read-only view of the bytes of its whole storage.
+
+        Raises:
+            ValueError: if the tensor does not lie within them.
+        """
+        dtype = self.storage.dtype
+        # A stride of 0 would let a few bytes pass for any amount of memory.
+        if np.prod(self.size, dtype=object) * dtype.itemsize > len(raw):
+            raise ValueError(f"a tensor of size {self.size} does not fit in {len(raw)} bytes")
+        strides = [step * dtype.itemsize for step in self.strides]
+        return np.ndarray(self.size, dtype, raw, self.offset * dtype.itemsize, strides)
+
+
+class TensorRebuilder:
+    """Stands for `torch._utils._rebuild_tensor_v2`; holds nothing that a pickle could change."""
+
+    __slots__ = ()
+
+    def __call__(self, storage, offset, size, strides, *_gradient_settings):
+        """Returns the plan of one tensor."""
+        return TensorPlan(storage, offset, size, strides)
+
+
+ALLOWED_NAMES = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): TensorRebuilder(),
+    ("torch", "HalfStorage"): StorageType("<f2"),
+    ("torch", "FloatStorage"): StorageType("<f4"),
+    ("torch", "DoubleStorage"): StorageType("<f8"),
+    ("torch", "CharStorage"): StorageType("<i1"),
+    ("torch", "ShortStorage"): StorageType("<i2"),
+    ("torch", "IntStorage"): StorageType("<i4"),
+    ("torch", "LongStorage"): StorageType("<i8"),
+    ("torch", "ByteStorage"): StorageType("<u1"),
+    ("torch", "BoolStorage"): StorageType("?"),
+}
+
+
+class RestrictedUnpickler(pickle.Unpickler):
+    """An unpickler that knows the names of `ALLOWED_NAMES` and no others.
+
+    Args:
+        file: binary file that stands at the pickle's beginning.
+
+    Attributes:
+        storages: `Storage` by key, of those that the pickle has mentioned so far.
+    """
+
+    def __init__(self, file):
+        super().__init__(file, encoding="utf-8")
+        self.storages = {}
+
+    def find_class(self, module, name):
+        """Returns the stand-in for a name.
+
+        Raises:
+            pickle.UnpicklingError: if the name is not allowed.
+        """
+        if (module, name) not in ALLOWED_NAMES:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no table of weights needs")
+        return ALLOWED_NAMES[module, name]
+
+    def persistent_load(self, pid):
+        """Returns the storage of ("storage", type, key, device, count) and, in old files, a view of it.
+
+        Raises:
+            pickle.UnpicklingError: if it is something else.
+        """
+        kind, storage_type, key, _device, _count, *view = pid
+        if kind != "storage" or not isinstance(storage_type, StorageType) or view not in ([], [None]):
+            raise pickle.UnpicklingError(f"its reference {pid!r} is not a whole storage")
+        self.storages[key] = Storage(key, np.dtype(storage_type.dtype))
+        return self.storages[key]
+
+
+def read_state_dict(path):
+    """Reads the weights of a PyTorch file.
+
+    Args:
+        path: file that `torch.save` wrote of a state dict (a flat table of tensors by name).
+
+    Returns:
+        dict of name -> `np.ndarray`, read-only, in the file's order, sizes and types. PyTorch lays out a
+        convolution's kernel as `[out, in, height, width]` and a dense layer's as `[out, in]`.
+
+    Raises:
+        InputError: if there is no such file, if it is damaged, holds anything but tensors, or names any code.
+        StorageError: if the file cannot be read.
+    """
+    try:
+        file_bytes = Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"a PyTorch weight file must exist; there is none at {path}") from error
+    except OSError as error:
+        raise StorageError(f"cannot read the weights {path}: {error.strerror}") from error
+    try:
+        read = _read_zip if file_bytes.startswith(ZIP_START) else _read_legacy
+        plans, raw_by_key = read(file_bytes)
+        if not isinstance(plans, dict) or not all(isinstance(plan, TensorPlan) for plan in plans.values()):
+            raise pickle.UnpicklingError("it holds something else than a flat table of tensors")
+        return {name: plan.view(raw_by_key[plan.storage.key]) for name, plan in plans.items()}
+    except Exception as error:  # damaged bytes make an unpickler, zipfile or NumPy raise nearly anything
+        cause = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path} must be a whole PyTorch state dict; {cause}; get a fresh copy") from error
+
+
+def _read_zip(file_bytes):
+    with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:
+        # PyTorch never compresses, and so the file's own size bounds the memory.
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise pickle.UnpicklingError("its archive is compressed, which PyTorch does not do")
+        members = {name.partition("/")[2]: name for name in archive.namelist()}
+        if "byteorder" in members and archive.read(members["byteorder"]) != b"little":
+            raise pickle.UnpicklingError("its numbers are not little-endian")
+        plans, storages = _unpickle(io.BytesIO(archive.read(members["data.pkl"])))
+        return plans, {key: archive.read(members[f"data/{key}"]) for key in storages}
+
+
+def _read_legacy(file_bytes):
+    file = io.BytesIO(file_bytes)
+    if [_unpickle(file)[0], _unpickle(file)[0]] != [LEGACY_MAGIC, LEGACY_PROTOCOL]:
+        raise pickle.UnpicklingError("it does not begin as PyTorch's files do")
+    if not _unpickle(file)[0]["little_endian"]:
+        raise pickle.UnpicklingError("its numbers are not little-endian")
+    plans, storages = _unpickle(file)
+    keys, _ = _unpickle(file)
+    numbers, position = memoryview(file_bytes), file.tell()
+    raw_by_key = {}
+    for key in keys:
+        (count,) = struct.unpack_from("<q", numbers, position)
+        start = position + 8
+        position = start + count * storages[key].dtype.itemsize
+        if not start <= position <= len(numbers):
+            raise pickle.UnpicklingError(f"it ends within the storage {key}")
+        raw_by_key[key] = numbers[start:position]
+    return plans, raw_by_key
+
+
+def _unpickle(file):
+    """Returns what the pickle at the file's position describes, and the storages it mentions by key."""
+    start, size = file.tell(), file.seek(0, io.SEEK_END)
+    file.seek(start)
+    for opcode, argument, _ in pickletools.genops(file):
+        # An unpickler makes room for as many remembered objects as the highest number that it meets.
+        if opcode.name in ("PUT", "LONG_BINPUT") and argument > size:
+            raise pickle.UnpicklingError(f"it numbers an object {argument} within {size} bytes")
+    file.seek(start)
+    unpickler = RestrictedUnpickler(file)
+    return unpickler.load(), unpickler.storages

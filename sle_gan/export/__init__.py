@@ -1,0 +1,1 @@
+"""A trained generator in the formats that other programs read."""

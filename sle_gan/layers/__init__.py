@@ -1,0 +1,1 @@
+"""Layers that own weights, and the tensor functions that networks share."""

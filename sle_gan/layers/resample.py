@@ -1,0 +1,85 @@
+"""Resampling by whole factors and cropping, in forms whose gradients are right at every order and under XLA.
+
+`tf.image.resize` and `UpSampling2D` have wrong or missing second-order gradients, so nothing here uses them.
+"""
+
+import tensorflow as tf
+
+
+def upsample_nearest(images, factor=2):
+    """Repeats every pixel `factor` times along height and width.
+
+    Args:
+        images: float `[batch, height, width, channels]`; height and width are static.
+        factor: whole number of repetitions, 1 or more.
+
+    Returns:
+        The same dtype, `[batch, factor * height, factor * width, channels]`.
+    """
+    if factor == 1:
+        return images
+    height, width, channels = images.shape[1:]
+    columns = tf.concat([images] * factor, axis=-1)  # each row already holds its pixels side by side
+    rows = tf.reshape(columns, [-1, height, 1, factor * width, channels])
+    return tf.reshape(tf.concat([rows] * factor, axis=2), [-1, factor * height, factor * width, channels])
+
+
+def downsample_nearest(images, size_px):
+    """Takes pixel `k * i` of every `k`, as an image is brought down to `size_px`; smaller ones are repeated up.
+
+    Args:
+        images: float `[batch, side, side, channels]`; `side` is static and a multiple or a divisor of `size_px`.
+        size_px: side of the result in pixels.
+
+    Returns:
+        The same dtype, `[batch, size_px, size_px, channels]`.
+
+    Raises:
+        ValueError: if neither side divides the other.
+    """
+    side = images.shape[1]
+    if side % size_px == 0:
+        factor = side // size_px
+        return images[:, ::factor, ::factor]
+    if size_px % side == 0:
+        return upsample_nearest(images, size_px // side)
+    raise ValueError(f"one side must divide the other; got images of {side} px for {size_px} px")
+
+
+def average_pool_to(images, size_px):
+    """Averages equal squares so that `size_px` of them stand along each side.
+
+    Args:
+        images: float `[batch, side, side, channels]`; `side` is static and a multiple of `size_px`.
+        size_px: side of the result.
+
+    Returns:
+        The same dtype, `[batch, size_px, size_px, channels]`.
+
+    Raises:
+        ValueError: if `size_px` does not divide `side`.
+    """
+    side = images.shape[1]
+    if side % size_px:
+        raise ValueError(f"the side must be a multiple of {size_px}; got {side}")
+    if side == size_px:
+        return images
+    window = side // size_px
+    return tf.nn.avg_pool2d(images, window, window, "VALID")
+
+
+def crop_quadrant(images, quadrants):
+    """Cuts one quarter out of each square image or map.
+
+    Args:
+        images: float `[batch, side, side, channels]` of static, even side.
+        quadrants: int32 `[batch]`: 0 top left, 1 top right, 2 bottom left, 3 bottom right.
+
+    Returns:
+        The same dtype, `[batch, side / 2, side / 2, channels]`.
+    """
+    half, channels = images.shape[1] // 2, images.shape[-1]
+    quarters = tf.reshape(images, [-1, 2, half, 2, half, channels])
+    # A sum over three zeros and a one: a slice at a drawn place would compile badly under XLA.
+    chosen = tf.reshape(tf.one_hot(quadrants, 4, dtype=images.dtype), [-1, 2, 1, 2, 1, 1])
+    return tf.reduce_sum(quarters * chosen, axis=[1, 3])

@@ -1,0 +1,161 @@
+"""Spectral normalization: convolutions whose kernel is divided by its largest singular value.
+
+The stored kernel is never overwritten: sigma is computed in the forward pass, so gradients flow through it,
+masks and optimizers see the kernel itself, and a weight file holds it once.
+
+Source: Miyato et al. 2018, arXiv:1802.05957, algorithm 1.
+"""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.layers.resample import upsample_nearest
+
+# From this side on the transposed convolution is cheaper than what it takes to filter its kernel.
+_TRANSPOSED_FROM_SIDE = 16
+
+
+def spectral_norm(matrix, left_vector):
+    """Makes one power iteration towards the largest singular value.
+
+    Args:
+        matrix: float32 `[rows, columns]`.
+        left_vector: float32 `[1, columns]`, the estimate so far; need not be of length 1.
+
+    Returns:
+        `(sigma, new_left_vector)`: float32 scalar with its gradient to `matrix`, and `[1, columns]` of length 1.
+    """
+    right = tf.math.l2_normalize(tf.matmul(left_vector, matrix, transpose_b=True), epsilon=1e-12)
+    product = tf.matmul(tf.stop_gradient(right), matrix)  # [1, columns]
+    new_left_vector = tf.stop_gradient(tf.math.l2_normalize(product, epsilon=1e-12))
+    return tf.reduce_sum(product * new_left_vector), new_left_vector
+
+
+class _SpectralConvolution:
+    """What the two convolutions share: an estimate of the singular vector, and the division by sigma."""
+
+    def __init__(self, filters, kernel_size, left_vector_seed=0, **kwargs):
+        super().__init__(filters, kernel_size, **kwargs)
+        self.left_vector_seed = left_vector_seed
+
+    def build(self, input_shape):
+        """Adds the kernel and the estimate of its singular vector."""
+        super().build(input_shape)
+        self.left_vector = self.add_weight(
+            name="left_vector",
+            shape=[1, self.filters],
+            initializer=keras.initializers.RandomNormal(seed=self.left_vector_seed),
+            trainable=False,
+            dtype=tf.float32,
+            experimental_autocast=False,
+            # Every replica computes the same vector from the same kernel, so any one of them is right.
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    def normalized_kernel(self, training):
+        """Returns the kernel divided by its sigma; a training pass also keeps the new estimate.
+
+        Args:
+            training: whether this is a training pass.
+
+        Returns:
+            The kernel's shape, in the dtype of the computation.
+        """
+        matrix = tf.reshape(self._channels_out_last(self.kernel), [-1, self.filters])
+        sigma, left_vector = spectral_norm(tf.cast(matrix, tf.float32), self.left_vector)
+        if training:
+            self.left_vector.assign(left_vector)
+        return self.kernel * tf.cast(1.0 / sigma, self.kernel.dtype)
+
+    def _finish(self, outputs):
+        if self.use_bias:
+            outputs = tf.nn.bias_add(outputs, self.bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "left_vector_seed": self.left_vector_seed}
+
+
+class SpectralConv2D(_SpectralConvolution, keras.layers.Conv2D):
+    """`Conv2D` with a spectrally normalized kernel; every training pass makes one power iteration.
+
+    Args:
+        filters: channels out.
+        kernel_size: side of the kernel in pixels.
+        left_vector_seed: seed of the first estimate of the singular vector.
+        **kwargs: as `keras.layers.Conv2D`.
+    """
+
+    def _channels_out_last(self, kernel):
+        return kernel
+
+    def call(self, inputs, training=None):
+        """Convolves `[batch, height, width, channels]` with the normalized kernel."""
+        return self._finish(self.convolution_op(inputs, self.normalized_kernel(training)))
+
+
+class SpectralUpConv2D(SpectralConv2D):
+    """Nearest upsampling by two, then a spectrally normalized 3x3 convolution that keeps the side.
+
+    On larger maps the two are one transposed convolution of stride 2 with the kernel filtered by a 2x2 box: the
+    same sums with 16 products for every 36, so the result differs by rounding alone.
+
+    Args:
+        filters: channels out.
+        left_vector_seed: seed of the first estimate of the singular vector.
+        **kwargs: as `keras.layers.Conv2D`.
+    """
+
+    def __init__(self, filters, kernel_size=3, left_vector_seed=0, **kwargs):
+        super().__init__(filters, kernel_size, left_vector_seed, **(kwargs | {"padding": "same"}))
+
+    def call(self, inputs, training=None):
+        """Doubles and convolves `[batch, height, width, channels]`, of static height and width."""
+        kernel = self.normalized_kernel(training)
+        if inputs.shape[1] < _TRANSPOSED_FROM_SIDE:
+            return self._finish(self.convolution_op(upsample_nearest(inputs), kernel))
+        outputs = tf.nn.conv2d_transpose(
+            inputs,
+            tf.transpose(_box_filtered(kernel[::-1, ::-1]), [0, 1, 3, 2]),
+            output_shape=[tf.shape(inputs)[0], *self.compute_output_shape(inputs.shape)[1:]],
+            strides=2,
+        )
+        return self._finish(outputs)
+
+    def compute_output_shape(self, input_shape):
+        """Returns the shape of the doubled map."""
+        batch, height, width, _ = input_shape
+        return tf.TensorShape([batch, 2 * height, 2 * width, self.filters])
+
+
+def _box_filtered(kernel):
+    """Sums each 2x2 square of a kernel and its border of zeros: `[3, 3, in, out]` -> `[4, 4, in, out]`."""
+    padded = tf.pad(kernel, [[1, 1], [1, 1], [0, 0], [0, 0]])
+    rows = padded[:-1] + padded[1:]
+    return rows[:, :-1] + rows[:, 1:]
+
+
+class SpectralConv2DTranspose(_SpectralConvolution, keras.layers.Conv2DTranspose):
+    """`Conv2DTranspose` with a spectrally normalized kernel, a matrix with one column per channel out.
+
+    Args:
+        filters: channels out.
+        kernel_size: side of the kernel in pixels.
+        left_vector_seed: seed of the first estimate of the singular vector.
+        **kwargs: as `keras.layers.Conv2DTranspose`.
+    """
+
+    def _channels_out_last(self, kernel):
+        return tf.transpose(kernel, [0, 1, 3, 2])
+
+    def call(self, inputs, training=None):
+        """Convolves `[batch, height, width, channels]`, of static height and width."""
+        outputs = tf.nn.conv2d_transpose(
+            inputs,
+            self.normalized_kernel(training),
+            output_shape=[tf.shape(inputs)[0], *self.compute_output_shape(inputs.shape)[1:]],
+            strides=self.strides,
+            padding=self.padding.upper(),
+        )
+        return self._finish(outputs)

@@ -1,0 +1,52 @@
+"""What goes into a generator and what comes out of it: latent codes and images."""
+
+import tensorflow as tf
+
+
+def create_input_noise(batch_size=1, latent_size=256, seed=None):
+    """Draws latent codes for a generator.
+
+    Args:
+        batch_size: number of codes.
+        latent_size: length of a code.
+        seed: whole number that fixes the codes; drawn anew at each call without one.
+
+    Returns:
+        float32 `[batch_size, latent_size]`, N(0, 1).
+    """
+    if seed is None:
+        return tf.random.normal([batch_size, latent_size])
+    return tf.random.stateless_normal([batch_size, latent_size], [seed, 0])
+
+
+def latent_codes(seeds, latent_size):
+    """Draws the latent code of each seed, whatever other seeds are asked for beside it.
+
+    Args:
+        seeds: int `[count]`.
+        latent_size: length of a code.
+
+    Returns:
+        float32 `[count, latent_size]`, N(0, 1).
+    """
+    seeds = tf.cast(seeds, tf.int32)
+    return tf.map_fn(
+        lambda seed: tf.random.stateless_normal([latent_size], tf.stack([seed, 0])),
+        seeds,
+        fn_output_signature=tf.float32,
+    )
+
+
+def postprocess_images(images, dtype=tf.uint8):
+    """Brings a generator's images from [-1, 1] to [0, 255].
+
+    Args:
+        images: float `[batch, height, width, channels]` in [-1, 1]; values beyond are clipped.
+        dtype: of the result; whole-number dtypes are rounded to the nearest.
+
+    Returns:
+        `dtype` `[batch, height, width, channels]` in [0, 255].
+    """
+    images = tf.clip_by_value(tf.cast(images, tf.float32) * 127.5 + 127.5, 0.0, 255.0)
+    dtype = tf.as_dtype(dtype)
+    return tf.cast(tf.round(images) if dtype.is_integer else images, dtype)

@@ -1,0 +1,297 @@
+"""The run folder: everything that one training leaves behind, and from which it resumes.
+
+    runs/00003-fastgan-flowers/
+      config.json       what was resolved from the command line, the versions, the command
+      manifest.json     the images that it trains on
+      checkpoints/      networks, averaged generator, optimizers
+      samples/          grids of fixed seeds
+      metrics.jsonl     losses by step; equal for equal runs
+      timings.jsonl     images per second by step
+      tensorboard/      event files
+      generator_weights.h5, discriminator_weights.h5
+
+Imports no TensorFlow, so that a wrong name is told within a second.
+"""
+
+import contextlib
+import datetime
+import fcntl
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from sle_gan.errors import InputError, StorageError
+
+CONFIG_SCHEMA = 1
+
+# Settings that may differ when a run goes on: they change when things are written, or for how long.
+_FREE_SETTINGS = frozenset(
+    {
+        "accept_data_change",
+        "checkpoint_frequency",
+        "data_folder",
+        "debug",
+        "discriminator_weights",
+        "dry_run",
+        "epochs",
+        "generator_weights",
+        "keep_checkpoints",
+        "name",
+        "output_folder",
+        "override",
+        "resume",
+        "sample_frequency",
+        "steps",
+    }
+)
+
+
+class RunFolder:
+    """The paths of one run, and what can be read of it without TensorFlow.
+
+    Args:
+        path: the folder; it need not exist yet.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.name = self.path.name
+        self.config_file = self.path / "config.json"
+        self.manifest_file = self.path / "manifest.json"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self.timings_file = self.path / "timings.jsonl"
+        self.checkpoints = self.path / "checkpoints"
+        self.samples = self.path / "samples"
+        self.tensorboard = self.path / "tensorboard"
+        self.generator_weights = self.path / "generator_weights.h5"
+        self.discriminator_weights = self.path / "discriminator_weights.h5"
+        self.image_cache = self.path / "images.npy"
+        self.lock_file = self.path / "lock"
+
+    def exists(self):
+        """Returns whether the folder holds a run."""
+        return self.config_file.is_file()
+
+    def config(self):
+        """Returns the configuration: a dictionary with `settings`, `versions` and `command`.
+
+        Raises:
+            InputError: if there is no run here, or its configuration is not one that this version wrote.
+        """
+        try:
+            config = json.loads(self.config_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"{self.path} is no run folder: it has no config.json") from None
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise InputError(f"{self.config_file} cannot be read as JSON ({error})") from None
+        if not isinstance(config, dict) or not isinstance(config.get("settings"), dict):
+            raise InputError(f"{self.config_file} is not a configuration: it has no settings")
+        if config.get("schema") != CONFIG_SCHEMA:
+            raise InputError(
+                f"{self.config_file} has schema {config.get('schema')!r}; this version reads {CONFIG_SCHEMA}"
+            )
+        return config
+
+    def latest_step(self):
+        """Returns the step of the newest checkpoint, or None."""
+        steps = [int(match[1]) for match in map(_CHECKPOINT_INDEX.fullmatch, _names(self.checkpoints)) if match]
+        return max(steps, default=None)
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Holds the folder against other processes; the lock ends with the process, however it ends.
+
+        Raises:
+            InputError: if another process holds it.
+            StorageError: if the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = self.lock_file.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise InputError(
+                    f"{self.path} is in use by {lock.read().strip()}; wait for it, or give another --name"
+                ) from None
+            lock.truncate(0)
+            since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+            lock.write(f"process {os.getpid()} since {since}\n")
+            lock.flush()
+            yield
+
+
+_CHECKPOINT_INDEX = re.compile(r"ckpt-(\d+)\.index")
+
+
+def choose_run(output_folder, name, label, settings, *, resume, override):
+    """Finds the folder that a training writes to: a run to go on with, or a new one.
+
+    Args:
+        output_folder: where runs lie.
+        name: the run's name, or None for the next number followed by `label`.
+        label: what a numbered run is called after, such as `fastgan-flowers`.
+        settings: the resolved settings.
+        resume: whether an unfinished run of the same settings goes on.
+        override: whether an existing run of this name is to be deleted.
+
+    Returns:
+        A `RunFolder`; it exists if the training goes on with it.
+
+    Raises:
+        InputError: if the name holds something else than a run of these settings.
+    """
+    output_folder = Path(output_folder)
+    if name is None:
+        return _numbered_run(output_folder, label, settings, resume=resume)
+    if name in {"", ".", ".."} or Path(name).name != name:
+        raise InputError(f"--name must be a plain folder name; got {name!r}")
+    run = RunFolder(output_folder / name)
+    if not set(_names(run.path)) - {run.lock_file.name}:
+        return run
+    if not run.exists():
+        raise InputError(f"{run.path} exists and is no run folder; give another --name")
+    if override:
+        return run
+    if not resume:
+        raise InputError(f"{run.path} exists; give another --name, --resume auto, or --override to delete it")
+    different = differing_settings(run.config()["settings"], settings)
+    if different:
+        raise InputError(
+            f"{run.path} holds a run of other settings ({different}); give another --name, the same settings, "
+            "or --override to delete it"
+        )
+    return run
+
+
+def differing_settings(old, new):
+    """Says which settings of two runs differ and matter.
+
+    Args:
+        old: settings of the run that exists.
+        new: settings that were asked for.
+
+    Returns:
+        Text such as `resolution 256, asked for 512`; empty if none differ.
+    """
+    names = sorted((old.keys() | new.keys()) - _FREE_SETTINGS)
+    return "; ".join(
+        f"{name} {old.get(name)!r}, asked for {new.get(name)!r}" for name in names if old.get(name) != new.get(name)
+    )
+
+
+def start_run(run, settings, command, versions, manifest):
+    """Fills a run folder with its configuration and manifest; what was there before is deleted.
+
+    Args:
+        run: the `RunFolder`, locked.
+        settings: the resolved settings.
+        command: the words of the command line.
+        versions: versions of what the run depends on, by name.
+        manifest: the images, as `sle_gan.data.folder.manifest` makes it.
+
+    Raises:
+        StorageError: if the folder cannot be written.
+    """
+    config = {"schema": CONFIG_SCHEMA, "settings": settings, "versions": versions, "command": command}
+    try:
+        for path in run.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != run.lock_file:
+                path.unlink()
+        write_json(run.config_file, config)
+        write_json(run.manifest_file, manifest)
+        for folder in (run.checkpoints, run.samples):
+            folder.mkdir()
+    except OSError as error:
+        raise _unwritable(run.path, error) from None
+
+
+def check_writable(output_folder):
+    """Makes sure, before anything costly begins, that runs can be written.
+
+    Raises:
+        StorageError: if they cannot.
+    """
+    folder = Path(output_folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def find_run(text, output_folder):
+    """Finds a run by its folder or its name.
+
+    Args:
+        text: a run folder, or the name of one in `output_folder`.
+        output_folder: where runs lie.
+
+    Returns:
+        A `RunFolder` that exists.
+
+    Raises:
+        InputError: if there is none.
+    """
+    for path in (Path(text), Path(output_folder) / text):
+        if RunFolder(path).exists():
+            return RunFolder(path)
+    there = [name for name in _names(output_folder) if RunFolder(Path(output_folder) / name).exists()]
+    known = f"; there are {', '.join(sorted(there)[-5:])}" if there else ""
+    raise InputError(f"no run {text!r}, neither as a folder nor in {output_folder}{known}")
+
+
+def write_json(path, value):
+    """Writes JSON so that the file is either the old one or the new one, whole.
+
+    Args:
+        path: the file.
+        value: what it holds.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, ensure_ascii=True)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _numbered_run(output_folder, label, settings, *, resume):
+    numbered = {}
+    for name in _names(output_folder):
+        match = re.match(r"(\d{5})-", name)
+        if match:
+            numbered[int(match[1])] = name
+    for number in sorted(numbered, reverse=True) if resume else ():
+        run = RunFolder(output_folder / numbered[number])
+        if run.name == f"{number:05d}-{label}" and run.exists() and _unfinished(run, settings):
+            return run
+    return RunFolder(output_folder / f"{max(numbered, default=-1) + 1:05d}-{label}")
+
+
+def _unfinished(run, settings):
+    try:
+        same = not differing_settings(run.config()["settings"], settings)
+    except InputError:
+        return False  # a damaged run of this label is left alone
+    return same and (run.latest_step() or 0) < settings["steps"]
+
+
+def _unwritable(folder, error):
+    return StorageError(f"{folder} cannot be written ({error.strerror}); give another --output-folder")
+
+
+def _names(folder):
+    folder = Path(folder)
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []

@@ -1,0 +1,1 @@
+"""The GAN, its losses, its regularizers and its averaged weights."""

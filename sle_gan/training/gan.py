@@ -1,0 +1,183 @@
+"""The GAN: a `keras.Model` whose `train_step` updates the discriminator, the generator and its average.
+
+Every random number of a step is a pure function of the seed and the step's number, so a run that was resumed
+draws what the uninterrupted run would have drawn.
+"""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.layers.resample import downsample_nearest
+from sle_gan.training.ema import update_average
+
+# What a step draws, each with numbers of its own.
+_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT = range(5)
+
+
+class GAN(keras.Model):
+    """A generator, a discriminator, and the averaged generator that samples are drawn from.
+
+    Drive it with `compile(generator_optimizer, discriminator_optimizer, ...)` and `fit` on batches of images,
+    float32 `[batch, side, side, channels]` in [-1, 1].
+
+    Args:
+        generator: model of latent codes float32 `[batch, latent size]` -> images, or a list of images of
+            several sizes.
+        discriminator: model of as many images -> logits float32 `[batch, patches]`, or a list of logits and
+            maps. Each of its inputs is given the real images at that input's size.
+        average_generator: a model with the generator's layers; see `sle_gan.training.ema`.
+        reconstruction: function of (real images, maps, seed) -> float32 scalar that is added to the
+            discriminator's loss, with `decoders` whose weights the discriminator's optimizer trains; or None.
+        augment: function of (images, seed int32 `[2]`) -> images, for reals and fakes alike; or None.
+        average_decay: what the averaged generator keeps of itself at each step, in [0, 1).
+        seed: of everything that training draws.
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        average_generator,
+        *,
+        reconstruction=None,
+        augment=None,
+        average_decay=0.999,
+        seed=0,
+    ):
+        super().__init__(name="gan")
+        self.generator = generator
+        self.discriminator = discriminator
+        self.average_generator = average_generator
+        self.reconstruction = reconstruction
+        self.augment = augment
+        self.average_decay = average_decay
+        self.seed = seed
+        self.steps = tf.Variable(0, trainable=False, dtype=tf.int64, name="steps")
+        names = ["generator_loss", "discriminator_loss", "reconstruction_loss", "real_logits", "fake_logits"]
+        self.loss_means = [keras.metrics.Mean(name=name) for name in names]
+
+    def compile(self, generator_optimizer, discriminator_optimizer, generator_loss, discriminator_loss, **kwargs):
+        """Sets the optimizers and losses.
+
+        Args:
+            generator_optimizer: of the generator's weights.
+            discriminator_optimizer: of the discriminator's weights and the decoders'.
+            generator_loss: function of (fake logits) -> float32 scalar.
+            discriminator_loss: function of (real logits, fake logits, seed int32 `[2]`) -> float32 scalar.
+            **kwargs: as `keras.Model.compile`.
+        """
+        super().compile(**kwargs)
+        self.generator_optimizer = generator_optimizer
+        self.discriminator_optimizer = discriminator_optimizer
+        self.generator_loss = generator_loss
+        self.discriminator_loss = discriminator_loss
+        # The slots must be there before a checkpoint is restored into them.
+        generator_optimizer.build(self.generator.trainable_variables)
+        discriminator_optimizer.build(self.discriminator_variables)
+
+    @property
+    def metrics(self):
+        """Nothing: `fit` would reset the means at its start, and they must outlive a resume."""
+        return []
+
+    @property
+    def discriminator_variables(self):
+        """The weights that the discriminator's optimizer trains."""
+        variables = list(self.discriminator.trainable_variables)
+        if self.reconstruction is not None:
+            variables += self.reconstruction.decoders.trainable_variables
+        return variables
+
+    def checkpoint_items(self):
+        """Returns everything that a resumed run needs, by name, for `tf.train.Checkpoint`."""
+        items = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "average_generator": self.average_generator,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+            "steps": self.steps,
+            "loss_means": self.loss_means,
+        }
+        if self.reconstruction is not None:
+            items["decoders"] = self.reconstruction.decoders
+        return items
+
+    def call(self, codes, training=False):
+        """Draws images of the averaged generator: float32 `[batch, side, side, channels]` in [-1, 1]."""
+        return self.average_generator(codes, training=training)
+
+    def train_step(self, images):
+        """Makes one step of the discriminator and one of the generator.
+
+        Args:
+            images: real images, float32 `[batch, side, side, channels]` in [-1, 1].
+
+        Returns:
+            The losses of this step and the mean logits, by name.
+        """
+        seed = self._step_seed()
+        code_shape = [tf.shape(images)[0], *self.generator.input_shape[1:]]
+        codes = tf.random.stateless_normal(code_shape, _fold(seed, _LATENT_CODES))
+        with tf.GradientTape() as generator_tape:
+            fakes = tf.nest.flatten(self.generator(codes, training=True))
+            fakes = [
+                self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)
+            ]
+        reals = self._augmented(images, _fold(seed, _REAL_AUGMENTATION))
+        reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in self.discriminator.inputs]
+        logs = self._discriminator_step(reals, fakes, seed)
+        logs |= self._generator_step(fakes, generator_tape)
+        update_average(self.average_generator, self.generator, self.average_decay)
+        self.steps.assign_add(1)
+        for mean in self.loss_means:
+            mean.update_state(logs[mean.name])
+        return logs
+
+    def _step_seed(self):
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        # The counter counts this step's predecessors; both halves of a seed are 32 bits wide.
+        seed = tf.stack([tf.constant(self.seed, tf.int32), tf.cast(self.steps, tf.int32)])
+        return _fold(seed, replica)
+
+    def _augmented(self, images, seed):
+        return images if self.augment is None else self.augment(images, seed)
+
+    def _judge(self, images):
+        logits, *maps = tf.nest.flatten(self.discriminator(images, training=True))
+        return logits, maps
+
+    def _discriminator_step(self, reals, fakes, seed):
+        reconstruction_loss = 0.0
+        with tf.GradientTape() as tape:
+            real_logits, maps = self._judge(reals)
+            fake_logits, _ = self._judge(fakes)
+            loss = self.discriminator_loss(real_logits, fake_logits, _fold(seed, _MARGINS))
+            if self.reconstruction is not None:
+                reconstruction_loss = self.reconstruction(reals[0], maps, _fold(seed, _QUADRANT))
+            total = loss + reconstruction_loss
+        variables = self.discriminator_variables
+        self.discriminator_optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
+        return {
+            "discriminator_loss": loss,
+            "reconstruction_loss": reconstruction_loss,
+            "real_logits": tf.reduce_mean(real_logits),
+            "fake_logits": tf.reduce_mean(fake_logits),
+        }
+
+    def _generator_step(self, fakes, generator_tape):
+        # The same fakes serve both steps, so the gradient is carried on from the images.
+        with tf.GradientTape() as tape:
+            tape.watch(fakes)
+            logits, _ = self._judge(fakes)
+            loss = self.generator_loss(logits)
+        variables = self.generator.trainable_variables
+        gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(loss, fakes))
+        self.generator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return {"generator_loss": loss}
+
+
+def _fold(seed, *uses):
+    for use in uses:
+        seed = tf.random.experimental.stateless_fold_in(seed, use)
+    return seed

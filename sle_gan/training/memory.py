@@ -1,0 +1,34 @@
+"""What a training step will need in memory, before it runs."""
+
+import tf_keras as keras
+
+_BYTES = 4  # float32
+
+
+def estimated_bytes(generator, discriminator, batch_size):
+    """Estimates the memory of a training step.
+
+    Args:
+        generator: the generator.
+        discriminator: the discriminator, which judges reals and fakes in one step.
+        batch_size: images in a step.
+
+    Returns:
+        Bytes: weights, gradients, two slots of Adam and the average, and the maps that the backward pass
+        needs. Buffers of the convolutions and TensorFlow itself are not counted.
+    """
+    weights = 5 * generator.count_params() + 4 * discriminator.count_params()
+    maps = _map_elements(generator) + 2 * _map_elements(discriminator)
+    return _BYTES * (weights + batch_size * maps)
+
+
+def _map_elements(network):
+    """Returns the elements of all maps of one image, those of nested models included."""
+    elements = 0
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            elements += _map_elements(layer)
+            continue
+        outputs = layer.output if isinstance(layer.output, list) else [layer.output]
+        elements += sum(output.shape[1:].num_elements() or 0 for output in outputs)
+    return elements

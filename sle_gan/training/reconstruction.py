@@ -1,0 +1,49 @@
+"""The reconstruction term of FastGAN's discriminator: decoders must redraw the real images from its maps.
+
+Source: Liu et al. 2021, arXiv:2101.04775, section 3.2.
+"""
+
+import tensorflow as tf
+
+from sle_gan.layers.resample import crop_quadrant, downsample_nearest
+
+
+class Reconstruction(tf.Module):
+    """The summed distance between real images and what the decoders make of the discriminator's maps.
+
+    Args:
+        decoders: model of ([maps ..., quadrant int32 `[batch]`]) -> three pictures: of the last map, of the
+            small branch's, and of one quadrant of the 16x16 map.
+        distance: function of (pictures, references), both float32 `[batch, side, side, channels]` in [-1, 1],
+            -> float32 `[batch]`.
+    """
+
+    def __init__(self, decoders, distance):
+        super().__init__()
+        self.decoders = decoders
+        self.distance = distance
+
+    def __call__(self, images, maps, seed):
+        """Returns the distance, summed over the batch and the three pictures.
+
+        Args:
+            images: float32 `[batch, side, side, channels]` in [-1, 1], as the discriminator saw them.
+            maps: the discriminator's maps of these images.
+            seed: int32 `[2]`, of the quadrant that is redrawn, one for the batch.
+
+        Returns:
+            float32 scalar.
+        """
+        quadrant = tf.random.stateless_uniform([], seed, 0, 4, tf.int32)
+        quadrants = tf.fill([tf.shape(images)[0]], quadrant)
+        pictures = self.decoders([*maps, quadrants], training=True)
+        side = pictures[0].shape[1]
+        whole = downsample_nearest(images, side)
+        part = downsample_nearest(crop_quadrant(images, quadrants), side)
+        distances = self.distance(tf.concat(pictures, axis=0), tf.concat([whole, whole, part], axis=0))
+        return tf.reduce_sum(distances)
+
+
+def mean_absolute_difference(pictures, references):
+    """Returns the mean absolute difference of each pair: float32 `[batch]`, in [0, 2] for images in [-1, 1]."""
+    return tf.reduce_mean(tf.abs(pictures - references), axis=[1, 2, 3])

@@ -1,0 +1,167 @@
+"""One table of layers and networks, and what every one of them must do."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.layers.carry import CarryAlong
+from sle_gan.layers.noise import NoiseInjection
+from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D
+from sle_gan.models import MODELS
+
+SIDE = 64
+
+
+class Row(NamedTuple):
+    build: object
+    inputs: list  # shapes without the batch
+    output: tuple
+
+
+def layer_model(layer, *shapes):
+    inputs = [keras.Input(shape) for shape in shapes]
+    return keras.Model(inputs, layer(inputs if len(inputs) > 1 else inputs[0]))
+
+
+LAYERS = {
+    "spectral_conv": Row(lambda: layer_model(SpectralConv2D(4, 3), (6, 6, 2)), [(6, 6, 2)], (4, 4, 4)),
+    "spectral_up_conv": Row(lambda: layer_model(SpectralUpConv2D(4), (16, 16, 2)), [(16, 16, 2)], (32, 32, 4)),
+    "spectral_conv_transpose": Row(
+        lambda: layer_model(SpectralConv2DTranspose(4, 4), (1, 1, 3)), [(1, 1, 3)], (4, 4, 4)
+    ),
+    "noise": Row(lambda: layer_model(NoiseInjection(3), (4, 4, 2), (8,)), [(4, 4, 2), (8,)], (4, 4, 2)),
+    "carry": Row(lambda: layer_model(CarryAlong(), (4,), (5,)), [(4,), (5,)], (4,)),
+}
+
+
+def _network_rows():
+    for name, model in MODELS.items():
+        module = model.module()
+        arguments = (SIDE, 3, 8, 1)
+        image = (SIDE, SIDE, 3)
+        codes = (module.LATENT_SIZE,)
+        yield f"{name}_generator", Row(lambda m=module, a=arguments: m.generator(*a), [codes], image)
+        logits = module.discriminator(*arguments).output_shape[1:]
+        yield f"{name}_discriminator", Row(lambda m=module, a=arguments: m.discriminator(*a), [image], logits)
+
+
+NETWORKS = dict(_network_rows())
+ROWS = LAYERS | NETWORKS
+every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+every_network = pytest.mark.parametrize("row", NETWORKS.values(), ids=NETWORKS.keys())
+
+
+def drawn_inputs(row, batch, seed=0):
+    inputs = [tf.random.stateless_normal([batch, *shape], [seed, index]) for index, shape in enumerate(row.inputs)]
+    return inputs if len(inputs) > 1 else inputs[0]
+
+
+def with_drawn_weights(model):
+    """Moves every weight away from 0 and 1, so that none can be ignored unseen."""
+    rng = np.random.default_rng(0)
+    for variable in model.variables:
+        drawn = rng.normal(0, 0.05, size=variable.shape)
+        variable.assign_add(np.abs(drawn) if "variance" in variable.name else drawn)
+    return model
+
+
+@every_row
+def test_the_output_has_its_shape_and_dtype_and_is_finite(row):
+    outputs = row.build()(drawn_inputs(row, 2), training=True)
+    assert outputs.shape == (2, *row.output)
+    assert outputs.dtype == tf.float32
+    assert np.isfinite(outputs).all()
+
+
+@every_row
+def test_the_batch_size_is_free_and_the_graph_agrees_with_eager(row):
+    model = with_drawn_weights(row.build())
+    signature = tf.nest.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]]), drawn_inputs(row, 1))
+    graph = tf.function(lambda inputs: model(inputs, training=False), input_signature=[signature])
+    for batch in (1, 3):
+        inputs = drawn_inputs(row, batch)
+        np.testing.assert_allclose(graph(inputs), model(inputs, training=False), rtol=1e-3, atol=1e-4)
+
+
+@every_row
+def test_the_configuration_rebuilds_the_model(row):
+    model = with_drawn_weights(row.build())
+    ours = (SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D, NoiseInjection, CarryAlong)
+    custom = {layer.__name__: layer for layer in ours}
+    with keras.utils.custom_object_scope(custom):
+        again = keras.Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    inputs = drawn_inputs(row, 2)
+    np.testing.assert_array_equal(again(inputs), model(inputs))
+
+
+@every_row
+def test_a_checkpoint_restores_every_variable(row, tmp_path):
+    model, again = with_drawn_weights(row.build()), row.build()
+    path = tf.train.Checkpoint(model=model).save(str(tmp_path / "ckpt"))
+    tf.train.Checkpoint(model=again).restore(path).assert_consumed()
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@every_row
+def test_every_trainable_weight_that_the_output_rests_on_has_a_gradient(row):
+    model = with_drawn_weights(row.build())
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(drawn_inputs(row, 3), training=True) ** 3)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    without = {v.name for v, g in zip(model.trainable_variables, gradients, strict=True) if g is None}
+    zero = {
+        v.name
+        for v, g in zip(model.trainable_variables, gradients, strict=True)
+        if g is not None and not np.any(g.numpy())
+    }
+    assert zero == set()
+    # Side branches serve training alone: see the training graph's own test.
+    assert all(name.startswith(("small_rgb", "decode")) for name in without)
+
+
+@every_network
+def test_a_branch_that_serves_training_has_gradients_there(row):
+    module = MODELS["fastgan"].module()
+    networks = [with_drawn_weights(build(SIDE, 3, 8, 1)) for build in (module.generator, module.discriminator)]
+    graph = module.training_graph(*networks)
+    with tf.GradientTape() as tape:
+        pictures = graph.generator(tf.random.stateless_normal([3, module.LATENT_SIZE], [0, 1]), training=True)
+        logits, *maps = graph.discriminator(pictures, training=True)
+        decoded = graph.decoders([*maps, tf.constant([0, 1, 3])], training=True)
+        loss = sum(tf.reduce_sum(tensor**3) for tensor in (*pictures, logits, *decoded))
+    variables = [variable for network in networks for variable in network.trainable_variables]
+    for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+        assert gradient is not None, variable.name
+        assert np.any(gradient.numpy()), variable.name
+
+
+@every_network
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_keeps_weights_and_outputs_in_float32(row, policy):
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        model = row.build()
+        outputs = model(drawn_inputs(row, 2), training=True)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert outputs.dtype == tf.float32
+    assert np.isfinite(outputs).all()
+    assert {variable.dtype for variable in model.variables} == {tf.float32}
+    full = row.build()
+    full.set_weights(model.get_weights())
+    np.testing.assert_allclose(model(drawn_inputs(row, 2)), full(drawn_inputs(row, 2)), atol=0.1)
+
+
+@every_network
+def test_every_kernel_can_be_pruned(row):
+    model = row.build()
+    layers = [layer for part in (model, *model.submodules) for layer in getattr(part, "layers", [])]
+    kernels = {id(layer.kernel) for layer in layers if hasattr(layer, "kernel")}
+    of_rank_four = {id(variable) for variable in model.trainable_variables if variable.shape.rank == 4}
+    assert of_rank_four == kernels
+    assert len(kernels) > 10

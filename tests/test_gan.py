@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.augment.diffaugment import DiffAugment
+from sle_gan.models import fastgan
+from sle_gan.training.ema import copy_weights
+from sle_gan.training.gan import GAN
+from sle_gan.training.losses import hinge_discriminator, hinge_generator
+from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
+
+
+def linear_networks():
+    """A generator and a discriminator of one number each, so that steps can be computed by hand."""
+    codes = keras.Input([2])
+    image = keras.layers.Dense(1, name="dense", kernel_initializer="ones")(codes)
+    generator = keras.Model(codes, keras.layers.Reshape([1, 1, 1])(image))
+    images = keras.Input([1, 1, 1])
+    dense = keras.layers.Dense(1, name="dense", kernel_initializer="ones")
+    return generator, keras.Model(images, dense(keras.layers.Flatten()(images)))
+
+
+def linear_gan(**kwargs):
+    (generator, discriminator), (average, _) = linear_networks(), linear_networks()
+    copy_weights(average, generator)
+    gan = GAN(generator, discriminator, average, **kwargs)
+    gan.compile(
+        keras.optimizers.SGD(0.1),
+        keras.optimizers.SGD(0.1),
+        hinge_generator,
+        lambda real, fake, seed: tf.reduce_mean(fake) - tf.reduce_mean(real),
+    )
+    return gan
+
+
+def fastgan_gan(seed=0):
+    generator, discriminator = fastgan.generator(64, width=8, seed=1), fastgan.discriminator(64, width=8, seed=1)
+    average = fastgan.generator(64, width=8)
+    copy_weights(average, generator)
+    graph = fastgan.training_graph(generator, discriminator)
+    reconstruction = Reconstruction(graph.decoders, mean_absolute_difference)
+    augment = DiffAugment(("color", "translation"))
+    gan = GAN(
+        graph.generator, graph.discriminator, average, reconstruction=reconstruction, augment=augment, seed=seed
+    )
+    gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3), hinge_generator, hinge_discriminator)
+    return gan
+
+
+def images(count=4, side=64):
+    return tf.random.stateless_uniform([count, side, side, 3], [5, 6], -1, 1)
+
+
+def test_one_step_is_the_one_that_is_computed_by_hand():
+    gan = linear_gan(average_decay=0.5)
+    reals = tf.reshape(tf.constant([1.0, 2.0, 3.0]), [3, 1, 1, 1])
+    seed = gan._step_seed()
+    codes = tf.random.stateless_normal([3, 2], tf.random.experimental.stateless_fold_in(seed, 0)).numpy()
+    logs = gan.train_step(reals)
+    # D(x) = x at first; dL/dw = mean fake - mean real, and the bias cancels out.
+    fakes = codes.sum(axis=1)
+    weight = 1.0 - 0.1 * (fakes.mean() - 2.0)
+    assert gan.discriminator.get_layer("dense").kernel.numpy().item() == pytest.approx(weight, rel=1e-5)
+    assert float(logs["discriminator_loss"]) == pytest.approx(fakes.mean() - 2.0, rel=1e-5)
+    # The generator sees the updated D: its loss is -w mean(z . k + b).
+    kernel = 1.0 + 0.1 * weight * codes.mean(axis=0)
+    dense = gan.generator.get_layer("dense")
+    np.testing.assert_allclose(dense.kernel[:, 0], kernel, rtol=1e-5)
+    assert dense.bias.numpy().item() == pytest.approx(0.1 * weight, rel=1e-5)
+    np.testing.assert_allclose(gan.average_generator.get_layer("dense").kernel[:, 0], (1 + kernel) / 2, rtol=1e-5)
+    assert int(gan.steps) == 1
+
+
+def test_fit_counts_steps_and_keeps_the_means_across_calls():
+    gan = linear_gan()
+    data = tf.data.Dataset.from_tensors(tf.ones([3, 1, 1, 1])).repeat()
+    gan.fit(data, steps_per_epoch=2, verbose=0)
+    history = gan.fit(data, steps_per_epoch=3, verbose=0).history
+    assert int(gan.steps) == 5
+    assert {mean.count.numpy() for mean in gan.loss_means} == {5.0}
+    assert set(history) == {mean.name for mean in gan.loss_means}
+
+
+def test_the_step_is_a_function_of_the_seed_and_the_steps_number():
+    first, again, other = fastgan_gan(seed=1), fastgan_gan(seed=1), fastgan_gan(seed=2)
+    losses = [float(gan.train_step(images())["generator_loss"]) for gan in (first, again, other)]
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]
+    assert float(first.train_step(images())["generator_loss"]) != losses[0]
+
+
+def test_a_step_moves_every_trainable_weight_of_fastgan():
+    gan = fastgan_gan()
+    variables = gan.generator.trainable_variables + gan.discriminator_variables
+    before = [variable.numpy() for variable in variables]
+    gan.train_step(images())
+    gan.train_step(images())  # a noise scale of zero has its first gradient here or before
+    still = [v.name for v, b in zip(variables, before, strict=True) if np.array_equal(v.numpy(), b)]
+    assert still == []
+
+
+def test_the_compiled_step_agrees_with_the_eager_one():
+    eager, graph = fastgan_gan(), fastgan_gan()
+    a, b = eager.train_step(images()), tf.function(graph.train_step)(images())
+    for name in a:
+        assert float(a[name]) == pytest.approx(float(b[name]), rel=1e-4, abs=1e-5)
+
+
+def test_the_discriminator_learns_to_tell_reals_from_fakes():
+    gan = fastgan_gan()
+    gan.generator_optimizer.learning_rate.assign(0.0)
+    step = tf.function(gan.train_step)
+    gaps = [float(logs["real_logits"] - logs["fake_logits"]) for logs in (step(images(8)) for _ in range(16))]
+    assert gaps[-1] > gaps[0] + 0.2
+
+
+def test_everything_that_a_step_changes_is_in_the_checkpoint(tmp_path):
+    first, second = fastgan_gan(), fastgan_gan()
+    first.train_step(images())
+    path = tf.train.Checkpoint(**first.checkpoint_items()).save(str(tmp_path / "ckpt"))
+    tf.train.Checkpoint(**second.checkpoint_items()).restore(path).assert_consumed()
+    first.train_step(images())
+    second.train_step(images())
+    for a, b in zip(first.variables, second.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.name)
+    for a, b in zip(first.generator_optimizer.variables, second.generator_optimizer.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.name)
