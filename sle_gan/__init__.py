@@ -19,7 +19,7 @@ _PUBLIC = {
     "postprocess_images": "sle_gan.models.io",
 }
 
-__all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
+__all__ = [*_PUBLIC, "__version__"]
 
 
 def __getattr__(name):

@@ -30,6 +30,7 @@ CONFIG_SCHEMA = 1
 _FREE_SETTINGS = frozenset(
     {
         "accept_data_change",
+        "cache_limit",
         "checkpoint_frequency",
         "data_folder",
         "debug",
@@ -38,6 +39,7 @@ _FREE_SETTINGS = frozenset(
         "epochs",
         "generator_weights",
         "keep_checkpoints",
+        "log_frequency",
         "name",
         "output_folder",
         "override",

@@ -3,7 +3,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.layers.spectral import SpectralConv2D
-from sle_gan.training.ema import copy_weights, update_average
+from sle_gan.training.ema import Calibration, copy_weights, update_average
 
 
 def network():
@@ -20,14 +20,18 @@ def test_the_average_starts_as_a_copy():
         np.testing.assert_array_equal(copy, weight)
 
 
-def test_weights_and_batch_statistics_are_averaged_and_singular_vectors_are_copied():
+def test_weights_are_averaged_singular_vectors_copied_and_batch_statistics_left_alone():
     average, model = network(), network()
     before = {v.name: v.numpy() for v in average.variables}
     for variable in model.variables:
         variable.assign(tf.fill(variable.shape, 3.0))
     update_average(average, model, 0.75)
     for variable in average.variables:
-        expected = 3.0 if "left_vector" in variable.name else 0.75 * before[variable.name] + 0.75
+        expected = 0.75 * before[variable.name] + 0.75
+        if "left_vector" in variable.name:
+            expected = 3.0
+        elif "moving" in variable.name:
+            expected = before[variable.name]
         np.testing.assert_allclose(variable, np.broadcast_to(expected, variable.shape), rtol=1e-6)
 
 
@@ -41,3 +45,32 @@ def test_many_steps_follow_the_closed_form():
         update_average(average, model, 0.9)
     # The distance to the model shrinks by 0.9 at each step.
     np.testing.assert_allclose(average.get_layer("convolution").kernel, start + 1 - 0.9**10, rtol=1e-5)
+
+
+def code_network():
+    codes = keras.Input([3])
+    x = keras.layers.Dense(4, name="dense", kernel_initializer=keras.initializers.RandomNormal(seed=2))(codes)
+    return keras.Model(codes, keras.layers.BatchNormalization(name="norm")(x))
+
+
+def test_calibration_measures_the_mean_statistics_of_its_batches():
+    model = code_network()
+    Calibration(model, batch_size=5)(step=1)
+    batches = [tf.random.stateless_normal([5, 3], [index, 16]).numpy() for index in range(16)]
+    outputs = [batch @ model.get_layer("dense").kernel.numpy() for batch in batches]
+    norm = model.get_layer("norm")
+    np.testing.assert_allclose(norm.moving_mean, np.mean([o.mean(axis=0) for o in outputs], axis=0), atol=1e-6)
+    np.testing.assert_allclose(norm.moving_variance, np.mean([o.var(axis=0) for o in outputs], axis=0), rtol=1e-5)
+    assert norm.momentum == 0.99
+
+
+def test_calibration_rests_on_the_weights_alone_and_is_done_once_for_a_step():
+    model = code_network()
+    calibrate = Calibration(model, batch_size=5)
+    calibrate(step=1)
+    measured = model.get_layer("norm").moving_mean.numpy()
+    model.get_layer("norm").moving_mean.assign(measured + 1)
+    calibrate(step=1)
+    np.testing.assert_array_equal(model.get_layer("norm").moving_mean, measured + 1)
+    calibrate(step=2)
+    np.testing.assert_array_equal(model.get_layer("norm").moving_mean, measured)

@@ -117,8 +117,9 @@ def test_skip_layer_excitation_links_the_maps_of_the_paper():
 
 
 def test_every_convolution_is_spectrally_normalized_and_without_bias():
-    networks = fastgan.generator(256, width=8), *fastgan.training_graph(
-        fastgan.generator(256, width=8), fastgan.discriminator(256, width=8)
+    networks = (
+        fastgan.generator(256, width=8),
+        *fastgan.training_graph(fastgan.generator(256, width=8), fastgan.discriminator(256, width=8)),
     )
     convolutions = [layer for net in networks for layer in net.layers if hasattr(layer, "kernel")]
     assert all(hasattr(layer, "left_vector") and not layer.use_bias for layer in convolutions)

@@ -157,9 +157,7 @@ class Command:
 
 @pytest.mark.parametrize("write", [legacy_bytes, zip_bytes])
 @pytest.mark.parametrize("place", ["whole", "value", "size"])
-def test_a_pickle_that_calls_a_command_is_refused_and_the_command_does_not_run(
-    torch_names, tmp_path, write, place
-):
+def test_a_pickle_that_calls_a_command_is_refused_and_the_command_does_not_run(torch_names, tmp_path, write, place):
     numbers = Numbers("0", np.zeros(1, np.float32))
     command = Command(os.system, f"touch {tmp_path / 'ran'}")
     contents = {
@@ -174,9 +172,7 @@ def test_a_pickle_that_calls_a_command_is_refused_and_the_command_does_not_run(
 
 
 def test_a_bare_malicious_pickle_is_refused_before_the_magic_number_is_compared(tmp_path):
-    (tmp_path / "weights.pth").write_bytes(
-        pickle.dumps(Command(eval, f"open({str(tmp_path / 'ran')!r}, 'w')"))
-    )
+    (tmp_path / "weights.pth").write_bytes(pickle.dumps(Command(eval, f"open({str(tmp_path / 'ran')!r}, 'w')")))
     with pytest.raises(InputError, match=r"it asks for builtins\.eval"):
         read_state_dict(tmp_path / "weights.pth")
     assert not (tmp_path / "ran").exists()
@@ -213,9 +209,7 @@ def test_a_flipped_byte_gives_an_input_error_or_arrays_and_never_another_error(t
         damaged[position] ^= 1 << position % 8
         (tmp_path / "weights.pth").write_bytes(damaged)
         try:
-            assert all(
-                isinstance(array, np.ndarray) for array in read_state_dict(tmp_path / "weights.pth").values()
-            )
+            assert all(isinstance(array, np.ndarray) for array in read_state_dict(tmp_path / "weights.pth").values())
         except InputError:
             refused += 1
     assert refused > len(whole) / 2
@@ -241,13 +235,9 @@ def test_random_bytes_and_a_web_page_are_refused(tmp_path):
         (0, (-1,), (1,)),
     ],
 )
-def test_a_tensor_that_does_not_lie_within_its_storage_is_refused(
-    torch_names, tmp_path, offset, size, strides
-):
+def test_a_tensor_that_does_not_lie_within_its_storage_is_refused(torch_names, tmp_path, offset, size, strides):
     numbers = Numbers("0", np.zeros(4, np.float32))
-    (tmp_path / "weights.pth").write_bytes(
-        legacy_bytes({"kernel": Tensor(numbers, offset, size, strides)}, [numbers])
-    )
+    (tmp_path / "weights.pth").write_bytes(legacy_bytes({"kernel": Tensor(numbers, offset, size, strides)}, [numbers]))
     with pytest.raises(InputError, match="ValueError"):
         read_state_dict(tmp_path / "weights.pth")
 

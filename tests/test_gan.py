@@ -35,14 +35,22 @@ def linear_gan(**kwargs):
 
 
 def fastgan_gan(seed=0):
-    generator, discriminator = fastgan.generator(64, width=8, seed=1), fastgan.discriminator(64, width=8, seed=1)
+    generator, discriminator = (
+        fastgan.generator(64, width=8, seed=1),
+        fastgan.discriminator(64, width=8, seed=1),
+    )
     average = fastgan.generator(64, width=8)
     copy_weights(average, generator)
     graph = fastgan.training_graph(generator, discriminator)
     reconstruction = Reconstruction(graph.decoders, mean_absolute_difference)
     augment = DiffAugment(("color", "translation"))
     gan = GAN(
-        graph.generator, graph.discriminator, average, reconstruction=reconstruction, augment=augment, seed=seed
+        graph.generator,
+        graph.discriminator,
+        average,
+        reconstruction=reconstruction,
+        augment=augment,
+        seed=seed,
     )
     gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3), hinge_generator, hinge_discriminator)
     return gan

@@ -44,7 +44,7 @@ def test_a_finished_run_is_not_gone_on_with_unless_more_steps_are_asked_for(tmp_
 
 def test_a_name_that_holds_other_settings_is_refused_and_nothing_is_deleted(tmp_path):
     run = started(tmp_path, "flowers", step=10)
-    with pytest.raises(InputError, match="holds a run of other settings .resolution 64, asked for 512"):
+    with pytest.raises(InputError, match=r"holds a run of other settings \(resolution 64, asked for 512"):
         choose(tmp_path, "flowers", SETTINGS | {"resolution": 512})
     assert run.latest_step() == 10
 
@@ -121,7 +121,7 @@ def test_a_run_is_found_by_its_folder_and_by_its_name(tmp_path):
     run = started(tmp_path)
     assert find_run(str(run.path), "elsewhere").path == run.path
     assert find_run(run.name, tmp_path).path == run.path
-    with pytest.raises(InputError, match="no run 'x', neither as a folder nor in .*; there are 00000-fastgan-flowers"):
+    with pytest.raises(InputError, match=r"no run 'x', neither as a folder nor in .*; there are 00000-fastgan-flowers"):
         find_run("x", tmp_path)
 
 
@@ -137,5 +137,5 @@ def test_the_configuration_is_what_was_resolved(tmp_path):
 
 def test_an_output_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="cannot be written .*; give another --output-folder"):
+    with pytest.raises(StorageError, match=r"cannot be written .*; give another --output-folder"):
         check_writable(tmp_path / "file" / "runs")

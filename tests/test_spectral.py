@@ -15,7 +15,10 @@ def iterate(layer, inputs, times):
 @pytest.mark.parametrize(
     ("layer", "to_matrix"),
     [
-        (SpectralConv2D(5, 3, kernel_initializer=keras.initializers.RandomNormal(seed=1)), lambda k: k.reshape(-1, 5)),
+        (
+            SpectralConv2D(5, 3, kernel_initializer=keras.initializers.RandomNormal(seed=1)),
+            lambda k: k.reshape(-1, 5),
+        ),
         (
             SpectralConv2DTranspose(5, 4, kernel_initializer=keras.initializers.RandomNormal(seed=1)),
             lambda k: k.transpose(0, 1, 3, 2).reshape(-1, 5),

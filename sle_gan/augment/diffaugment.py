@@ -29,7 +29,14 @@ class DiffAugment:
     """
 
     def __init__(
-        self, policy=OPERATIONS, *, brightness=0.5, saturation=1.0, contrast=0.5, translation=0.125, cutout=0.5
+        self,
+        policy=OPERATIONS,
+        *,
+        brightness=0.5,
+        saturation=1.0,
+        contrast=0.5,
+        translation=0.125,
+        cutout=0.5,
     ):
         unknown = [operation for operation in policy if operation not in OPERATIONS]
         if unknown or not policy:

@@ -1,6 +1,7 @@
 """Checkpoints: everything that a resumed run needs to be the run that was not interrupted."""
 
 import re
+import shutil
 
 import tensorflow as tf
 
@@ -16,12 +17,14 @@ class Checkpoints(StepClock):
         items: what is saved, by name; see `GAN.checkpoint_items`.
         frequency_steps: steps between checkpoints.
         keep: number of checkpoints that are kept.
+        calibrate: function of the step that brings the averaged generator's batch statistics up to date.
     """
 
-    def __init__(self, folder, items, frequency_steps, keep):
+    def __init__(self, folder, items, frequency_steps, keep, calibrate):
         super().__init__()
         self.folder = folder
         self.frequency_steps = frequency_steps
+        self.calibrate = calibrate
         self._checkpoint = tf.train.Checkpoint(**items)
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=keep)
 
@@ -35,7 +38,7 @@ class Checkpoints(StepClock):
             InputError: if it is damaged or was written by other networks.
         """
         for leftover in self.folder.glob("ckpt-*_temp"):
-            _remove_tree(leftover)  # a save that was killed
+            shutil.rmtree(leftover)  # a save that was killed
         path = self._manager.latest_checkpoint
         if path is None:
             return 0
@@ -43,7 +46,8 @@ class Checkpoints(StepClock):
             self._checkpoint.restore(path).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
             reason = str(error).splitlines()[0]
-            raise InputError(f"checkpoint {path} cannot be restored ({reason}); delete its files to use the one before") from error
+            mend = "delete its files to use the one before"
+            raise InputError(f"checkpoint {path} cannot be restored ({reason}); {mend}") from error
         return int(re.search(r"-(\d+)$", path)[1])
 
     def on_step(self, step, logs):
@@ -66,16 +70,10 @@ class Checkpoints(StepClock):
         """
         if str(self._manager.latest_checkpoint).endswith(f"-{step}"):
             return
+        self.calibrate(step)
         try:
             self._manager.save(checkpoint_number=step)
         except (tf.errors.ResourceExhaustedError, tf.errors.UnknownError, OSError) as error:
-            kept = self._manager.latest_checkpoint
-            raise StorageError(
-                f"checkpoint {step} cannot be written ({str(error).splitlines()[0]}); {kept or 'none before it'} is kept"
-            ) from error
-
-
-def _remove_tree(folder):
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    folder.rmdir()
+            kept = self._manager.latest_checkpoint or "none before it"
+            reason = str(error).splitlines()[0]
+            raise StorageError(f"checkpoint {step} cannot be written ({reason}); {kept} is kept") from error

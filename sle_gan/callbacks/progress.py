@@ -37,7 +37,12 @@ class TrainingProgress(StepClock):
         """Starts the bar."""
         self._reported = None
         if sys.stdout.isatty():
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[told]}"),
+            )
             self._bar = Progress(*columns, console=Console(file=sys.stdout))
             steps = int(self.model.steps.numpy())
             self._task = self._bar.add_task("training", total=self.total_steps, completed=steps, told="")

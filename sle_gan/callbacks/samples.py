@@ -6,6 +6,8 @@ from sle_gan.callbacks.clock import StepClock
 from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.models.io import latent_codes, postprocess_images
 
+_BATCH_SIZE = 8  # pictures drawn at once
+
 
 class Samples(StepClock):
     """Draws a sheet of fixed seeds with the averaged generator, every so many steps.
@@ -15,16 +17,16 @@ class Samples(StepClock):
         run_name: name of the run, kept in the pictures.
         seeds: seeds of the pictures, in reading order.
         frequency_steps: steps between sheets.
-        batch_size: pictures drawn at once.
+        calibrate: function of the step that brings the averaged generator's batch statistics up to date.
     """
 
-    def __init__(self, folder, run_name, seeds, frequency_steps, batch_size=8):
+    def __init__(self, folder, run_name, seeds, frequency_steps, calibrate):
         super().__init__()
         self.folder = folder
         self.run_name = run_name
         self.seeds = seeds
         self.frequency_steps = frequency_steps
-        self.batch_size = batch_size
+        self.calibrate = calibrate
 
     def set_model(self, model):
         """Compiles the drawing of one batch."""
@@ -47,8 +49,9 @@ class Samples(StepClock):
         Args:
             step: number of generator steps done.
         """
+        self.calibrate(step)
         codes = latent_codes(self.seeds, self.model.generator.input_shape[-1])
-        batches = [self._draw(codes[first : first + self.batch_size]) for first in range(0, len(codes), self.batch_size)]
+        batches = [self._draw(codes[first : first + _BATCH_SIZE]) for first in range(0, len(codes), _BATCH_SIZE)]
         sheet = image_sheet(tf.concat(batches, axis=0).numpy())
         text = {"run": self.run_name, "step": str(step), "seeds": ",".join(map(str, self.seeds))}
         write_picture(self.folder / f"step-{step:06d}.png", sheet, text)

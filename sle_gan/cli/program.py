@@ -1,8 +1,10 @@
 """What the programs share: one line and an exit code for what can go wrong, and the `sle-gan` command."""
 
 import argparse
+import contextlib
 import os
 import sys
+import tempfile
 import traceback
 
 from sle_gan import __version__
@@ -30,7 +32,6 @@ def run_program(body, *, debug):
     Returns:
         The exit code: that of `body`, or of the error.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up messages
     try:
         return body()
     except SleGanError as error:
@@ -43,6 +44,28 @@ def run_program(body, *, debug):
         traceback.print_exc()
     print(f"error: {line}", file=sys.stderr)
     return code
+
+
+@contextlib.contextmanager
+def quiet_start():
+    """Keeps TensorFlow's start-up messages, which it writes whatever its log level is, off the terminal.
+
+    They are shown after all if what is done inside fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what it writes later heeds this
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            messages.seek(0)
+            os.write(terminal, messages.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def main(argv=None):

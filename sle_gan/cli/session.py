@@ -1,7 +1,5 @@
 """A training, put together from resolved settings: networks, optimizers, callbacks, and the run folder."""
 
-import signal
-
 import tensorflow as tf
 import tf_keras as keras
 
@@ -15,13 +13,15 @@ from sle_gan.data.pipeline import training_dataset
 from sle_gan.errors import InputError
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.models import MODELS
-from sle_gan.training.ema import copy_weights
+from sle_gan.training.ema import Calibration, copy_weights
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
 from sle_gan.training.memory import estimated_bytes
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 
 SAMPLE_SEEDS = range(24)
+
+tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
 
 
 def fit(run, settings, images):
@@ -39,15 +39,20 @@ def fit(run, settings, images):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
     generator, discriminator = build_networks(settings)
     gan = build_gan(settings, generator, discriminator)
+    calibrate = Calibration(gan.average_generator, settings["batch_size"])
     checkpoints = Checkpoints(
-        run.checkpoints, gan.checkpoint_items(), settings["checkpoint_frequency"], settings["keep_checkpoints"]
+        run.checkpoints,
+        gan.checkpoint_items(),
+        settings["checkpoint_frequency"],
+        settings["keep_checkpoints"],
+        calibrate,
     )
     done = checkpoints.restore_latest()
     if done:
         print(f"resuming {run.name} from step {done}")
     signals = Signals()
     callbacks = [
-        Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"]),
+        Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate),
         Metrics(run.metrics_file, run.tensorboard, settings["log_frequency"]),
         TrainingProgress(run.timings_file, settings["steps"], settings["batch_size"], settings["log_frequency"]),
         checkpoints,
@@ -136,7 +141,10 @@ def build_gan(settings, generator, discriminator):
         seed=settings["seed"],
     )
     gan.compile(
-        adam(settings["G_learning_rate"]), adam(settings["D_learning_rate"]), hinge_generator, hinge_discriminator
+        adam(settings["G_learning_rate"]),
+        adam(settings["D_learning_rate"]),
+        hinge_generator,
+        hinge_discriminator,
     )
     return gan
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import ImageColor
 
-from sle_gan.cli.program import ArgumentParser, run_program
+from sle_gan.cli.program import ArgumentParser, quiet_start, run_program
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import changed_images, findings, manifest, read_manifest, scan
 from sle_gan.errors import InputError
@@ -62,9 +62,27 @@ def _add_run_arguments(group):
         help="auto: go on with the run of this name, or the newest unfinished run of the same settings",
     )
     add("--override", action="store_true", help="delete the run of this --name and start anew")
-    add("--sample-frequency", type=_positive, default=500, metavar="STEPS", help="steps between sheets of samples")
-    add("--checkpoint-frequency", type=_positive, default=1000, metavar="STEPS", help="steps between checkpoints")
-    add("--keep-checkpoints", type=_positive, default=3, metavar="COUNT", help="newest checkpoints that are kept")
+    add(
+        "--sample-frequency",
+        type=_positive,
+        default=500,
+        metavar="STEPS",
+        help="steps between sheets of samples",
+    )
+    add(
+        "--checkpoint-frequency",
+        type=_positive,
+        default=1000,
+        metavar="STEPS",
+        help="steps between checkpoints",
+    )
+    add(
+        "--keep-checkpoints",
+        type=_positive,
+        default=3,
+        metavar="COUNT",
+        help="newest checkpoints that are kept",
+    )
     add("--log-frequency", type=_positive, default=50, metavar="STEPS", help="steps between rows of metrics")
     add("--accept-data-change", action="store_true", help="resume although the images have changed")
     add("--dry-run", action="store_true", help="print what would be done, and train nothing")
@@ -82,15 +100,33 @@ def _add_data_arguments(group):
         default="crop",
         help="what makes an image square: the middle is cut out, borders are added, or it is stretched",
     )
-    add("--background", type=_color, default="#ffffff", metavar="COLOR", help="under transparency and around --fit pad")
+    add(
+        "--background",
+        type=_color,
+        default="#ffffff",
+        metavar="COLOR",
+        help="under transparency and around --fit pad",
+    )
     add("--flip", action=argparse.BooleanOptionalAction, default=True, help="mirror half of the images")
-    add("--cache-limit", type=_positive, default=4096, metavar="MB", help="decoded images beyond this lie in a file")
+    add(
+        "--cache-limit",
+        type=_positive,
+        default=4096,
+        metavar="MB",
+        help="decoded images beyond this lie in a file",
+    )
 
 
 def _add_network_arguments(group):
     add = group.add_argument
     add("--model", choices=sorted(MODELS), default="fastgan", help="the networks")
-    add("--width", type=int, default=64, metavar="CHANNELS", help="channels of the 128 px maps; 64 in the paper")
+    add(
+        "--width",
+        type=int,
+        default=64,
+        metavar="CHANNELS",
+        help="channels of the 128 px maps; 64 in the paper",
+    )
     add("--generator-weights", metavar="FILE", help="start from these weights of the generator (.h5)")
     add("--discriminator-weights", metavar="FILE", help="start from these weights of the discriminator (.h5)")
 
@@ -103,7 +139,13 @@ def _add_training_arguments(group):
     add("--batch-size", type=_positive, default=8, metavar="IMAGES", help="images in a step")
     add("--G-learning-rate", type=_rate, default=2e-4, metavar="RATE", help="of the generator's Adam")
     add("--D-learning-rate", type=_rate, default=2e-4, metavar="RATE", help="of the discriminator's Adam")
-    add("--ema-decay", type=_share, default=0.999, metavar="SHARE", help="kept of the averaged generator at each step")
+    add(
+        "--ema-decay",
+        type=_share,
+        default=0.999,
+        metavar="SHARE",
+        help="kept of the averaged generator at each step",
+    )
     add(
         "--reconstruction-loss",
         choices=("perceptual", "l1"),
@@ -157,7 +199,8 @@ def _train(arguments, argv):
 
 
 def _dry_run(settings, image_count):
-    from sle_gan.cli.session import describe
+    with quiet_start():
+        from sle_gan.cli.session import describe
 
     for name, value in sorted(settings.items()):
         print(f"{name}: {value}")
@@ -167,7 +210,6 @@ def _dry_run(settings, image_count):
 
 def _fit(run, settings, folder):
     images, _, failures = decode_folder(
-        settings["data_folder"],
         folder,
         resolution=settings["resolution"],
         channels=settings["channels"],
@@ -180,7 +222,8 @@ def _fit(run, settings, folder):
     for path, reason in failures:
         print(f"skipped {path}: {reason}")
     print(f"{len(images)} images decoded; loading TensorFlow", flush=True)
-    from sle_gan.cli.session import fit
+    with quiet_start():
+        from sle_gan.cli.session import fit
 
     return fit(run, settings, images)
 

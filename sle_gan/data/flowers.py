@@ -2,10 +2,10 @@
 
     python -m sle_gan.data.flowers OUTPUT_FOLDER --count 200 --size 128 --seed 0
 
-A flower is a stack of rings of petals, seen from above, before a blurred background. Each pixel finds the
-petal of a ring that it belongs to by its polar angle, so that a ring is a handful of NumPy operations,
-whatever the number of its petals. Every measure is a fraction of the picture, so a flower is the same at any
-size; every picture is a pure function of (seed, index), and what it was drawn from is written beside it.
+A flower is rings of petals, seen from above, before a blurred background. A petal is an outline, a few
+terms of light and shade, and the shadow that it casts, all functions of where a pixel lies along and across
+the petal's axis. Every measure is a fraction of the picture, so a flower is the same at any size; every
+picture is a pure function of (seed, index), and what it was drawn from is written beside it.
 
 Imports no TensorFlow.
 """
@@ -265,6 +265,22 @@ BACKGROUNDS = {
 }
 
 
+# (largest size in pixels, times that it is supersampled); edges are soft by themselves, by one pixel.
+_SUPERSAMPLING = ((96, 4), (512, 3), (2048, 2), (MAX_SIZE_PX, 1))
+
+# The background is drawn this small and then enlarged: it is out of focus.
+_BACKGROUND_PX = 160
+_BOKEH_COUNT = 18
+
+# The direction to the light in the picture: upper left, x to the right, y down.
+_LIGHT_X, _LIGHT_Y = -0.6, -0.8
+
+_LEAF = Species((5, 5), (), (), (1.0,), fill=0.6, base=0.7, tip=0.8)
+_LEAF_RGB = (0.20, 0.46, 0.17)
+_STEM = Species((1, 1), (), (), (1.0,), fill=1.0, base=0.02, tip=0.02)
+_SPECKLE_RGB = (0.45, 0.06, 0.10)
+
+
 @dataclass(frozen=True)
 class FlowerFactors:
     """What a picture is drawn from.
@@ -282,7 +298,7 @@ class FlowerFactors:
         y: the flower's center from the top, over the side of the picture.
         rotation_degrees: turn of the petals, clockwise.
         tilt_degrees: angle between the flower's axis and the line of sight.
-        tilt_direction_degrees: direction in the picture towards which the axis leans, clockwise from the right.
+        tilt_direction_degrees: where in the picture the axis leans to, clockwise from the right.
         detail_seed: seed of what distinguishes flowers of equal factors: each petal's bend, the bokeh.
     """
 
@@ -389,22 +405,6 @@ def _check_size(size):
         raise InputError(f"size must be {MIN_SIZE_PX} to {MAX_SIZE_PX} pixels; got {size}")
 
 
-# (largest size in pixels, times that it is supersampled); edges are soft by themselves, by one pixel.
-_SUPERSAMPLING = ((96, 4), (512, 3), (2048, 2), (MAX_SIZE_PX, 1))
-
-# The background is drawn this small and then enlarged: it is out of focus.
-_BACKGROUND_PX = 160
-_BOKEH_COUNT = 18
-
-# The direction to the light in the picture: upper left, x to the right, y down.
-_LIGHT_X, _LIGHT_Y = -0.6, -0.8
-
-_LEAF = Species((5, 5), (), (), (1.0,), fill=0.6, base=0.7, tip=0.8)
-_LEAF_RGB = (0.20, 0.46, 0.17)
-_STEM = Species((1, 1), (), (), (1.0,), fill=0.0, base=0.02, tip=0.02)
-_SPECKLE_RGB = (0.45, 0.06, 0.10)
-
-
 class _Canvas:
     """Pixels, and the plane of the flower in them, which the tilt foreshortens.
 
@@ -465,7 +465,7 @@ class _Canvas:
             places: int64 `[n]`, rows of `pixels`.
             shadow: float32 `[n]`, the part of the light that is taken.
             coverage: float32 `[n]`, the part of each pixel that is covered.
-            colors: float32 `[n, 3]` in [0, 1].
+            colors: float32 `[n, 3]` in [0, 1]; overwritten.
         """
         pixels = np.take(self.pixels, places, axis=0)
         pixels *= ((1 - shadow) * (1 - coverage))[:, None]
@@ -479,7 +479,7 @@ def _to_bytes(pixels):
 
 
 def _tone_ramp(rgb):
-    """Returns float32 `[256, 3]` in [0, 1]: a color from its shade (tone -1) over itself (0) to its light (1)."""
+    """Returns float32 `[256, 3]` in [0, 1]: a color's shade (tone -1), itself (0), its light (1)."""
     middle = np.array(rgb, np.float32)
     light = middle + 0.6 * (1 - middle)
     # Shadows outdoors are lit by the sky: they turn toward its color.
@@ -497,9 +497,7 @@ def _draw_background(background, side_px, random):
     """Returns float32 `[side_px, side_px, 3]` in [0, 1]: a gradient with soft patches and discs of light."""
     colors = np.array([background.top_rgb, background.middle_rgb, background.bottom_rgb])
     heights = np.linspace(0.0, 1.0, _BACKGROUND_PX)
-    gradient = np.stack(
-        [np.interp(heights, (0.0, 0.55, 1.0), colors[:, channel]) for channel in range(3)], -1
-    )
+    gradient = np.stack([np.interp(heights, (0.0, 0.55, 1.0), colors[:, channel]) for channel in range(3)], -1)
     patches = Image.fromarray(random.random((5, 5), np.float32))
     patches = np.asarray(patches.resize((_BACKGROUND_PX, _BACKGROUND_PX), Image.Resampling.BICUBIC))
     pixels = gradient[:, None, :].astype(np.float32) * (0.72 + 0.5 * patches[..., None])
@@ -561,7 +559,7 @@ def _grow_petal(random, species, angle, sector, length):
 
 
 def _petals(factors, species, random):
-    """Yields the petals, the lowest first; each ring is turned by half a petal and a little deeper in tone."""
+    """Yields the petals, the lowest first; each ring is turned by half a petal, and deeper in tone."""
     sector = 2 * math.pi / factors.petal_count
     rotation = math.radians(factors.rotation_degrees)
     for ring, length in enumerate(species.ring_lengths):
@@ -617,7 +615,7 @@ def _draw_petal(canvas, petal, species, ramp):
     tone = _petal_tone(petal, along, crossing, depth, light_along, light_across)
     colors = _shaded(ramp, tone)
     if species.throat:
-        fade = np.clip(1 - along / species.throat, 0, 1) * (1 + 0.3 * np.cos(12 * crossing))
+        fade = np.clip((1 - along / species.throat) * (1 + 0.3 * np.cos(12 * crossing)), 0, 1)
         throat = _shaded(_tone_ramp(species.throat_rgb), tone)
         colors += fade[:, None] * (throat - colors)
     canvas.paint(places, shadow, coverage, colors)
@@ -754,6 +752,7 @@ def write_flowers(folder, count, size, seed):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _check_only(folder, {*factors, _FACTORS_FILE})
+        (folder / _FACTORS_FILE).unlink(missing_ok=True)  # or it would tell of pictures that are replaced
         for name, entry in factors.items():
             draw_flower(entry, size).save(folder / name)
         entries = [{"file": name, **asdict(entry)} for name, entry in factors.items()]

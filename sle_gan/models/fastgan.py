@@ -105,7 +105,9 @@ def discriminator(resolution=512, channels=3, width=64, seed=0):
     images = keras.Input([resolution, resolution, channels], name="images")
     logits, *maps = trunk([images, downsample_nearest(images, small_side_of(resolution))])
     reconstructions = decoders([*maps, tf.zeros_like(logits[:, 0], tf.int32)])
-    return keras.Model(images, CarryAlong(name="logits", dtype="float32")([logits, *reconstructions]), name="discriminator")
+    return keras.Model(
+        images, CarryAlong(name="logits", dtype="float32")([logits, *reconstructions]), name="discriminator"
+    )
 
 
 def training_graph(generator_model, discriminator_model):

@@ -1,47 +1,96 @@
-"""The averaged copy of a generator that samples are drawn from."""
+"""The averaged copy of a generator that samples are drawn from, and its batch statistics.
 
+Source: Yazici et al. 2019, arXiv:1806.04498.
+"""
+
+import tensorflow as tf
 import tf_keras as keras
 
+_CALIBRATION_BATCHES = 16
 
-def averaged_pairs(average, model):
-    """Pairs the variables of a copy with those of its model, layer by layer.
+
+def copy_weights(average, model):
+    """Makes every variable of `average` equal to its model's: where an average starts.
 
     Args:
         average: a model whose layers have the names of those of `model`.
         model: the model in training.
-
-    Returns:
-        `(averaged, copied)`: lists of `(variable of the copy, variable of the model)`. Weights and the
-        statistics of batch normalization are averaged; all other state, such as the singular vectors of
-        spectral normalization, is copied.
     """
-    averaged, copied = [], []
-    for layer in average.layers:
-        twin = model.get_layer(layer.name) if layer.weights else layer
-        averaged += zip(layer.trainable_weights, twin.trainable_weights, strict=True)
-        is_statistic = isinstance(layer, keras.layers.BatchNormalization)
-        state = averaged if is_statistic else copied
-        state += zip(layer.non_trainable_weights, twin.non_trainable_weights, strict=True)
-    return averaged, copied
-
-
-def copy_weights(average, model):
-    """Makes every variable of `average` equal to its model's: where an average starts."""
-    for pairs in averaged_pairs(average, model):
-        for copy, variable in pairs:
-            copy.assign(variable)
+    for copy, variable in zip(*_twins(average, model, lambda layer: layer.weights), strict=True):
+        copy.assign(variable)
 
 
 def update_average(average, model, decay):
     """Moves the averaged copy one step towards the model.
 
+    Weights are averaged. Statistics of batch normalization are left to `Calibration`: those of the model are
+    not those of the averaged weights. All other state, such as the singular vectors of spectral
+    normalization, is copied.
+
     Args:
-        average: the copy.
+        average: a model whose layers have the names of those of `model`.
         model: the model in training.
         decay: what is kept of the average at each step, in [0, 1).
     """
-    averaged, copied = averaged_pairs(average, model)
-    for copy, variable in averaged:
+    for copy, variable in zip(*_twins(average, model, lambda layer: layer.trainable_weights), strict=True):
         copy.assign_add((1.0 - decay) * (variable - copy))
-    for copy, variable in copied:
+    for copy, variable in zip(*_twins(average, model, _copied_state), strict=True):
         copy.assign(variable)
+
+
+class Calibration:
+    """Measures the batch statistics of an averaged generator, from its own passes over drawn codes.
+
+    Args:
+        generator: model of latent codes `[batch, size]`; without batch normalization nothing is done.
+        batch_size: of the passes; that of training, whose statistics these stand for.
+    """
+
+    def __init__(self, generator, batch_size):
+        self._code_shape = [batch_size, generator.input_shape[-1]]
+        self._norms = [layer for layer in generator.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        self._statistics = [variable for norm in self._norms for variable in (norm.moving_mean, norm.moving_variance)]
+        self._generator = generator
+        self._pass = tf.function(self._measure_batch)
+        self._calibrated_step = None
+
+    def __call__(self, step):
+        """Sets the moving means and variances to the mean over the batches, once for each step.
+
+        Args:
+            step: number of generator steps done; a second call at the same step does nothing.
+        """
+        if not self._norms or step == self._calibrated_step:
+            return
+        totals = [tf.zeros_like(variable) for variable in self._statistics]
+        for index in range(_CALIBRATION_BATCHES):
+            self._pass(tf.random.stateless_normal(self._code_shape, [index, _CALIBRATION_BATCHES]))
+            totals = [total + variable for total, variable in zip(totals, self._statistics, strict=True)]
+        for variable, total in zip(self._statistics, totals, strict=True):
+            variable.assign(total / _CALIBRATION_BATCHES)
+        self._calibrated_step = step
+
+    def _measure_batch(self, codes):
+        # With momentum 0 the moving statistics become those of the batch; read while the graph is traced. From
+        # zero they do so without a rounding error that would remember the values before.
+        for variable in self._statistics:
+            variable.assign(tf.zeros_like(variable))
+        momenta = [norm.momentum for norm in self._norms]
+        for norm in self._norms:
+            norm.momentum = 0.0
+        self._generator(codes, training=True)
+        for norm, momentum in zip(self._norms, momenta, strict=True):
+            norm.momentum = momentum
+
+
+def _copied_state(layer):
+    return [] if isinstance(layer, keras.layers.BatchNormalization) else layer.non_trainable_weights
+
+
+def _twins(average, model, variables_of):
+    """Lists variables of the copy's layers, and those of the model's layers of the same names."""
+    layers = [layer for layer in average.layers if layer.weights]
+    return (
+        [variable for layer in layers for variable in variables_of(layer)],
+        [variable for layer in layers for variable in variables_of(model.get_layer(layer.name))],
+    )

@@ -121,9 +121,7 @@ class GAN(keras.Model):
         codes = tf.random.stateless_normal(code_shape, _fold(seed, _LATENT_CODES))
         with tf.GradientTape() as generator_tape:
             fakes = tf.nest.flatten(self.generator(codes, training=True))
-            fakes = [
-                self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)
-            ]
+            fakes = [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
         reals = self._augmented(images, _fold(seed, _REAL_AUGMENTATION))
         reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in self.discriminator.inputs]
         logs = self._discriminator_step(reals, fakes, seed)

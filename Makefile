@@ -1,0 +1,65 @@
+# `make` lists the targets. The environment in .venv is made once, and again when what it is made from changes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+DEMO_STEPS ?= 2000
+DEMO_RUN := demo/runs/flowers
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint imports check slow bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: demo/flowers/factors.json | $(INSTALLED) ## draw flowers, train on them, generate and export; goes on where it stopped
+	$(BIN)/python train.py --data-folder demo/flowers --output-folder demo/runs --name flowers \
+		--resolution 64 --width 24 --steps $(DEMO_STEPS)
+	$(BIN)/python generate.py samples $(DEMO_RUN) --seeds 0-15 --grid --output demo/samples
+	$(BIN)/python generate.py interpolate $(DEMO_RUN) --seeds 0-5 --output demo/walk.gif --loop
+	$(BIN)/python generate.py export $(DEMO_RUN) --format saved-model --output demo/exported
+	@echo
+	@echo "training images   demo/flowers"
+	@echo "the run           $(DEMO_RUN)"
+	@echo "generated         demo/samples"
+	@echo "a walk            demo/walk.gif"
+	@echo "the SavedModel    demo/exported"
+	@echo "train longer:     make demo DEMO_STEPS=20000"
+	@echo "your own images:  $(BIN)/python train.py --data-folder FOLDER --resolution 256"
+
+# The factors are written last: where they lie, all the flowers do.
+demo/flowers/factors.json: | $(INSTALLED)
+	$(BIN)/python -m sle_gan.data.flowers demo/flowers --count 200 --size 64 --seed 0
+
+test: $(INSTALLED) ## run the fast tests
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## check the format and the style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+imports: $(INSTALLED) ## check that imports point down
+	$(BIN)/lint-imports
+
+check: lint imports test ## all that a change must pass
+
+slow: $(INSTALLED) ## run the proofs that take minutes
+	$(BIN)/python -m pytest -m slow
+
+bench: $(INSTALLED) ## print the tables of the documentation
+	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+
+clean: ## remove the environment and the caches; runs and the demo stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+	find sle_gan tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment that is there is kept. One that fails half-way is removed, or it would pass for whole.
+$(INSTALLED): requirements.txt constraints.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+		2>/dev/null || { echo "error: PYTHON must be Python 3.10 to 3.13; got '$(PYTHON)'" \
+		"($$($(PYTHON) --version 2>&1 | head -n 1)); name another: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,166 @@
+"""Images decoded to squares of bytes: oriented, composited, resized, once for a whole training.
+
+Imports no TensorFlow. Pillow decodes and resizes outside Python's lock, so threads use all cores.
+"""
+
+import concurrent.futures
+import os
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from sle_gan.data.folder import open_image
+from sle_gan.errors import InputError
+
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_REDUCING_GAP = 3.0  # a large image is first brought near its size by whole factors
+
+
+def read_image(path, resolution, channels, fit, background):
+    """Decodes one image.
+
+    Args:
+        path: the file.
+        resolution: side of the result in pixels.
+        channels: 1 (grey), 3 (RGB) or 4 (RGB and alpha).
+        fit: `crop` cuts the middle out, `pad` adds borders of the background, `stretch` changes the aspect.
+        background: three numbers in [0, 255], under transparency and around `pad`.
+
+    Returns:
+        uint8 `[resolution, resolution, channels]`. Of an animated image the first frame. Images of more than 8
+        bits are scaled: 16-bit ones from [0, 65535]; others from [0, 1], or from their own range if it is wider.
+
+    Raises:
+        InputError: if the file cannot be decoded.
+    """
+    try:
+        with open_image(path) as image:
+            image.draft("RGB", (2 * resolution, 2 * resolution))  # JPEG alone: decodes at a smaller scale
+            image.load()
+            image = _eight_bits(ImageOps.exif_transpose(image))
+    except (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, zlib.error) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"cannot be decoded ({error})") from None
+    image = _square(_composited(image, channels, background), resolution, fit, background)
+    return np.asarray(image.convert(_MODES[channels])).reshape(resolution, resolution, channels)
+
+
+def decode_folder(found, *, resolution, channels, fit, background, memory_limit_bytes, cache_file, progress):
+    """Decodes all images of a scanned folder, on all cores.
+
+    Args:
+        found: a `FolderScan`.
+        resolution: side of the results in pixels.
+        channels: 1, 3 or 4; see `read_image`.
+        fit: see `read_image`.
+        background: see `read_image`.
+        memory_limit_bytes: above this the result lies in a file.
+        cache_file: path of that file, a `.npy`; it appears when it is whole.
+        progress: function of (images done, images in all), or None.
+
+    Returns:
+        `(images, kept, failures)`: uint8 `[count, resolution, resolution, channels]` in the order of the folder,
+        their `ImageFile`s, and (path, reason) of those that could not be decoded.
+
+    Raises:
+        InputError: if none could be decoded.
+    """
+    shape = (len(found.images), resolution, resolution, channels)
+    in_memory = int(np.prod(shape, dtype=np.int64)) <= memory_limit_bytes
+    unfinished = cache_file.with_suffix(".unfinished")
+    images = np.empty(shape, np.uint8) if in_memory else np.lib.format.open_memmap(unfinished, "w+", np.uint8, shape)
+    kept, failures = [], []
+
+    def decode(image):
+        return read_image(found.folder / image.path, resolution, channels, fit, background)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, (image, pixels) in enumerate(_in_order(pool, decode, found.images), start=1):
+            if isinstance(pixels, InputError):
+                failures.append((image.path, str(pixels)))
+            else:
+                images[len(kept)] = pixels
+                kept.append(image)
+            if progress is not None:
+                progress(done, len(found.images))
+    if not kept:
+        unfinished.unlink(missing_ok=True)
+        path, reason = failures[0]
+        raise InputError(f"none of the {len(failures)} images can be decoded; the first: {path}: {reason}")
+    if not in_memory:
+        images.flush()
+        unfinished.replace(cache_file)
+        images = np.load(cache_file, mmap_mode="r")
+    return images[: len(kept)], tuple(kept), tuple(failures)
+
+
+def _in_order(pool, function, items):
+    """Yields (item, result or InputError) in order, with a bounded number of results waiting."""
+    waiting = []
+    for item in items:
+        waiting.append((item, pool.submit(function, item)))
+        if len(waiting) == 4 * os.cpu_count():
+            yield _settled(*waiting.pop(0))
+    for item, future in waiting:
+        yield _settled(item, future)
+
+
+def _settled(item, future):
+    try:
+        return item, future.result()
+    except InputError as error:
+        return item, error
+
+
+def _eight_bits(image):
+    """Brings images of more than 8 bits to 8; the others are returned as they are."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image).astype(np.float64) / 257).round().astype(np.uint8))
+    if image.mode not in {"I", "F"}:
+        return image
+    values = np.asarray(image).astype(np.float64)
+    values = np.nan_to_num(values, posinf=0, neginf=0)
+    low, high = min(values.min(), 0), max(values.max(), 1)
+    if image.mode == "I" and low == 0 and high <= 65535:
+        high = 65535  # how Pillow holds a 16-bit PNG
+    return Image.fromarray(((values - low) / (high - low) * 255).round().astype(np.uint8))
+
+
+def _composited(image, channels, background):
+    """Lays a transparent image over the background, unless its alpha is kept."""
+    if image.mode in {"LA", "La", "PA", "RGBa"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode != "RGBA" or channels == 4:
+        return image.convert("RGBA" if channels == 4 else "RGB")
+    canvas = Image.new("RGBA", image.size, (*background, 255))
+    return Image.alpha_composite(canvas, image).convert("RGB")
+
+
+def _square(image, resolution, fit, background):
+    # Alpha is multiplied in while pixels are mixed, so that the colors of invisible ones do not bleed.
+    premultiplied = image.convert("RGBa") if image.mode == "RGBA" else image
+    size = (resolution, resolution)
+    if fit == "stretch":
+        result = _resized(premultiplied, size)
+    elif fit == "crop":
+        left, top = ((side - min(image.size)) // 2 for side in image.size)
+        side = min(image.size)
+        result = _resized(premultiplied, size, (left, top, left + side, top + side))
+    else:
+        scale = resolution / max(image.size)
+        inner = tuple(max(1, round(side * scale)) for side in image.size)
+        result = _resized(premultiplied, inner)
+    if image.mode == "RGBA":
+        result = result.convert("RGBA")
+    if fit == "pad":
+        canvas = Image.new(image.mode, size, (*background, 0) if image.mode == "RGBA" else tuple(background))
+        canvas.paste(result, tuple((resolution - side) // 2 for side in result.size))
+        result = canvas
+    return result
+
+
+def _resized(image, size, box=None):
+    return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_REDUCING_GAP)

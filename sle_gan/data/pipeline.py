@@ -1,0 +1,59 @@
+"""From decoded images to batches: what a step sees is a pure function of the seed and the step's number."""
+
+import numpy as np
+import tensorflow as tf
+
+_ORDER, _FLIP = range(2)
+
+
+def training_dataset(images, *, batch_size, seed, flip, first_step):
+    """Makes the endless data set of batches.
+
+    An epoch is all images once, in an order drawn from the seed and the epoch's number. Epochs follow each other
+    without a gap, so a batch may hold the end of one and the beginning of the next.
+
+    Args:
+        images: uint8 `[count, side, side, channels]`, in memory or mapped from a file.
+        batch_size: images in a step.
+        seed: of the order and the flips.
+        flip: whether each image is mirrored with probability 1/2.
+        first_step: number of the step that the first batch is for; a resumed run goes on with the next.
+
+    Returns:
+        A `tf.data.Dataset` of float32 `[batch_size, side, side, channels]` in [-1, 1].
+    """
+    count = len(images)
+    read = _mapped(images) if isinstance(images, np.memmap) else _resident(images)
+
+    def epoch_of(epoch):
+        order = tf.random.experimental.stateless_shuffle(tf.range(count), _seed(_ORDER, seed, epoch))
+        return tf.data.Dataset.from_tensor_slices(order)
+
+    def batch_of(step, indices):
+        batch = tf.ensure_shape(read(indices), [batch_size, *images.shape[1:]])
+        if flip:
+            coins = tf.random.stateless_uniform([batch_size, 1, 1, 1], _seed(_FLIP, seed, step), 0, 2, tf.int32)
+            mirrored = tf.cast(coins, tf.uint8)
+            batch = batch * (1 - mirrored) + tf.reverse(batch, [2]) * mirrored  # four times faster than tf.where
+        return tf.cast(batch, tf.float32) / 127.5 - 1.0
+
+    epoch, shown = divmod(first_step * batch_size, count)
+    indices = tf.data.Dataset.counter(epoch).flat_map(epoch_of).skip(shown).batch(batch_size, drop_remainder=True)
+    dataset = indices.enumerate(first_step).map(batch_of, num_parallel_calls=1, deterministic=True).prefetch(2)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1  # the cores belong to the training step
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def _seed(use, seed, number):
+    return tf.random.experimental.stateless_fold_in(tf.constant([seed, use], tf.int64), number)
+
+
+def _resident(images):
+    resident = tf.constant(images)
+    return lambda indices: tf.gather(resident, indices)
+
+
+def _mapped(images):
+    return lambda indices: tf.numpy_function(lambda chosen: images[chosen], [indices], tf.uint8)

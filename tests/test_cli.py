@@ -1,0 +1,233 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from sle_gan.callbacks.metrics import keep_rows_until
+from sle_gan.cli.train import main
+from sle_gan.run import RunFolder
+
+ROOT = Path(__file__).parent.parent
+SMALL = ["--resolution", "64", "--width", "8", "--batch-size", "4", "--reconstruction-loss", "l1"]
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(0)
+    for index in range(6):
+        coarse = rng.integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((80, 72), Image.Resampling.BICUBIC).save(folder / f"photo {index}.png")
+    return folder
+
+
+def arguments(photographs, output, *more):
+    return ["--data-folder", str(photographs), "--output-folder", str(output), "--name", "run", *SMALL, *more]
+
+
+def script(*words):
+    return [sys.executable, str(ROOT / "train.py"), *words]
+
+
+@pytest.fixture(scope="module")
+def trained(photographs, tmp_path_factory):
+    output = tmp_path_factory.mktemp("runs")
+    frequencies = "--sample-frequency 3 --checkpoint-frequency 2 --keep-checkpoints 2 --log-frequency 2"
+    assert main(arguments(photographs, output, "--steps", "6", *frequencies.split())) == 0
+    return RunFolder(output / "run")
+
+
+def test_a_training_leaves_its_run_folder(trained):
+    rows = [json.loads(line) for line in trained.metrics_file.read_text().splitlines()]
+    assert [row["step"] for row in rows] == [2, 4, 6]
+    assert set(rows[0]) == {
+        "step",
+        "generator_loss",
+        "discriminator_loss",
+        "reconstruction_loss",
+        "real_logits",
+        "fake_logits",
+    }
+    assert sorted(path.name for path in trained.samples.iterdir()) == [f"step-{s:06d}.png" for s in (0, 3, 6)]
+    with Image.open(trained.samples / "step-000006.png") as sheet:
+        assert sheet.text["run"] == "run"
+        assert sheet.text["step"] == "6"
+    assert sorted(path.name for path in trained.checkpoints.glob("*.index")) == ["ckpt-4.index", "ckpt-6.index"]
+    assert trained.config()["settings"]["resolution"] == 64
+    assert len(json.loads(trained.manifest_file.read_text())["images"]) == 6
+    assert list(trained.tensorboard.glob("events.*"))
+    assert json.loads(trained.timings_file.read_text().splitlines()[-1])["images_per_second"] > 0
+
+
+def test_the_weights_of_a_run_load_into_the_public_networks(trained):
+    import sle_gan
+
+    generator = sle_gan.Generator(64, width=8)
+    generator.load_weights(trained.generator_weights)
+    sle_gan.Discriminator(64, width=8).load_weights(trained.discriminator_weights)
+    average = sle_gan.Generator(64, width=8)
+    path = str(trained.checkpoints / "ckpt-6")
+    tf.train.Checkpoint(average_generator=average).restore(path).expect_partial()
+    noise = sle_gan.create_input_noise(2, seed=1)
+    np.testing.assert_array_equal(generator(noise), average(noise))
+
+
+def test_a_finished_run_has_nothing_to_do(trained, photographs, capsys):
+    assert main(arguments(photographs, trained.path.parent, "--steps", "6")) == 0
+    assert "nothing to do: the run is at step 6 of 6" in capsys.readouterr().out
+
+
+def test_training_can_start_from_weights(trained, photographs, tmp_path):
+    words = ["--steps", "1", "--G-learning-rate", "1e-9", "--generator-weights", str(trained.generator_weights)]
+    assert main(arguments(photographs, tmp_path, *words)) == 0
+    import sle_gan
+
+    networks = [sle_gan.Generator(64, width=8) for _ in range(2)]
+    networks[0].load_weights(trained.generator_weights)
+    networks[1].load_weights(tmp_path / "run" / "generator_weights.h5")
+    kernels = [network.get_layer("up64_conv1").kernel.numpy() for network in networks]
+    np.testing.assert_allclose(*kernels, atol=1e-7)
+
+
+def test_weights_of_another_network_are_refused(trained, photographs, tmp_path, capsys):
+    words = ["--steps", "1", "--generator-weights", str(trained.discriminator_weights)]
+    assert main(arguments(photographs, tmp_path, *words)) == 2
+    assert "does not hold weights of this generator" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--resolution", "96"], "--resolution must be one of (64, 128, 256, 512, 1024) for fastgan; got 96"),
+        (["--channels", "2"], "--channels must be one of (1, 3, 4) for fastgan; got 2"),
+        (["--width", "12"], "--width must be a positive multiple of 8; got 12"),
+        (["--diff-augment", "colour"], "--diff-augment takes some of color,translation,cutout; got colour"),
+        (["--generator-weights", "none.h5"], "--generator-weights none.h5 is no file"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_one_line(photographs, tmp_path, capsys, words, message):
+    assert main(arguments(photographs, tmp_path, *words)) == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["--steps", "0"], ["--batch-size", "x"], ["--seed", "-1"], ["--background", "nocolor"]]
+)
+def test_a_value_of_the_wrong_kind_is_told_in_one_line(photographs, tmp_path, capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments(photographs, tmp_path, *words))
+    assert stop.value.code == 2
+    assert re.fullmatch(rf"error: argument {words[0]}: must be .*\(see train.py --help\)\n", capsys.readouterr().err)
+
+
+def test_bad_input_is_told_within_two_seconds_and_before_tensorflow(tmp_path):
+    (tmp_path / "empty").mkdir()
+    code = (
+        "import sys; from sle_gan.cli.train import main; code = main(sys.argv[1:]); "
+        "assert 'tensorflow' not in sys.modules; sys.exit(code)"
+    )
+    words = ["--data-folder", str(tmp_path / "empty"), "--output-folder", str(tmp_path / "runs")]
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert time.monotonic() - start < 2
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "0 usable images" in done.stderr
+
+
+def test_other_settings_under_the_same_name_are_refused(trained, photographs, capsys):
+    before = trained.metrics_file.read_bytes()
+    words = arguments(photographs, trained.path.parent, "--seed", "5")
+    assert main(words) == 2
+    assert "holds a run of other settings (seed 0, asked for 5)" in capsys.readouterr().err
+    assert trained.metrics_file.read_bytes() == before
+
+
+def test_changed_images_are_told_and_accepted_only_when_asked(trained, photographs, tmp_path, capsys):
+    for path in photographs.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    next(iter(sorted(tmp_path.iterdir()))).unlink()
+    words = arguments(tmp_path, trained.path.parent, "--steps", "6")
+    manifest = trained.manifest_file.read_bytes()
+    assert main(words) == 2
+    assert "0 images added, 1 removed, 0 changed" in capsys.readouterr().err
+    try:
+        assert main([*words, "--accept-data-change"]) == 0
+        assert len(json.loads(trained.manifest_file.read_text())["images"]) == 5
+    finally:
+        trained.manifest_file.write_bytes(manifest)
+
+
+def test_a_dry_run_tells_and_writes_nothing(photographs, tmp_path, capsys):
+    assert main(arguments(photographs, tmp_path, "--dry-run", "--epochs", "10")) == 0
+    told = capsys.readouterr().out
+    assert "steps: 15" in told  # 10 passes over 6 images in batches of 4
+    assert "resolution: 64" in told
+    assert "generator: 1,359,908 trainable parameters" in told
+    assert "6 images" in told
+    assert re.search(r"memory: about \d+\.\d GiB for a step", told)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_after_a_step_and_a_torn_row_are_dropped(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
+    keep_rows_until(file, 2)
+    assert file.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def final_state(run):
+    """Every variable of the last checkpoint, and the metrics."""
+    path = tf.train.latest_checkpoint(str(run.checkpoints))
+    reader = tf.train.load_checkpoint(path)
+    arrays = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    return {name: value for name, value in arrays.items() if "save_counter" not in name}, run.metrics_file.read_bytes()
+
+
+def wait_for(condition, process, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "the process ended early"
+        assert time.monotonic() < end, "nothing happened in time"
+        time.sleep(0.02)
+
+
+def test_a_killed_and_an_interrupted_run_end_as_one_that_was_left_alone(photographs, tmp_path):
+    length = ["--steps", "14", "--checkpoint-frequency", "4", "--log-frequency", "3", "--sample-frequency", "5"]
+    alone, broken = (arguments(photographs, tmp_path / name, *length) for name in ("alone", "broken"))
+    run = RunFolder(tmp_path / "broken" / "run")
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(script(*broken), env=environment, stdout=subprocess.DEVNULL) as process:
+        wait_for(lambda: (run.latest_step() or 0) >= 4, process)
+        process.kill()
+    killed_at = run.latest_step()
+    assert 4 <= killed_at < 14
+    with subprocess.Popen(
+        script(*broken), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        rows = run.metrics_file.read_bytes() if run.metrics_file.exists() else b""
+        wait_for(lambda: run.metrics_file.exists() and run.metrics_file.read_bytes() > rows, process)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert f"resuming run from step {killed_at}" in out
+    assert "finishing the step, saving" in err
+    assert main(broken) == 0
+    assert main(alone) == 0
+    (arrays, metrics), (expected, expected_metrics) = (
+        final_state(run),
+        final_state(RunFolder(tmp_path / "alone" / "run")),
+    )
+    assert arrays.keys() == expected.keys()
+    assert [name for name, value in arrays.items() if not np.array_equal(value, expected[name])] == []
+    assert metrics == expected_metrics

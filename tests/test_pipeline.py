@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sle_gan.data.pipeline import training_dataset
+
+
+def numbered_images(count, side=4):
+    """Image i is black but for its number in the left half of the first row."""
+    images = np.zeros([count, side, side, 1], np.uint8)
+    images[:, 0, : side // 2, 0] = np.arange(count)[:, None] + 1
+    return images
+
+
+def batches(images, count, batch_size=4, seed=0, flip=True, first_step=0):
+    dataset = training_dataset(images, batch_size=batch_size, seed=seed, flip=flip, first_step=first_step)
+    return np.stack([batch.numpy() for batch in dataset.take(count)])
+
+
+def numbers(drawn):
+    """The numbers of the images of all batches, in order."""
+    whole = np.round((drawn + 1) * 127.5).astype(int)
+    return whole.max(axis=(2, 3, 4)).ravel() - 1
+
+
+def test_every_epoch_shows_each_image_once_in_another_order():
+    epochs = numbers(batches(numbered_images(10), 15)).reshape(6, 10)
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(10))
+    assert len({tuple(epoch) for epoch in epochs}) == 6
+
+
+def test_another_seed_gives_another_order():
+    first, second = (numbers(batches(numbered_images(32), 8, seed=seed)) for seed in (1, 2))
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("first_step", [1, 7, 1000])
+def test_a_data_set_that_begins_later_is_the_rest_of_the_one_that_began_earlier(first_step):
+    images = np.random.default_rng(0).integers(0, 256, size=(9, 4, 4, 3), dtype=np.uint8)
+    whole = batches(images, first_step + 3)[first_step:]
+    np.testing.assert_array_equal(batches(images, 3, first_step=first_step), whole)
+
+
+def test_bytes_become_numbers_from_minus_one_to_one():
+    images = np.array([0, 51, 255], np.uint8).reshape(3, 1, 1, 1)
+    values = np.unique(batches(images, 3, batch_size=3))
+    np.testing.assert_allclose(values, [-1, -0.6, 1], atol=1e-6)
+
+
+def test_half_of_the_images_are_mirrored_independently_of_image_and_epoch():
+    drawn = batches(numbered_images(16), 200, batch_size=16)
+    mirrored = drawn[:, :, 0, 0, 0] < drawn[:, :, 0, -1, 0]  # [epoch, position]
+    assert mirrored.mean() == pytest.approx(0.5, abs=0.03)
+    by_image = np.bincount(numbers(drawn), weights=mirrored.ravel()) / 200
+    assert np.all(np.abs(by_image - 0.5) < 0.2)
+    together = (mirrored[:, :-1] == mirrored[:, 1:]).mean()
+    assert together == pytest.approx(0.5, abs=0.03)
+
+
+def test_nothing_is_mirrored_unless_asked():
+    drawn = batches(numbered_images(16), 20, flip=False)
+    assert np.all(drawn[:, :, 0, 0] > drawn[:, :, 0, -1])
+
+
+def test_fewer_images_than_the_batch_repeat():
+    assert sorted(numbers(batches(numbered_images(3), 1, batch_size=6))) == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_mapped_file_gives_what_memory_gives(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, size=(9, 4, 4, 3), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    np.testing.assert_array_equal(batches(mapped, 5), batches(images, 5))
+
+
+def test_batches_have_static_shapes():
+    dataset = training_dataset(numbered_images(5), batch_size=4, seed=0, flip=True, first_step=0)
+    assert dataset.element_spec == tf.TensorSpec([4, 4, 4, 1], tf.float32)
