@@ -50,3 +50,26 @@ def postprocess_images(images, dtype=tf.uint8):
     images = tf.clip_by_value(tf.cast(images, tf.float32) * 127.5 + 127.5, 0.0, 255.0)
     dtype = tf.as_dtype(dtype)
     return tf.cast(tf.round(images) if dtype.is_integer else images, dtype)
+
+
+def interpolate_codes(start, end, shares):
+    """Walks from one latent code to another along the sphere, where Gaussian codes lie.
+
+    Args:
+        start: float32 `[latent_size]`.
+        end: float32 `[latent_size]`, not opposite to `start`.
+        shares: float32 `[count]`: 0 is `start`, 1 is `end`.
+
+    Returns:
+        float32 `[count, latent_size]`. The angle grows evenly, and so does the length from one's to the other's.
+
+    Source: White 2016, arXiv:1609.04468.
+    """
+    lengths = tf.norm(start), tf.norm(end)
+    a, b = start / lengths[0], end / lengths[1]
+    angle = tf.acos(tf.clip_by_value(tf.reduce_sum(a * b), -1.0, 1.0))
+    shares = shares[:, None]
+    even = tf.maximum(tf.sin(angle), 1e-6)  # equal codes: the sines below vanish too
+    direction = (tf.sin((1.0 - shares) * angle) * a + tf.sin(shares * angle) * b) / even
+    direction = tf.where(angle < 1e-3, (1.0 - shares) * a + shares * b, direction)
+    return direction * ((1.0 - shares) * lengths[0] + shares * lengths[1])
