@@ -270,7 +270,9 @@ def _inspect(folder, path):
     with open_image(file) as image:
         width, height = image.size
         try:
-            lies_on_its_side = image.getexif().get(_EXIF_ORIENTATION, 1) in {5, 6, 7, 8}
+            # Asked for the EXIF data that a PNG does not begin with, Pillow would decode it all.
+            has_exif = image.format != "PNG" or "exif" in image.info
+            lies_on_its_side = has_exif and image.getexif().get(_EXIF_ORIENTATION, 1) in {5, 6, 7, 8}
             frames = getattr(image, "n_frames", 1)
         except (SyntaxError, ValueError, TypeError, EOFError, struct.error) as error:
             raise InputError(f"a damaged header ({error})") from None

@@ -1,0 +1,178 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from sle_gan.data.decode import decode_folder, read_image
+from sle_gan.data.folder import scan
+from sle_gan.errors import InputError
+
+WHITE = (255, 255, 255)
+
+
+def read(path, resolution, channels=3, fit="stretch", background=WHITE):
+    return read_image(path, resolution, channels, fit, background)
+
+
+def drawn(height, width, channels=3, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, size=(height, width, channels), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_image_is_turned_as_its_exif_says(tmp_path, orientation):
+    shown = drawn(8, 8)
+    # What a camera held that way stores, so that it is shown as `shown`.
+    stored = {
+        1: shown,
+        2: shown[:, ::-1],
+        3: shown[::-1, ::-1],
+        4: shown[::-1],
+        5: shown.transpose(1, 0, 2),
+        6: shown.transpose(1, 0, 2)[::-1],
+        7: shown.transpose(1, 0, 2)[::-1, ::-1],
+        8: shown.transpose(1, 0, 2)[:, ::-1],
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(read(tmp_path / "turned.png", 8), shown)
+
+
+@pytest.mark.parametrize("extension", ["png", "tiff"])
+def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path, extension):
+    values = np.array([[0, 257], [32896, 65535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / f"deep.{extension}")
+    expected = np.array([[0, 1], [128, 255]])
+    np.testing.assert_array_equal(read(tmp_path / f"deep.{extension}", 2, channels=1)[..., 0], expected)
+    np.testing.assert_array_equal(read(tmp_path / f"deep.{extension}", 2)[..., 2], expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([[0.0, 0.5], [1.0, 0.2]], [[0, 128], [255, 51]]), ([[-100.0, 0.0], [300.0, 100.0]], [[0, 64], [255, 128]])],
+    ids=["from 0 to 1", "wider"],
+)
+def test_floating_point_tiffs_are_scaled(tmp_path, values, expected):
+    Image.fromarray(np.array(values, np.float32)).save(tmp_path / "float.tiff")
+    np.testing.assert_array_equal(read(tmp_path / "float.tiff", 2, channels=1)[..., 0], expected)
+
+
+def test_transparent_pixels_take_the_background_and_hidden_colors_do_not_show(tmp_path):
+    pixels = np.array([[[255, 0, 0, 0], [0, 255, 0, 255]], [[0, 0, 255, 128], [9, 9, 9, 255]]], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "alpha.png")
+    expected = [[[10, 20, 30], [0, 255, 0]], [[5, 10, 143], [9, 9, 9]]]
+    np.testing.assert_allclose(read(tmp_path / "alpha.png", 2, background=(10, 20, 30)), expected, atol=1)
+
+
+def test_alpha_is_kept_when_it_is_asked_for_and_hidden_colors_do_not_bleed(tmp_path):
+    pixels = np.zeros([4, 4, 4], np.uint8)
+    pixels[:, :2] = [0, 200, 0, 255]
+    pixels[:, 2:] = [255, 0, 0, 0]  # an invisible red
+    Image.fromarray(pixels).save(tmp_path / "alpha.png")
+    np.testing.assert_array_equal(read(tmp_path / "alpha.png", 4, channels=4)[0, 0], [0, 200, 0, 255])
+    smaller = read(tmp_path / "alpha.png", 3, channels=4).astype(int)
+    middle = smaller[:, 1]
+    assert np.all(middle[:, 0] <= 2)  # no red in the mixed column
+    assert np.all(np.abs(middle[:, 1] - 200) <= 2)
+    assert np.all((middle[:, 3] > 60) & (middle[:, 3] < 200))
+
+
+def test_a_palette_with_transparency_and_cmyk_become_rgb(tmp_path):
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([255, 0, 0, 0, 0, 255])
+    palette.putdata([0, 1])
+    palette.save(tmp_path / "palette.png", transparency=0)
+    np.testing.assert_array_equal(read(tmp_path / "palette.png", 2)[0], [[255, 255, 255], [0, 0, 255]])
+    Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "ink.tiff")
+    np.testing.assert_array_equal(read(tmp_path / "ink.tiff", 2)[0, 0], [255, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("mode", "channels"), [("L", 1), ("L", 3), ("L", 4), ("1", 3), ("RGB", 1), ("LA", 3), ("RGBA", 4)]
+)
+def test_every_mode_gives_the_channels_that_are_asked_for(tmp_path, mode, channels):
+    Image.new(mode, (6, 6), 255 if mode in "L1" else (255,) * len(mode)).save(tmp_path / "white.png")
+    np.testing.assert_array_equal(read(tmp_path / "white.png", 4, channels=channels), np.full([4, 4, channels], 255))
+
+
+def test_cropping_takes_the_middle(tmp_path):
+    pixels = drawn(4, 10)
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    np.testing.assert_array_equal(read(tmp_path / "wide.png", 4, fit="crop"), pixels[:, 3:7])
+    Image.fromarray(pixels.transpose(1, 0, 2)).save(tmp_path / "high.png")
+    np.testing.assert_array_equal(read(tmp_path / "high.png", 4, fit="crop"), pixels.transpose(1, 0, 2)[3:7])
+
+
+def test_padding_adds_borders_of_the_background(tmp_path):
+    pixels = drawn(4, 8)
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    padded = read(tmp_path / "wide.png", 8, fit="pad", background=(1, 2, 3))
+    np.testing.assert_array_equal(padded[2:6], pixels)
+    np.testing.assert_array_equal(padded[[0, 1, 6, 7]], np.broadcast_to([1, 2, 3], [4, 8, 3]))
+    kept = read(tmp_path / "wide.png", 8, channels=4, fit="pad")
+    np.testing.assert_array_equal(kept[[0, 7], :, 3], 0)
+
+
+def test_stretching_changes_the_aspect(tmp_path):
+    Image.new("RGB", (9, 3), (10, 20, 30)).save(tmp_path / "flat.png")
+    np.testing.assert_array_equal(read(tmp_path / "flat.png", 5), np.broadcast_to([10, 20, 30], [5, 5, 3]))
+
+
+def test_enlarging_and_reducing_keep_the_mean(tmp_path):
+    pixels = drawn(64, 64)
+    Image.fromarray(pixels).save(tmp_path / "noise.png")
+    assert read(tmp_path / "noise.png", 4).mean() == pytest.approx(pixels.mean(), abs=2)
+    assert read(tmp_path / "noise.png", 128).mean() == pytest.approx(pixels.mean(), abs=2)
+
+
+def test_an_animation_gives_its_first_frame(tmp_path):
+    frames = [Image.new("RGB", (4, 4), color) for color in ("#ff0000", "#00ff00")]
+    frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
+    np.testing.assert_array_equal(read(tmp_path / "film.gif", 2)[0, 0], [255, 0, 0])
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tiff", "gif", "bmp"])
+def test_a_truncated_file_is_refused(tmp_path, extension):
+    file = tmp_path / f"cut.{extension}"
+    Image.fromarray(drawn(64, 64)).save(file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(InputError):
+        read(file, 16)
+
+
+def decode(folder, limit=10**9, **options):
+    settings = {"resolution": 8, "channels": 3, "fit": "crop", "background": WHITE, "progress": None} | options
+    return decode_folder(scan(folder), memory_limit_bytes=limit, cache_file=folder / "cache.npy", **settings)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for index in range(9):
+        Image.new("RGB", (12, 12), (index, 0, 0)).save(tmp_path / f"{index}.png")
+    cut = (tmp_path / "4.png").read_bytes()
+    (tmp_path / "4.png").write_bytes(cut[:-25])
+    return tmp_path
+
+
+def test_a_folder_is_decoded_in_order_without_what_is_damaged(folder):
+    told = []
+    images, kept, failures = decode(folder, progress=lambda done, total: told.append((done, total)))
+    assert images.shape == (8, 8, 8, 3)
+    assert images[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert [image.path for image in kept] == [f"{index}.png" for index in (0, 1, 2, 3, 5, 6, 7, 8)]
+    assert [path for path, _ in failures] == ["4.png"]
+    assert told == [(done, 9) for done in range(1, 10)]
+
+
+def test_above_the_limit_the_images_lie_in_a_file(folder):
+    images, _, _ = decode(folder, limit=100)
+    assert isinstance(images, np.memmap)
+    np.testing.assert_array_equal(images, decode(folder)[0])
+    assert [path.name for path in folder.glob("cache*")] == ["cache.npy"]
+
+
+def test_a_folder_of_damaged_images_alone_is_told(folder):
+    for index in range(9):
+        (folder / f"{index}.png").write_bytes((folder / "4.png").read_bytes())
+    with pytest.raises(InputError, match=r"none of the 9 images can be decoded; the first: 0\.png: cannot be decoded"):
+        decode(folder, limit=100)
+    assert list(folder.glob("cache*")) == []
