@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from sle_gan.cli.generate import main
+from sle_gan.cli.generate import main, write_film
 from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.errors import InputError, StorageError
 from sle_gan.export import saved_model
@@ -117,14 +117,25 @@ def test_a_film_walks_through_its_seeds(run, trained, tmp_path, words, frames):
     assert len(files) == frames
     for index, seed in ((0, 0), (4, 1)):
         np.testing.assert_allclose(opened(files[index]).astype(int), next(trained.draw_seeds([seed])), atol=1)
-    assert main(["interpolate", str(run.path), *words, "--frames", "4", "--output", str(tmp_path / "walk.webp")]) == 0
-    with Image.open(tmp_path / "walk.webp") as film:
-        assert film.n_frames == frames
     assert main(["interpolate", str(run.path), *words, "--frames", "4", "--output", str(tmp_path / "walk.gif")]) == 0
     with Image.open(tmp_path / "walk.gif") as film:
         assert film.n_frames == frames
         assert film.info.get("loop") == (0 if "--loop" in words else None)
         assert film.info["duration"] == 30  # a GIF counts hundredths of a second
+
+
+@pytest.mark.parametrize("extension", [".gif", ".webp", ".png"])
+@pytest.mark.parametrize("loop", [True, False])
+def test_every_kind_of_film_holds_all_frames_and_says_whether_it_loops(tmp_path, extension, loop):
+    rng = np.random.default_rng(0)
+    frames = [Image.fromarray(rng.integers(0, 256, size=(16, 16, 3), dtype=np.uint8)) for _ in range(4)]
+    write_film(tmp_path / f"film{extension}", extension, iter(frames), 20, loop=loop)
+    assert [path.name for path in tmp_path.iterdir()] == [f"film{extension}"]
+    with Image.open(tmp_path / f"film{extension}") as film:
+        assert film.n_frames == 4
+        assert film.info.get("loop", 1) == (0 if loop else 1)
+        film.seek(1)
+        assert film.info.get("duration", 50) == 50
 
 
 def test_codes_walk_along_the_sphere():

@@ -114,7 +114,7 @@ def _interpolate(arguments):
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         frames = (_frame(_without_alpha(image, trained, extension[1:]), extension) for image in walk)
-        _write_film(output, extension, frames, arguments.fps, loop=arguments.loop)
+        write_film(output, extension, frames, arguments.fps, loop=arguments.loop)
     print(f"{count} frames of step {trained.step} in {output}")
     return 0
 
@@ -151,11 +151,22 @@ def _frame(image, extension):
     return picture.quantize(dither=Image.Dither.FLOYDSTEINBERG) if extension == ".gif" else picture
 
 
-def _write_film(path, extension, frames, fps, *, loop):
+def write_film(path, extension, frames, fps, *, loop):
+    """Writes an animated picture; the file appears when it is whole.
+
+    Args:
+        path: the file.
+        extension: `.gif`, `.webp` or `.png`.
+        frames: iterator of `PIL.Image.Image`s of one size.
+        fps: frames shown in a second.
+        loop: whether it begins again at its end.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     options = {} if extension == ".gif" and not loop else {"loop": 0 if loop else 1}
     form = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}[extension]
-    next(frames).save(temporary, form, save_all=True, append_images=frames, duration=1000 / fps, **options)
+    first = next(frames)
+    rest = list(frames) if form == "PNG" else frames  # Pillow writes one frame of an APNG that is not a list
+    first.save(temporary, form, save_all=True, append_images=rest, duration=1000 / fps, quality=90, **options)
     temporary.replace(path)
 
 
