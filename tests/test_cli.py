@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import signal
 import subprocess
@@ -202,32 +201,35 @@ def wait_for(condition, process, seconds=120):
         time.sleep(0.02)
 
 
-def test_a_killed_and_an_interrupted_run_end_as_one_that_was_left_alone(photographs, tmp_path):
-    length = ["--steps", "14", "--checkpoint-frequency", "4", "--log-frequency", "3", "--sample-frequency", "5"]
+def interrupted(words, run, number):
+    """Goes on with a run, sends it a signal after its next row, and returns what it printed."""
+    rows = run.metrics_file.read_bytes() if run.metrics_file.exists() else b""
+    with subprocess.Popen(script(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(lambda: run.metrics_file.exists() and run.metrics_file.read_bytes() > rows, process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    assert "finishing the step, saving" in err
+    return out
+
+
+def test_a_killed_and_twice_interrupted_run_ends_as_one_that_was_left_alone(photographs, tmp_path):
+    length = ["--steps", "16", "--checkpoint-frequency", "3", "--log-frequency", "2", "--sample-frequency", "5"]
     alone, broken = (arguments(photographs, tmp_path / name, *length) for name in ("alone", "broken"))
     run = RunFolder(tmp_path / "broken" / "run")
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(script(*broken), env=environment, stdout=subprocess.DEVNULL) as process:
-        wait_for(lambda: (run.latest_step() or 0) >= 4, process)
+    with subprocess.Popen(script(*broken), stdout=subprocess.DEVNULL) as process:
+        wait_for(lambda: (run.latest_step() or 0) >= 3, process)
         process.kill()
     killed_at = run.latest_step()
-    assert 4 <= killed_at < 14
-    with subprocess.Popen(
-        script(*broken), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        rows = run.metrics_file.read_bytes() if run.metrics_file.exists() else b""
-        wait_for(lambda: run.metrics_file.exists() and run.metrics_file.read_bytes() > rows, process)
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=120)
-    assert process.returncode == 143
-    assert f"resuming run from step {killed_at}" in out
-    assert "finishing the step, saving" in err
+    assert 3 <= killed_at < 16
+    assert f"resuming run from step {killed_at}" in interrupted(broken, run, signal.SIGTERM)
+    saved_at = run.latest_step()
+    assert killed_at < saved_at < 16
+    assert f"resuming run from step {saved_at}" in interrupted(broken, run, signal.SIGINT)
     assert main(broken) == 0
     assert main(alone) == 0
-    (arrays, metrics), (expected, expected_metrics) = (
-        final_state(run),
-        final_state(RunFolder(tmp_path / "alone" / "run")),
-    )
+    arrays, metrics = final_state(run)
+    expected, expected_metrics = final_state(RunFolder(tmp_path / "alone" / "run"))
     assert arrays.keys() == expected.keys()
     assert [name for name, value in arrays.items() if not np.array_equal(value, expected[name])] == []
     assert metrics == expected_metrics

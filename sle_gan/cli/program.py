@@ -22,6 +22,13 @@ class ArgumentParser(argparse.ArgumentParser):
         self.exit(2, f"error: {message} (see {self.prog} --help)\n")
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Ends the help of an argument with its default, where it has one that says something."""
+
+    def _get_help_string(self, action):
+        return action.help if action.default in {None, False} else super()._get_help_string(action)
+
+
 def run_program(body, *, debug):
     """Runs a program and turns what a user can cause into one line.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import ImageColor
 
-from sle_gan.cli.program import ArgumentParser, quiet_start, run_program
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import changed_images, findings, manifest, read_manifest, scan
 from sle_gan.errors import InputError
@@ -42,7 +42,7 @@ def parser():
     result = ArgumentParser(
         prog="train.py",
         description="Train a GAN on a folder of images.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     _add_run_arguments(result.add_argument_group("the run"))
     _add_data_arguments(result.add_argument_group("the images"))
