@@ -11,7 +11,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from sle_gan import __version__
 from sle_gan.callbacks.metrics import keep_rows_until
+from sle_gan.cli.main import main as sle_gan_command
 from sle_gan.cli.train import main
 from sle_gan.run import RunFolder
 
@@ -176,6 +178,17 @@ def test_a_dry_run_tells_and_writes_nothing(photographs, tmp_path, capsys):
     assert "6 images" in told
     assert re.search(r"memory: about \d+\.\d GiB for a step", told)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_has_every_program_and_a_version(photographs, tmp_path, capsys):
+    assert sle_gan_command(["train", *arguments(photographs, tmp_path, "--dry-run", "--width", "12")]) == 2
+    assert "--width must be a positive multiple of 8; got 12" in capsys.readouterr().err
+    assert sle_gan_command(["generate", "samples", "none", "--seeds", "0"]) == 2
+    assert "no run 'none'" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        sle_gan_command(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"sle-gan {__version__}\n"
 
 
 def test_rows_after_a_step_and_a_torn_row_are_dropped(tmp_path):

@@ -4,7 +4,6 @@ The arguments and the run are checked before TensorFlow is imported.
 """
 
 import argparse
-import concurrent.futures
 import re
 import sys
 from pathlib import Path
@@ -12,13 +11,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageColor
 
-from sle_gan.cli.program import ArgumentParser, quiet_start, run_program
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
 from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.errors import InputError
+from sle_gan.export.pictures import FILM_EXTENSIONS, Film, map_ahead, write_film
 from sle_gan.run import find_run
 
-_FILMS = (".gif", ".webp", ".png")
-_WAITING_AT_MOST = 32  # pictures drawn and not yet written
+# A GIF counts hundredths of a second, and programs show a frame of one hundredth for ten; others count thousandths.
+_LARGEST_FPS = {".gif": 50, ".webp": 1000, ".png": 1000}
+_KEY_SEEDS = 16  # of a film's seeds, to choose a GIF's colors from
 
 
 def main(argv=None):
@@ -50,7 +51,13 @@ def parser():
     add("--frames", type=_at_least(2), default=60, metavar="FRAMES", help="frames from one seed to the next")
     add("--loop", action="store_true", help="return to the first seed, so that the film has no end")
     add("--fps", type=_at_least(1), default=30, metavar="FRAMES", help="frames shown in a second, 50 at most in a GIF")
-    add("--output", type=Path, required=True, metavar="FILE", help=f"a {', '.join(_FILMS)} file, or a folder of frames")
+    add(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=f"a {', '.join(FILM_EXTENSIONS)} file, or a folder of frames",
+    )
     export = _add_command(commands, "export", _export, "write the generator in another program's format")
     add = export.add_argument_group("format").add_argument
     add("--format", choices=("saved-model",), default="saved-model", help="saved-model: for TensorFlow")
@@ -59,9 +66,7 @@ def parser():
 
 
 def _add_command(commands, name, make, told):
-    command = commands.add_parser(
-        name, help=told, description=told, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    command = commands.add_parser(name, help=told, description=told, formatter_class=HelpFormatter)
     command.set_defaults(make=make)
     add = command.add_argument_group("the run").add_argument
     add("run", metavar="RUN", help="a run folder, or the name of one")
@@ -76,47 +81,58 @@ def _samples(arguments):
     folder = arguments.output or trained.run.path / "generated"
     folder.mkdir(parents=True, exist_ok=True)
     extension = {"jpeg": "jpg"}.get(arguments.format, arguments.format)
-    pictures = (_without_alpha(image, trained, extension) for image in trained.draw_seeds(arguments.seeds))
-    text = {"run": trained.run.name, "step": str(trained.step)}
+    pictures = _without_alpha(trained.draw_seeds(arguments.seeds), trained, extension)
+    origin = {"run": trained.run.name, "step": str(trained.step)}
     if arguments.grid:
         path = folder / f"grid-{arguments.seeds[0]:06d}-{arguments.seeds[-1]:06d}.{extension}"
-        write_picture(path, image_sheet(np.stack(list(pictures))), text | {"seeds": _told(arguments.seeds)})
+        write_picture(path, image_sheet(np.stack(list(pictures))), origin | {"seeds": _told(arguments.seeds)})
         print(f"{len(arguments.seeds)} pictures of step {trained.step} in {path}")
         return 0
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        waiting = []
-        for seed, picture in zip(arguments.seeds, pictures, strict=True):
-            path = folder / f"seed-{seed:06d}.{extension}"
-            waiting.append(pool.submit(write_picture, path, picture, text | {"seed": str(seed)}))
-            if len(waiting) > _WAITING_AT_MOST:
-                waiting.pop(0).result()
-        for written in waiting:
-            written.result()
+
+    def write(seed, picture):
+        write_picture(folder / f"seed-{seed:06d}.{extension}", picture, origin | {"seed": str(seed)})
+
+    _write_all(write, zip(arguments.seeds, pictures, strict=True))
     print(f"{len(arguments.seeds)} pictures of step {trained.step} in {folder}")
     return 0
 
 
 def _interpolate(arguments):
-    if len(arguments.seeds) < 2:
-        raise InputError(f"--seeds must name two seeds at least; got {_told(arguments.seeds)}")
-    output = arguments.output
+    seeds, output = arguments.seeds, arguments.output
     extension = output.suffix.lower()
-    if extension not in {"", *_FILMS}:
-        raise InputError(f"--output must end in {', '.join(_FILMS)}, or be a folder; got {output}")
+    _check_film(arguments, extension)
     trained = _trained(arguments)
-    walk = trained.draw_walk(arguments.seeds, arguments.frames, loop=arguments.loop)
-    count = arguments.frames * (len(arguments.seeds) - (not arguments.loop)) + (not arguments.loop)
-    if not extension:
-        output.mkdir(parents=True, exist_ok=True)
-        text = {"run": trained.run.name, "step": str(trained.step), "seeds": _told(arguments.seeds)}
-        for index, image in enumerate(walk):
-            write_picture(output / f"frame-{index:05d}.png", image, text)
-    else:
+    walk = trained.draw_walk(seeds, arguments.frames, loop=arguments.loop)
+    legs = len(seeds) if arguments.loop else len(seeds) - 1
+    count = arguments.frames * legs + (0 if arguments.loop else 1)
+    if extension:
         output.parent.mkdir(parents=True, exist_ok=True)
-        frames = (_frame(_without_alpha(image, trained, extension[1:]), extension) for image in walk)
-        write_film(output, extension, frames, arguments.fps, loop=arguments.loop)
+        key_seeds = seeds[:: -(-len(seeds) // _KEY_SEEDS)]
+        keys = _without_alpha(trained.draw_walk(key_seeds, 2, loop=arguments.loop), trained, extension[1:])
+        frames = _without_alpha(walk, trained, extension[1:])
+        write_film(output, Film(frames, count, arguments.fps, arguments.loop, keys))
+    else:
+        output.mkdir(parents=True, exist_ok=True)
+        origin = {"run": trained.run.name, "step": str(trained.step), "seeds": _told(seeds)}
+
+        def write(index, image):
+            write_picture(output / f"frame-{index:05d}.png", image, origin | {"frame": f"{index} of {count}"})
+
+        _write_all(write, enumerate(walk))
     print(f"{count} frames of step {trained.step} in {output}")
     return 0
+
+
+def _check_film(arguments, extension):
+    output = arguments.output
+    if len(arguments.seeds) < 2:
+        raise InputError(f"--seeds must name two seeds at least; got {_told(arguments.seeds)}")
+    if extension not in {"", *FILM_EXTENSIONS}:
+        raise InputError(f"--output must end in {', '.join(FILM_EXTENSIONS)}, or be a folder; got {output}")
+    if extension and arguments.fps > _LARGEST_FPS[extension]:
+        raise InputError(f"--fps must be {_LARGEST_FPS[extension]} at most in a {extension}; got {arguments.fps}")
+    if not extension and any(output.glob("frame-*.png")):
+        raise InputError(f"--output must be a folder without frames, or two films would mix; {output} holds some")
 
 
 def _export(arguments):
@@ -132,42 +148,30 @@ def _trained(arguments):
     run = find_run(arguments.run, arguments.output_folder)
     run.config()  # what is wrong with it is told before TensorFlow is loaded
     with quiet_start():
+        import tensorflow as tf
+
         from sle_gan.export.trained import TrainedGenerator
 
-        return TrainedGenerator(run, arguments.step)
+        tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
+    return TrainedGenerator(run, arguments.step)
 
 
-def _without_alpha(image, trained, extension):
-    """Lays a picture with alpha over the run's background where the format holds none."""
-    if image.shape[-1] != 4 or extension not in {"jpg", "gif"}:
-        return image
+def _write_all(write, pictures):
+    """Writes pictures, each `(number, image)`, in threads while the next are drawn."""
+    for _ in map_ahead(lambda picture: write(*picture), pictures):
+        pass
+
+
+def _without_alpha(images, trained, extension):
+    """Lays pictures with alpha over the run's background where the format holds none."""
+    if trained.generator.output_shape[-1] != 4 or extension not in {"jpg", "gif"}:
+        yield from images
+        return
     color = ImageColor.getrgb(trained.run.config()["settings"]["background"])[:3]
-    canvas = Image.new("RGBA", image.shape[1::-1], (*color, 255))
-    return np.asarray(Image.alpha_composite(canvas, Image.fromarray(image)).convert("RGB"))
-
-
-def _frame(image, extension):
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    return picture.quantize(dither=Image.Dither.FLOYDSTEINBERG) if extension == ".gif" else picture
-
-
-def write_film(path, extension, frames, fps, *, loop):
-    """Writes an animated picture; the file appears when it is whole.
-
-    Args:
-        path: the file.
-        extension: `.gif`, `.webp` or `.png`.
-        frames: iterator of `PIL.Image.Image`s of one size.
-        fps: frames shown in a second.
-        loop: whether it begins again at its end.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    options = {} if extension == ".gif" and not loop else {"loop": 0 if loop else 1}
-    form = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}[extension]
-    first = next(frames)
-    rest = list(frames) if form == "PNG" else frames  # Pillow writes one frame of an APNG that is not a list
-    first.save(temporary, form, save_all=True, append_images=rest, duration=1000 / fps, quality=90, **options)
-    temporary.replace(path)
+    for image in images:
+        canvas = Image.new("RGBA", image.shape[1::-1], (*color, 255))
+        canvas.alpha_composite(Image.fromarray(image))
+        yield np.asarray(canvas.convert("RGB"))
 
 
 def _seeds(text):

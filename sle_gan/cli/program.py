@@ -1,4 +1,4 @@
-"""What the programs share: one line and an exit code for what can go wrong, and the `sle-gan` command."""
+"""What the programs share: one line and an exit code for what can go wrong, a quiet start, readable help."""
 
 import argparse
 import contextlib
@@ -7,7 +7,6 @@ import sys
 import tempfile
 import traceback
 
-from sle_gan import __version__
 from sle_gan.errors import SleGanError
 
 STORAGE_EXIT_CODE = 4
@@ -73,23 +72,3 @@ def quiet_start():
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
-
-
-def main(argv=None):
-    """Runs `sle-gan train ...` or `sle-gan generate ...`.
-
-    Args:
-        argv: words of the command line, without the program's name; the process's own if None.
-
-    Returns:
-        The exit code.
-    """
-    # Each program loads what it alone needs.
-    from sle_gan.cli import generate, train
-
-    programs = {"train": train.main, "generate": generate.main}
-    argv = sys.argv[1:] if argv is None else argv
-    parser = ArgumentParser(prog="sle-gan", description="Train GANs on a small folder of images.")
-    parser.add_argument("--version", action="version", version=f"sle-gan {__version__}")
-    parser.add_argument("program", choices=programs, help="what to do; each has a --help of its own")
-    return programs[parser.parse_args(argv[:1]).program](argv[1:])

@@ -1,0 +1,25 @@
+"""The `sle-gan` command: `sle-gan train ...`, `sle-gan generate ...`."""
+
+import sys
+
+from sle_gan import __version__
+from sle_gan.cli import generate, train
+from sle_gan.cli.program import ArgumentParser
+
+PROGRAMS = {"train": train.main, "generate": generate.main}
+
+
+def main(argv=None):
+    """Runs one of the programs.
+
+    Args:
+        argv: words of the command line, without the program's name; the process's own if None.
+
+    Returns:
+        The exit code.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    parser = ArgumentParser(prog="sle-gan", description="Train GANs on a small folder of images.")
+    parser.add_argument("--version", action="version", version=f"sle-gan {__version__}")
+    parser.add_argument("program", choices=PROGRAMS, help="what to do; each has a --help of its own")
+    return PROGRAMS[parser.parse_args(argv[:1]).program](argv[1:])
