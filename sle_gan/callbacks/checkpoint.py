@@ -67,9 +67,11 @@ class Checkpoints(StepClock):
 
         Raises:
             StorageError: if it cannot be written; the checkpoint before is kept.
+            TrainingError: if the losses are not finite; nothing is written.
         """
         if str(self._manager.latest_checkpoint).endswith(f"-{step}"):
             return
+        self.model.raise_if_not_finite()
         self.calibrate(step)
         try:
             self._manager.save(checkpoint_number=step)

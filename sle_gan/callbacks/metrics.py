@@ -1,13 +1,11 @@
 """The losses over time: `metrics.jsonl`, TensorBoard, and the end of a run whose losses are no longer finite."""
 
 import json
-import math
 import os
 
 import tensorflow as tf
 
 from sle_gan.callbacks.clock import StepClock
-from sle_gan.errors import TrainingError
 
 
 class Metrics(StepClock):
@@ -39,13 +37,8 @@ class Metrics(StepClock):
         """Writes a row when it is due."""
         if step % self.frequency_steps:
             return
+        self.model.raise_if_not_finite()
         row = {"step": step} | {mean.name: float(mean.result()) for mean in self.model.loss_means}
-        broken = [name for name, value in row.items() if not math.isfinite(value)]
-        if broken:
-            raise TrainingError(
-                f"{', '.join(broken)} not finite at step {step}; the last checkpoint is kept. Try a lower learning "
-                "rate or another --seed"
-            )
         for mean in self.model.loss_means:
             mean.reset_state()
         with self.file.open("a", encoding="utf-8") as file:

@@ -61,8 +61,8 @@ class TrainingProgress(StepClock):
         elif due:
             print(f"step {step}/{self.total_steps}  {self._losses(logs)}  {self._pace_text(step)}", flush=True)
 
-    def on_train_end(self, logs=None):
-        """Ends the bar."""
+    def stop(self):
+        """Gives the terminal back, however training ended."""
         if self._bar is not None:
             self._bar.stop()
 

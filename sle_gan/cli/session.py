@@ -1,5 +1,7 @@
 """A training, put together from resolved settings: networks, optimizers, callbacks, and the run folder."""
 
+import logging
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -51,10 +53,11 @@ def fit(run, settings, images):
     if done:
         print(f"resuming {run.name} from step {done}")
     signals = Signals()
+    progress = TrainingProgress(run.timings_file, settings["steps"], settings["batch_size"], settings["log_frequency"])
     callbacks = [
         Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate),
         Metrics(run.metrics_file, run.tensorboard, settings["log_frequency"]),
-        TrainingProgress(run.timings_file, settings["steps"], settings["batch_size"], settings["log_frequency"]),
+        progress,
         checkpoints,
         signals,
     ]
@@ -65,7 +68,11 @@ def fit(run, settings, images):
         flip=settings["flip"],
         first_step=done,
     )
-    gan.fit(dataset, steps_per_epoch=settings["steps"] - done, callbacks=callbacks, verbose=0)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
+    try:
+        gan.fit(dataset, steps_per_epoch=settings["steps"] - done, callbacks=callbacks, verbose=0)
+    finally:
+        progress.stop()
     gan.average_generator.save_weights(run.generator_weights)
     discriminator.save_weights(run.discriminator_weights)
     if signals.received is not None:

@@ -4,9 +4,12 @@ Every random number of a step is a pure function of the seed and the step's numb
 draws what the uninterrupted run would have drawn.
 """
 
+import math
+
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.errors import TrainingError
 from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training.ema import update_average
 
@@ -102,6 +105,19 @@ class GAN(keras.Model):
         if self.reconstruction is not None:
             items["decoders"] = self.reconstruction.decoders
         return items
+
+    def raise_if_not_finite(self):
+        """Ends a training whose losses are lost, before anything of it is written.
+
+        Raises:
+            TrainingError: if a mean of the losses since the last row is not finite.
+        """
+        broken = [mean.name for mean in self.loss_means if not math.isfinite(mean.result())]
+        if broken:
+            raise TrainingError(
+                f"{', '.join(broken)} not finite at step {int(self.steps)}; the last checkpoint is kept. Try a lower "
+                "learning rate or another --seed"
+            )
 
     def call(self, codes, training=False):
         """Draws images of the averaged generator: float32 `[batch, side, side, channels]` in [-1, 1]."""
