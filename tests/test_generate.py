@@ -1,250 +1,457 @@
-import json
-import os
+import re
+import shutil
 import subprocess
 import sys
+import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tiny_runs import write_run
 
-from sle_gan.cli.generate import main, write_film
-from sle_gan.data.pictures import image_sheet, write_picture
-from sle_gan.errors import InputError, StorageError
-from sle_gan.export import saved_model
+from sle_gan.cli.generate import main, parser
+from sle_gan.data.pictures import image_sheet, picture_of, whole_file, write_picture
+from sle_gan.errors import InputError
+from sle_gan.export.pictures import FILM_EXTENSIONS, Film, map_ahead, write_film
 from sle_gan.export.trained import TrainedGenerator
-from sle_gan.models import fastgan
-from sle_gan.models.io import interpolate_codes, latent_codes
-from sle_gan.run import RunFolder, start_run
+from sle_gan.models.io import interpolate_codes, latent_codes, postprocess_images
+from sle_gan.run import RunFolder
 
 ROOT = Path(__file__).parent.parent
 
 
-def made_run(folder, channels=3, steps=(3, 7)):
-    """A run folder with real checkpoints of a generator whose noise and statistics are not at rest."""
-    run = RunFolder(folder)
-    settings = {"model": "fastgan", "resolution": 64, "channels": channels, "width": 8, "seed": 0}
-    with run.locked():
-        start_run(run, settings | {"background": "#ff0000"}, ["train.py"], {}, {"images": []})
-    generator = fastgan.generator(64, channels, 8)
-    checkpoint = tf.train.Checkpoint(average_generator=generator)
-    manager = tf.train.CheckpointManager(checkpoint, str(run.checkpoints), max_to_keep=None)
-    rng = np.random.default_rng(0)
-    for step in steps:
-        for variable in generator.variables:
-            drawn = rng.normal(0, 0.3, size=variable.shape)
-            variable.assign_add(np.abs(drawn) if "variance" in variable.name else drawn)
-        manager.save(checkpoint_number=step)
-    return run
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("runs") / "tiny")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return made_run(tmp_path_factory.mktemp("runs") / "flowers")
+def tiny_run(written):
+    return written[0]
 
 
 @pytest.fixture(scope="module")
-def trained(run):
-    return TrainedGenerator(run)
+def trained(tiny_run):
+    return TrainedGenerator(tiny_run)
 
 
-def opened(path):
-    with Image.open(path) as image:
-        return np.asarray(image)
+@pytest.fixture
+def copied_run(tiny_run, tmp_path):
+    return RunFolder(shutil.copytree(tiny_run.path, tmp_path / "copy"))
 
 
-def test_a_seed_gives_the_same_bytes_whatever_is_drawn_beside_it(run, tmp_path):
-    assert main(["samples", str(run.path), "--seeds", "0-9", "--output", str(tmp_path / "many")]) == 0
-    assert main(["samples", str(run.path), "--seeds", "9,3", "--output", str(tmp_path / "few")]) == 0
-    assert sorted(path.name for path in (tmp_path / "many").iterdir()) == [f"seed-{s:06d}.png" for s in range(10)]
-    for name in ("seed-000003.png", "seed-000009.png"):
-        assert (tmp_path / "many" / name).read_bytes() == (tmp_path / "few" / name).read_bytes()
-    assert (opened(tmp_path / "many" / "seed-000003.png") != opened(tmp_path / "many" / "seed-000009.png")).any()
+def generate(run, *words):
+    return main([words[0], str(run.path), *map(str, words[1:])])
 
 
-def test_a_picture_says_where_it_comes_from(run, tmp_path):
-    assert main(["samples", str(run.path), "--seeds", "4", "--step", "3", "--output", str(tmp_path)]) == 0
-    with Image.open(tmp_path / "seed-000004.png") as image:
-        assert image.text == {"run": "flowers", "step": "3", "seed": "4"}
-        older = np.asarray(image)
-    assert main(["samples", str(run.path), "--seeds", "4", "--output", str(tmp_path)]) == 0
-    assert (opened(tmp_path / "seed-000004.png") != older).any()
+def pixels(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
 
 
-def test_a_grid_holds_the_pictures_of_its_seeds(run, trained, tmp_path):
-    assert main(["samples", str(run.path), "--seeds", "0-5", "--grid", "--output", str(tmp_path)]) == 0
-    grid = opened(tmp_path / "grid-000000-000005.png")
-    np.testing.assert_array_equal(grid[:64, 66:130], next(trained.draw_seeds([1])))
-    assert grid.shape == (130, 196, 3)
+def film_frames(path):
+    with Image.open(path) as film:
+        frames = []
+        for index in range(film.n_frames):
+            film.seek(index)
+            frames.append(np.asarray(film.convert("RGB")).astype(int))
+        return np.stack(frames)
 
 
-@pytest.mark.parametrize(("form", "extension"), [("jpeg", "jpg"), ("webp", "webp")])
-def test_other_formats_hold_nearly_the_same_picture(run, trained, tmp_path, form, extension):
-    assert main(["samples", str(run.path), "--seeds", "2", "--format", form, "--output", str(tmp_path)]) == 0
-    expected = next(trained.draw_seeds([2])).astype(int)
-    assert np.abs(opened(tmp_path / f"seed-000002.{extension}") - expected).mean() < 12
+def smooth_frames(count, channels=3, side=48):
+    """A film of slanted waves that move by a third of a pixel in a frame; neighboring frames all differ."""
+    x, y = np.meshgrid(np.arange(side), np.arange(side))
+    phases = np.arange(count)[:, None, None, None] / 3 + np.arange(channels) * 2
+    waves = np.sin((x + 2 * y)[None, :, :, None] / 9 + phases)
+    return (127.5 + 100 * waves).round().astype(np.uint8)
 
 
-@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (4, "RGBA")])
-def test_grey_and_alpha_are_written_as_they_are(tmp_path, channels, mode):
-    run = made_run(tmp_path / "run", channels, steps=(1,))
-    assert main(["samples", str(run.path), "--seeds", "0", "--output", str(tmp_path / "out")]) == 0
-    with Image.open(tmp_path / "out" / "seed-000000.png") as image:
-        assert image.mode == mode
-    for name in ("walk.gif", "walk.png"):
-        words = ["--seeds", "0,1", "--frames", "2", "--output", str(tmp_path / name)]
-        assert main(["interpolate", str(run.path), *words]) == 0
-        with Image.open(tmp_path / name) as film:
-            assert film.n_frames == 3
+# Sheets and picture files
 
 
-def test_jpeg_lays_alpha_over_the_background_of_the_run(tmp_path):
-    run = made_run(tmp_path / "run", 4, steps=(1,))
-    assert main(["samples", str(run.path), "--seeds", "0", "--format", "jpeg", "--output", str(tmp_path)]) == 0
-    pixels = next(TrainedGenerator(run).draw_seeds([0])).astype(float)
-    alpha = pixels[..., 3:] / 255
-    expected = pixels[..., :3] * alpha + np.array([255, 0, 0]) * (1 - alpha)
-    assert np.abs(opened(tmp_path / "seed-000000.jpg") - expected).mean() < 12
+def test_a_sheet_is_in_reading_order_with_white_gaps():
+    images = np.arange(1, 7, dtype=np.uint8)[:, None, None, None] * np.ones([1, 3, 5, 3], np.uint8)
+    sheet = image_sheet(images)
+    assert sheet.shape == (2 * 3 + 2, 3 * 5 + 2 * 2, 3)
+    assert sheet[::5, ::7, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert (sheet[3:5] == 255).all()
+    assert (sheet[:, 5:7] == 255).all()
 
 
 @pytest.mark.parametrize(
-    ("words", "frames"), [(["--seeds", "0,1,2", "--loop"], 12), (["--seeds", "0,1,2"], 9), (["--seeds", "0,1"], 5)]
+    ("count", "columns"), [(1, 1), (2, 2), (3, 3), (4, 2), (7, 4), (8, 4), (12, 4), (16, 4), (24, 6), (11, 5), (15, 5)]
 )
-def test_a_film_walks_through_its_seeds(run, trained, tmp_path, words, frames):
-    assert main(["interpolate", str(run.path), *words, "--frames", "4", "--output", str(tmp_path / "walk")]) == 0
-    files = sorted((tmp_path / "walk").iterdir())
-    assert len(files) == frames
-    for index, seed in ((0, 0), (4, 1)):
-        np.testing.assert_allclose(opened(files[index]).astype(int), next(trained.draw_seeds([seed])), atol=1)
-    assert main(["interpolate", str(run.path), *words, "--frames", "4", "--output", str(tmp_path / "walk.gif")]) == 0
-    with Image.open(tmp_path / "walk.gif") as film:
-        assert film.n_frames == frames
-        assert film.info.get("loop") == (0 if "--loop" in words else None)
-        assert film.info["duration"] == 30  # a GIF counts hundredths of a second
+def test_a_sheet_leaves_no_place_empty_where_it_can(count, columns):
+    sheet = image_sheet(np.zeros([count, 4, 4, 1], np.uint8))
+    assert sheet.shape == (-(-count // columns) * 6 - 2, columns * 6 - 2, 1)
 
 
-@pytest.mark.parametrize("extension", [".gif", ".webp", ".png"])
-@pytest.mark.parametrize("loop", [True, False])
-def test_every_kind_of_film_holds_all_frames_and_says_whether_it_loops(tmp_path, extension, loop):
-    rng = np.random.default_rng(0)
-    frames = [Image.fromarray(rng.integers(0, 256, size=(16, 16, 3), dtype=np.uint8)) for _ in range(4)]
-    write_film(tmp_path / f"film{extension}", extension, iter(frames), 20, loop=loop)
-    assert [path.name for path in tmp_path.iterdir()] == [f"film{extension}"]
-    with Image.open(tmp_path / f"film{extension}") as film:
-        assert film.n_frames == 4
-        assert film.info.get("loop", 1) == (0 if loop else 1)
-        film.seek(1)
-        assert film.info.get("duration", 50) == 50
+def test_places_of_a_sheet_without_an_image_are_transparent():
+    sheet = image_sheet(np.zeros([3, 4, 4, 4], np.uint8), columns=2)
+    assert sheet[6:, 6:].reshape(-1, 4).tolist() == [[255, 255, 255, 0]] * 16
+    assert not sheet[6:, :4].any()
 
 
-def test_codes_walk_along_the_sphere():
-    start, end = latent_codes([0, 1], 256)
-    codes = interpolate_codes(start, 2.0 * end, tf.constant([0.0, 0.5, 1.0])).numpy()
-    np.testing.assert_allclose(codes[0], start, atol=1e-5)
-    np.testing.assert_allclose(codes[2], 2.0 * end, atol=1e-5)
-    lengths = np.linalg.norm(codes, axis=1)
-    assert lengths[1] == pytest.approx((lengths[0] + lengths[2]) / 2, rel=1e-5)
-    angles = [np.dot(codes[1], codes[i]) / lengths[1] / lengths[i] for i in (0, 2)]
-    assert angles[0] == pytest.approx(angles[1], abs=1e-5)
-    np.testing.assert_allclose(interpolate_codes(start, start, tf.constant([0.3])), start[None], rtol=1e-4, atol=1e-6)
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
+def test_a_png_holds_every_pixel_and_what_it_says_of_itself(tmp_path, channels, mode):
+    image = np.random.default_rng(0).integers(0, 256, [6, 5, channels], dtype=np.uint8)
+    write_picture(tmp_path / "a.png", image, {"run": "a name", "step": "12"})
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.mode == mode
+        assert picture.text == {"run": "a name", "step": "12"}
+        np.testing.assert_array_equal(np.asarray(picture).reshape(image.shape), image)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_picture_too_large_for_its_format_is_refused_before_a_file_is_there(tmp_path):
+    with pytest.raises(InputError, match="at most 16383 px; got 16384 x 2"):
+        write_picture(tmp_path / "a.webp", np.zeros([2, 16384, 1], np.uint8), {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write_half():
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_half()
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a.txt": "old"}
+
+
+def test_map_ahead_keeps_the_order_and_reads_only_a_little_ahead():
+    read, gate = [], threading.Event()
+
+    def items():
+        for index in range(200):
+            read.append(index)
+            yield index
+
+    def slow_first(index):
+        if index == 0:
+            gate.wait(10)
+        return -index
+
+    results = map_ahead(slow_first, items())
+    threading.Timer(0.05, gate.set).start()
+    assert next(results) == 0
+    assert len(read) == 33
+    assert [0, *results] == [-index for index in range(200)]
+
+
+def test_map_ahead_raises_what_a_thread_raised():
+    with pytest.raises(ZeroDivisionError):
+        list(map_ahead(lambda divisor: 1 // divisor, [1, 0, 1]))
+
+
+# Films
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("extension", FILM_EXTENSIONS)
+def test_a_film_shows_its_frames(tmp_path, extension, channels):
+    if (extension, channels) == (".gif", 4):
+        channels = 3  # a GIF is given no alpha
+    frames = smooth_frames(7, channels)
+    frames[..., 3:] = 255
+    path = tmp_path / f"film{extension}"
+    write_film(path, Film(iter(frames), 7, 30, True, iter(frames[::3])))
+    shown = film_frames(path)
+    expected = np.stack([np.asarray(picture_of(frame).convert("RGB")) for frame in frames]).astype(int)
+    exact = extension == ".png" or (extension, channels) == (".gif", 1)
+    assert np.abs(shown - expected).mean() <= (0 if exact else 6)
+    # Dithering and JPEG-like noise stay far below what moves from one frame to the next but one.
+    distances = [[np.abs(a - b).mean() for b in expected[::2]] for a in shown[::2]]
+    assert np.argmin(distances, axis=1).tolist() == [0, 1, 2, 3]
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("extension", [".webp", ".png"])
+def test_a_film_keeps_alpha(tmp_path, extension):
+    frames = smooth_frames(3, 4)
+    path = tmp_path / f"film{extension}"
+    write_film(path, Film(iter(frames), 3, 30, False, iter(())))
+    with Image.open(path) as film:
+        assert film.mode == "RGBA"
+        for index in range(3):
+            film.seek(index)
+            np.testing.assert_array_equal(np.asarray(film)[..., 3], frames[index, ..., 3])
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("extension", "loop", "told"),
     [
-        (["samples", "none", "--seeds", "0"], "no run 'none', neither as a folder nor in"),
-        (["samples", "RUN", "--seeds", "0", "--step", "5"], "no checkpoint of step 5; there are ckpt-3, ckpt-7"),
-        (["interpolate", "RUN", "--seeds", "0", "--output", "walk.gif"], "--seeds must name two seeds at least; got 0"),
-        (["interpolate", "RUN", "--seeds", "0,1", "--output", "walk.avi"], "--output must end in .gif, .webp, .png"),
+        (".gif", True, 0),
+        (".gif", False, None),
+        (".webp", True, 0),
+        (".webp", False, 1),
+        (".png", True, 0),
+        (".png", False, 1),
     ],
 )
-def test_what_cannot_be_used_is_told_in_one_line(run, capsys, words, message):
-    assert main([str(run.path) if word == "RUN" else word for word in words]) == 2
-    told = capsys.readouterr().err
-    assert message in told
-    assert told.count("\n") == 1
+def test_a_film_runs_in_real_time_and_loops_only_when_asked(tmp_path, extension, loop, told):
+    frames = smooth_frames(30)
+    path = tmp_path / f"film{extension}"
+    write_film(path, Film(iter(frames), 30, 30, loop, iter(frames[:1])))
+    with Image.open(path) as film:
+        assert film.n_frames == 30
+        assert film.info.get("loop") == told
+        durations_ms = []
+        for index in range(30):
+            film.seek(index)
+            film.load()
+            durations_ms.append(film.info["duration"])
+    assert sum(durations_ms) == pytest.approx(1000)
+    assert max(durations_ms) - min(durations_ms) <= 10
 
 
-@pytest.mark.parametrize("seeds", ["", "a", "5-2", "1,,2", "-3", "99999999999"])
-def test_seeds_are_whole_numbers_and_ranges(run, capsys, seeds):
-    with pytest.raises(SystemExit) as stop:
-        main(["samples", str(run.path), f"--seeds={seeds}"])
-    assert stop.value.code == 2
-    assert "must be whole numbers and ranges such as 0-15,20" in capsys.readouterr().err
+def test_the_colors_of_a_gif_do_not_change_from_frame_to_frame(tmp_path):
+    path = tmp_path / "film.gif"
+    frames = smooth_frames(4)
+    write_film(path, Film(iter(frames), 4, 25, True, iter(frames)))
+    with Image.open(path) as film:
+        palettes = []
+        for index in range(film.n_frames):
+            film.seek(index)
+            palettes.append(film.global_palette.palette)
+            assert film.tile[0].args[0] == 8
+    assert len(set(palettes)) == 1
+    assert path.read_bytes().count(b"NETSCAPE2.0") == 1
 
 
-def test_a_run_without_a_checkpoint_and_a_damaged_one_are_told(tmp_path):
-    with pytest.raises(InputError, match="has no checkpoint yet"):
-        TrainedGenerator(made_run(tmp_path / "new", steps=()))
-    run = made_run(tmp_path / "damaged", steps=(1,))
-    data = next(run.checkpoints.glob("*.data*"))
+@pytest.mark.parametrize("extension", FILM_EXTENSIONS)
+def test_a_long_film_needs_no_more_memory_than_a_short_one(tmp_path, extension):
+    peaks = []
+    for count in (80, 320):
+        frames = (smooth_frames(1, side=64)[0] + np.uint8(index) for index in range(count))
+        tracemalloc.start()
+        write_film(tmp_path / f"film{extension}", Film(frames, count, 30, True, iter(smooth_frames(2, side=64))))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 300_000  # 240 more frames are 2.9 MB
+
+
+# Codes and walks
+
+
+def test_a_walk_turns_evenly_and_keeps_the_length_of_the_codes():
+    start, end = latent_codes([0, 1], 256)
+    walk = interpolate_codes(start, end, tf.linspace(0.0, 1.0, 5)).numpy().astype(np.float64)
+    lengths = np.linalg.norm(walk, axis=1)
+    units = walk / lengths[:, None]
+    angles = np.arccos(np.sum(units[:-1] * units[1:], axis=1))
+    whole = np.arccos(units[0] @ units[-1])
+    np.testing.assert_allclose(angles, whole / 4, rtol=1e-4)
+    np.testing.assert_allclose(np.diff(lengths), (lengths[-1] - lengths[0]) / 4, rtol=1e-3)
+    np.testing.assert_allclose(walk[[0, -1]], [start, end], atol=1e-6)
+    straight = (walk[0] + walk[-1]) / 2
+    assert np.linalg.norm(straight) < 0.8 * lengths[2]  # the straight way leaves the sphere
+
+
+def test_a_walk_between_equal_codes_stays():
+    (code,) = latent_codes([3], 256)
+    np.testing.assert_allclose(interpolate_codes(code, code, tf.constant([0.0, 0.4, 1.0])), [code] * 3, atol=1e-6)
+
+
+@pytest.mark.parametrize("loop", [True, False])
+def test_a_walk_meets_its_seeds_and_a_loop_has_no_doubled_frame(trained, loop):
+    seeds = [5, 2, 9]
+    at_seeds = dict(zip(seeds, trained.draw_seeds(seeds), strict=True))
+    walk = list(trained.draw_walk(seeds, 4, loop=loop))
+    assert len(walk) == (12 if loop else 9)
+    for index, seed in zip(range(0, 12, 4), seeds, strict=True):
+        np.testing.assert_array_equal(walk[index], at_seeds[seed])
+    steps = [np.abs(a.astype(int) - b).max() for a, b in zip(walk, walk[1:] + walk[:loop], strict=False)]
+    assert min(steps) > 0
+    assert max(steps) < np.abs(at_seeds[5].astype(int) - at_seeds[2]).max()
+
+
+# The trained generator
+
+
+def test_what_is_drawn_is_the_averaged_generator_of_the_checkpoint(written, trained):
+    tiny_run, generator = written
+    expected = postprocess_images(generator(latent_codes(range(3), 256), training=False)).numpy()
+    drawn = np.stack(list(trained.draw_seeds([0, 1, 2])))
+    assert np.abs(drawn.astype(int) - expected).max() <= 1
+    assert drawn.std() > 3  # the fixture is no flat grey
+    assert (tiny_run.latest_step(), trained.step) == (8, 8)
+
+
+def test_an_older_checkpoint_draws_other_pictures(tiny_run, trained):
+    older = TrainedGenerator(tiny_run, step=4)
+    (now,), (then,) = trained.draw_seeds([0]), older.draw_seeds([0])
+    assert older.step == 4
+    assert np.abs(now.astype(int) - then).mean() > 1
+
+
+def test_a_seed_gives_the_same_picture_bit_for_bit_whatever_is_drawn_beside_it(trained):
+    alone = {seed: next(trained.draw_seeds([seed])) for seed in (0, 3, 9)}
+    for seeds in (range(10), [9, 3, 0], [7, 7, 7, 3, 0, 1, 2, 5, 4, 6, 9]):
+        drawn = dict(zip(seeds, trained.draw_seeds(seeds), strict=True))
+        for seed in alone:
+            np.testing.assert_array_equal(drawn[seed], alone[seed])
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_grey_and_alpha_are_drawn_in_every_format(tmp_path, channels):
+    run, _ = write_run(tmp_path / "run", channels=channels, background="#ff0000")
+    for form in ("png", "jpeg", "webp"):
+        assert generate(run, "samples", "--seeds", "0-1", "--format", form, "--output", tmp_path) == 0
+    drawn = next(TrainedGenerator(run).draw_seeds([0]))
+    np.testing.assert_array_equal(pixels(tmp_path / "seed-000000.png").reshape(64, 64, channels), drawn)
+    flat = drawn[..., 0] if channels == 1 else None
+    if channels == 4:
+        alpha = drawn[..., 3:].astype(float) / 255
+        flat = drawn[..., :3] * alpha + np.array([255, 0, 0]) * (1 - alpha)
+        assert pixels(tmp_path / "seed-000000.webp").shape == (64, 64, 4)
+    assert np.abs(pixels(tmp_path / "seed-000000.jpg") - flat.astype(float)).mean() < 3
+
+
+# The program
+
+
+def test_samples_are_files_named_and_marked_by_their_seed(tiny_run, trained, tmp_path, capsys):
+    assert generate(tiny_run, "samples", "--seeds", "3,0-1,3", "--output", tmp_path) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"seed-{seed:06d}.png" for seed in (0, 1, 3)]
+    for seed, drawn in zip((0, 3), trained.draw_seeds([0, 3]), strict=True):
+        with Image.open(tmp_path / f"seed-{seed:06d}.png") as picture:
+            assert picture.text == {"run": tiny_run.name, "step": "8", "seed": str(seed)}
+            np.testing.assert_array_equal(np.asarray(picture), drawn)
+    assert capsys.readouterr().out == f"4 pictures of step 8 in {tmp_path}\n"
+
+
+def test_a_grid_is_one_sheet_in_the_order_of_the_seeds(tiny_run, trained):
+    assert generate(tiny_run, "samples", "--seeds", "5,2,9,0", "--grid", "--step", "8") == 0
+    sheet = tiny_run.path / "generated" / "grid-000005-000000.png"
+    np.testing.assert_array_equal(pixels(sheet), image_sheet(np.stack(list(trained.draw_seeds([5, 2, 9, 0])))))
+    with Image.open(sheet) as picture:
+        assert picture.text == {"run": tiny_run.name, "step": "8", "seeds": "5,2,9,0"}
+
+
+def test_a_walk_is_a_film_or_a_folder_of_frames(tiny_run, trained, tmp_path, capsys):
+    words = ["interpolate", "--seeds", "0,1", "--frames", "3"]
+    assert generate(tiny_run, *words, "--output", tmp_path / "deep" / "walk.png") == 0
+    assert generate(tiny_run, *words, "--output", tmp_path / "frames") == 0
+    names = [f"frame-{index:05d}.png" for index in range(4)]
+    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == names
+    walk = np.stack(list(trained.draw_walk([0, 1], 3, loop=False)))
+    np.testing.assert_array_equal(np.stack([pixels(tmp_path / "frames" / name) for name in names]), walk)
+    np.testing.assert_array_equal(film_frames(tmp_path / "deep" / "walk.png"), walk)
+    assert generate(tiny_run, *words, "--output", tmp_path / "frames") == 2
+    assert "two films would mix" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["samples", "--seeds", "3-1"], "must be whole numbers and ranges such as 0-15,20; got '3-1'"),
+        (["samples", "--seeds", "1,,2"], "got '1,,2'"),
+        (["samples", "--seeds", "2147483648"], "got '2147483648'"),
+        (["samples", "--seeds", "0", "--step", "x"], "must be a whole number from 0; got 'x'"),
+        (["samples", "--seeds", "0", "--format", "bmp"], "invalid choice: 'bmp'"),
+        (["interpolate", "--seeds", "0,1", "--frames", "1", "--output", "a.gif"], "from 2; got '1'"),
+        (["interpolate", "--seeds", "0,1"], "--output"),
+        (["export", "--format", "onnx"], "invalid choice: 'onnx'"),
+    ],
+)
+def test_bad_arguments_end_in_one_line_and_exit_code_2(words, told, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([words[0], "run", *words[1:]])
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--seeds", "4", "--output", "a.gif"], "two seeds at least; got 4"),
+        (["--seeds", "0-1", "--output", "a.mp4"], "must end in .gif, .webp, .png, or be a folder; got a.mp4"),
+        (["--seeds", "0-1", "--output", "a.gif", "--fps", "51"], "--fps must be 50 at most in a .gif; got 51"),
+        (["--seeds", "0-1", "--output", "a.gif", "--step", "5"], "has a checkpoint of: 4, 8; got 5"),
+    ],
+)
+def test_a_film_that_cannot_be_is_refused(tiny_run, words, told, capsys):
+    assert generate(tiny_run, "interpolate", *words) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+def test_seeds_are_numbers_and_ranges():
+    parse = parser().parse_args
+    assert parse(["samples", "run", "--seeds", "0-2147483647"]).seeds == range(2**31)
+    assert parse(["samples", "run", "--seeds", "3, 7,20-22"]).seeds == [3, 7, 20, 21, 22]
+
+
+def test_a_run_without_a_checkpoint_is_refused(copied_run, capsys):
+    shutil.rmtree(copied_run.checkpoints)
+    assert generate(copied_run, "samples", "--seeds", "0") == 2
+    assert capsys.readouterr().err == f"error: {copied_run.path} has no checkpoint yet; train it first\n"
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "lose"])
+def test_a_damaged_checkpoint_is_refused(copied_run, capsys, damage):
+    (data,) = copied_run.checkpoints.glob("ckpt-8.data*")
     content = bytearray(data.read_bytes())
-    content[len(content) // 2] ^= 1
-    data.write_bytes(content)
-    with pytest.raises(InputError, match="is damaged"):
-        TrainedGenerator(run)
+    content[len(content) // 2] ^= 0x40
+    if damage == "lose":
+        data.unlink()
+    else:
+        data.write_bytes(content if damage == "flip" else content[: len(content) // 2])
+    assert generate(copied_run, "samples", "--seeds", "0") == 2
+    error = capsys.readouterr().err
+    assert re.fullmatch(r"error: checkpoint \S+ckpt-8 is damaged \(.+\); choose another with --step\n", error)
 
 
-def test_the_saved_model_runs_without_this_package(run, trained, tmp_path):
-    assert main(["export", str(run.path), "--format", "saved-model", "--output", str(tmp_path)]) == 0
-    assert main(["export", str(run.path), "--output", str(tmp_path)]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
-    code = """
-import sys
-import numpy as np
-import tensorflow as tf
-model = tf.saved_model.load(sys.argv[1])
-call = model.signatures
-images = call["serving_default"](z=tf.zeros([3, 256]))["images"]
-assert images.dtype == tf.float32 and images.shape == (3, 64, 64, 3), images
-samples = call["sample"](seed=tf.constant(2), n=tf.constant(2))["images"]
-walk = call["interpolate"](seed_a=tf.constant(2), seed_b=tf.constant(3), steps=tf.constant(5))["images"]
-assert "sle_gan" not in sys.modules
-np.savez(sys.argv[2], samples=samples, walk=walk)
-"""
-    file = tmp_path / "drawn.npz"
-    command = [sys.executable, "-c", code, str(tmp_path / "2"), str(file)]
-    environment = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
-    subprocess.run(command, check=True, cwd=tmp_path, env=environment)
-    drawn = np.load(file)
-    expected = np.stack(list(trained.draw_seeds([2, 3]))).astype(int)
-    np.testing.assert_allclose(drawn["samples"], expected, atol=1)
-    assert drawn["walk"].shape == (5, 64, 64, 3)
-    np.testing.assert_allclose(drawn["walk"][[0, 4]], expected, atol=1)
-    told = json.loads((tmp_path / "1" / "assets.extra" / "generator.json").read_text())
-    assert told == {"run": "flowers", "step": 7, "resolution": 64, "channels": 3, "latent_size": 256}
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ('"width": 8', '"width": 16'),
+        ('"width": 8', '"wide": 8'),
+        ('"width": 8', '"width": "8"'),
+        ('"model": "fastgan"', '"model": "slowgan"'),
+        ('"resolution": 64', '"resolution": 65'),
+    ],
+)
+def test_settings_that_describe_another_network_are_refused(copied_run, capsys, change, told):
+    text = copied_run.config_file.read_text()
+    assert change in text
+    copied_run.config_file.write_text(text.replace(change, told))
+    assert generate(copied_run, "samples", "--seeds", "0") == 2
+    error = capsys.readouterr().err
+    assert "config.json" in error or "is damaged" in error
+    assert error.count("\n") == 1
 
 
-def test_an_export_that_draws_other_pictures_is_not_kept(run, tmp_path, monkeypatch):
-    trained = TrainedGenerator(run)
-    drawn = list(trained.draw_seeds(range(8)))
-    monkeypatch.setattr(trained, "draw_seeds", lambda seeds: iter([image ^ 4 for image in drawn]))
-    with pytest.raises(StorageError, match="draws other pictures than the run: they differ by 4 of 255"):
-        saved_model.export_saved_model(trained, tmp_path / "exported")
-    assert list((tmp_path / "exported").iterdir()) == []
+def test_the_script_draws_in_a_process_of_its_own_what_the_library_draws(tiny_run, trained, tmp_path):
+    command = [sys.executable, str(ROOT / "generate.py"), "samples", tiny_run.name]
+    command += ["--output-folder", str(tiny_run.path.parent), "--seeds", "6,11", "--output", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert (done.stdout, done.stderr) == (f"2 pictures of step 8 in {tmp_path}\n", "")
+    for seed, drawn in zip((6, 11), trained.draw_seeds([6, 11]), strict=True):
+        np.testing.assert_array_equal(pixels(tmp_path / f"seed-{seed:06d}.png"), drawn)
 
 
-def test_the_script_runs_as_a_process(run, tmp_path):
-    words = ["samples", run.name, "--output-folder", str(run.path.parent), "--seeds", "1", "--output", str(tmp_path)]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "generate.py"), *words], capture_output=True, text=True, check=True
+def test_bad_input_is_told_before_tensorflow_is_imported(tmp_path):
+    script = "; ".join(
+        [
+            "import sys",
+            "from sle_gan.cli.generate import main",
+            "code = main(['samples', 'nothing', '--seeds', '0-3'])",
+            "assert 'tensorflow' not in sys.modules",
+            "sys.exit(code)",
+        ]
     )
-    assert done.stdout == f"1 pictures of step 7 in {tmp_path}\n"
-    assert done.stderr == ""
-
-
-def test_a_sheet_is_read_in_rows():
-    images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones([1, 2, 3, 1], np.uint8)
-    sheet = image_sheet(images, columns=3)
-    assert sheet.shape == (6, 13, 1)
-    np.testing.assert_array_equal(sheet[0, [0, 5, 10], 0], [0, 1, 2])
-    np.testing.assert_array_equal(sheet[5, [0, 5], 0], [3, 4])
-    assert set(sheet[:, 3:5].ravel()) == {255}  # the gap
-    assert sheet[5, 12, 0] == 255  # the place without a picture
-
-
-def test_a_picture_is_whole_or_not_there(tmp_path):
-    with pytest.raises(TypeError):
-        write_picture(tmp_path / "a.png", np.zeros([2, 2, 3]), {})
-    assert not (tmp_path / "a.png").exists()
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == "error: no run 'nothing', neither as a folder nor in runs\n"

@@ -3,12 +3,18 @@
 Imports no TensorFlow.
 """
 
+import contextlib
 import math
+import os
+import threading
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from sle_gan.errors import InputError
+
 _GAP_PX = 2
+_LARGEST_SIDE_PX = {"JPEG": 65500, "WEBP": 16383}
 
 
 def image_sheet(images, columns=None):
@@ -16,14 +22,15 @@ def image_sheet(images, columns=None):
 
     Args:
         images: uint8 `[count, height, width, channels]`.
-        columns: images in a row; nearly a square without it, a little wider than high.
+        columns: images in a row; without it a number that leaves no place empty, from as wide as high to four
+            times as wide, or else about half as wide again as high.
 
     Returns:
-        uint8 `[rows * height + gaps, columns * width + gaps, channels]`; places without an image are white (and
-        transparent, if there is alpha).
+        uint8 `[rows * height + gaps, columns * width + gaps, channels]`; gaps and places without an image are
+        white (and transparent, if there is alpha).
     """
     count, height, width, channels = images.shape
-    columns = columns or math.ceil(math.sqrt(count * 1.5))
+    columns = columns or _columns(count)
     rows = math.ceil(count / columns)
     empty = [255, 255, 255, 0] if channels == 4 else [255] * channels
     sheet = np.tile(np.array(empty, np.uint8), [rows * (height + _GAP_PX), columns * (width + _GAP_PX), 1])
@@ -34,19 +41,54 @@ def image_sheet(images, columns=None):
 
 
 def write_picture(path, image, text):
-    """Writes a picture so that the file is either not there or whole.
+    """Writes a picture so that the file is either whole or not there.
 
     Args:
-        path: the file; its extension names the format.
+        path: `Path` of the file; its extension names the format.
         image: uint8 `[height, width, channels]` of 1, 3 or 4 channels.
         text: what a PNG says of itself: words by name. Other formats hold none.
+
+    Raises:
+        InputError: if the format holds no picture of this size.
     """
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    picture = picture_of(image)
+    form = Image.registered_extensions()[path.suffix.lower()]
+    largest = _LARGEST_SIDE_PX.get(form)
+    if largest is not None and max(picture.size) > largest:
+        width, height = picture.size
+        raise InputError(f"a side of a {form} must be at most {largest} px; got {width} x {height}; write PNG")
     information = PngImagePlugin.PngInfo()
     for name, value in text.items():
         information.add_text(name, value)
-    temporary = path.with_name(f".{path.name}.tmp")
-    form = Image.registered_extensions()[path.suffix.lower()]
     options = {"pnginfo": information} if form == "PNG" else {"quality": 95}
-    picture.save(temporary, form, **options)
-    temporary.replace(path)
+    with whole_file(path) as temporary:
+        picture.save(temporary, form, **options)
+
+
+def picture_of(image):
+    """Returns uint8 `[height, width, channels]` of 1, 3 or 4 channels as a Pillow image: grey, RGB or RGBA."""
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """Gives a file another name while it is written, so that it is either whole or not there.
+
+    Args:
+        path: `Path` of the file; one of that name is replaced at the end.
+
+    Yields:
+        The path to write to. It is deleted if the writing fails.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _columns(count):
+    root = math.sqrt(count)
+    without_holes = (columns for columns in range(math.ceil(root), int(2 * root) + 1) if count % columns == 0)
+    return next(without_holes, math.ceil(math.sqrt(1.5 * count)))

@@ -2,7 +2,6 @@
 
 import itertools
 
-import numpy as np
 import tensorflow as tf
 
 from sle_gan.errors import InputError
@@ -26,39 +25,21 @@ class TrainedGenerator:
         latent_size: length of its codes.
 
     Raises:
-        InputError: if there is no such checkpoint, or it is damaged.
+        InputError: if the run's settings describe no network, or there is no such checkpoint, or it is damaged.
     """
 
     def __init__(self, run, step=None):
-        settings = run.config()["settings"]
         self.run = run
-        self.step = run.latest_step() if step is None else step
-        if self.step is None:
-            raise InputError(f"{run.path} has no checkpoint yet; train it first")
-        module = MODELS[settings["model"]].module()
-        self.generator = module.generator(
-            settings["resolution"], settings["channels"], settings["width"], settings["seed"]
-        )
-        self.latent_size = module.LATENT_SIZE
-        self._restore(run.checkpoints / f"ckpt-{self.step}")
+        self.step = _checkpoint_step(run, step)
+        self.generator, self.latent_size = _build(run)
+        _restore(self.generator, run.checkpoints / f"ckpt-{self.step}")
         self._draw = tf.function(lambda codes: postprocess_images(self.generator(codes, training=False), tf.uint8))
 
-    def _restore(self, path):
-        try:
-            status = tf.train.Checkpoint(average_generator=self.generator).restore(str(path))
-            status.assert_existing_objects_matched().expect_partial()
-        except tf.errors.NotFoundError:
-            there = ", ".join(sorted(file.stem for file in path.parent.glob("*.index"))) or "none"
-            raise InputError(f"{self.run.path} has no checkpoint of step {self.step}; there are {there}") from None
-        except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"checkpoint {path} is damaged ({reason}); choose another with --step") from error
-
     def draw_seeds(self, seeds):
-        """Draws the picture of each seed.
+        """Draws the picture of each seed; on the CPU it is the same, bit for bit, whatever the other seeds.
 
         Args:
-            seeds: a sequence of whole numbers.
+            seeds: a sequence of whole numbers from 0 to 2**31 - 1.
 
         Yields:
             uint8 `[side, side, channels]`, in the order of the seeds.
@@ -71,12 +52,12 @@ class TrainedGenerator:
         """Draws a walk from seed to seed.
 
         Args:
-            seeds: two whole numbers or more.
+            seeds: two whole numbers or more, from 0 to 2**31 - 1.
             frames: pictures from one seed to the next, the next left out.
             loop: whether to return to the first seed; the film then has no end, otherwise it ends on the last.
 
         Yields:
-            uint8 `[side, side, channels]`.
+            uint8 `[side, side, channels]`, `frames` for each leg, and one more without `loop`.
         """
         codes = latent_codes(list(seeds) + ([seeds[0]] if loop else []), self.latent_size)
         for start, end in itertools.pairwise(codes):
@@ -89,4 +70,39 @@ class TrainedGenerator:
     def _draw_batch(self, codes):
         count = len(codes)
         padded = tf.pad(codes, [[0, _BATCH_SIZE - count], [0, 0]])
-        return np.asarray(self._draw(padded))[:count]
+        return self._draw(padded).numpy()[:count]
+
+
+def _checkpoint_step(run, step):
+    steps = sorted(
+        int(file.stem.removeprefix("ckpt-"))
+        for file in run.checkpoints.glob("ckpt-*.index")
+        if file.stem.removeprefix("ckpt-").isdecimal()
+    )
+    if not steps:
+        raise InputError(f"{run.path} has no checkpoint yet; train it first")
+    if step is not None and step not in steps:
+        there = ", ".join(map(str, steps))
+        raise InputError(f"--step must be one that {run.path} has a checkpoint of: {there}; got {step}")
+    return steps[-1] if step is None else step
+
+
+def _build(run):
+    settings = run.config()["settings"]
+    try:
+        module = MODELS[settings["model"]].module()
+        shape = [settings[name] for name in ("resolution", "channels", "width", "seed")]
+        return module.generator(*shape), module.LATENT_SIZE
+    except KeyError as error:
+        raise InputError(f"{run.config_file} must name a model and its shape; {error} is unknown or missing") from error
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{run.config_file} describes no network of this version ({error})") from error
+
+
+def _restore(generator, path):
+    try:
+        status = tf.train.Checkpoint(average_generator=generator).restore(str(path))
+        status.assert_existing_objects_matched().expect_partial()
+    except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"checkpoint {path} is damaged ({reason}); choose another with --step") from error
