@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-DEMO_STEPS ?= 2000
+DEMO_STEPS ?= 1000
 DEMO_RUN := demo/runs/flowers
 
 .DEFAULT_GOAL := help
@@ -16,7 +16,7 @@ help: ## list the targets
 
 demo: demo/flowers/factors.json | $(INSTALLED) ## draw flowers, train on them, generate and export; goes on where it stopped
 	$(BIN)/python train.py --data-folder demo/flowers --output-folder demo/runs --name flowers \
-		--resolution 64 --width 24 --steps $(DEMO_STEPS)
+		--resolution 64 --width 24 --steps $(DEMO_STEPS) --ema-decay 0.99 --sample-frequency 250
 	$(BIN)/python generate.py samples $(DEMO_RUN) --seeds 0-15 --grid --output demo/samples
 	$(BIN)/python generate.py interpolate $(DEMO_RUN) --seeds 0-5 --output demo/walk.gif --loop
 	$(BIN)/python generate.py export $(DEMO_RUN) --format saved-model --output demo/exported
@@ -26,7 +26,7 @@ demo: demo/flowers/factors.json | $(INSTALLED) ## draw flowers, train on them, g
 	@echo "generated         demo/samples"
 	@echo "a walk            demo/walk.gif"
 	@echo "the SavedModel    demo/exported"
-	@echo "train longer:     make demo DEMO_STEPS=20000"
+	@echo "train longer:     make demo DEMO_STEPS=10000"
 	@echo "your own images:  $(BIN)/python train.py --data-folder FOLDER --resolution 256"
 
 # The factors are written last: where they lie, all the flowers do.

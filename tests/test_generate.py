@@ -3,7 +3,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -227,15 +226,18 @@ def test_the_colors_of_a_gif_do_not_change_from_frame_to_frame(tmp_path):
 
 
 @pytest.mark.parametrize("extension", FILM_EXTENSIONS)
-def test_a_long_film_needs_no_more_memory_than_a_short_one(tmp_path, extension):
-    peaks = []
-    for count in (80, 320):
-        frames = (smooth_frames(1, side=64)[0] + np.uint8(index) for index in range(count))
-        tracemalloc.start()
-        write_film(tmp_path / f"film{extension}", Film(frames, count, 30, True, iter(smooth_frames(2, side=64))))
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] < peaks[0] + 300_000  # 240 more frames are 2.9 MB
+def test_a_film_goes_to_the_disk_while_it_is_drawn(tmp_path, extension):
+    written_bytes = []
+
+    def frames():
+        for frame in smooth_frames(160):
+            written_bytes.append(sum(file.stat().st_size for file in tmp_path.iterdir()))
+            yield frame
+
+    path = tmp_path / f"film{extension}"
+    write_film(path, Film(frames(), 160, 30, True, iter(smooth_frames(2))))
+    # 32 frames at most are drawn and not yet written, but for the file's buffer.
+    assert written_bytes[-1] > 0.6 * path.stat().st_size
 
 
 # Codes and walks
@@ -268,9 +270,9 @@ def test_a_walk_meets_its_seeds_and_a_loop_has_no_doubled_frame(trained, loop):
     assert len(walk) == (12 if loop else 9)
     for index, seed in zip(range(0, 12, 4), seeds, strict=True):
         np.testing.assert_array_equal(walk[index], at_seeds[seed])
-    steps = [np.abs(a.astype(int) - b).max() for a, b in zip(walk, walk[1:] + walk[:loop], strict=False)]
+    steps = [np.abs(a.astype(int) - b).mean() for a, b in zip(walk, walk[1:] + walk[:loop], strict=False)]
     assert min(steps) > 0
-    assert max(steps) < np.abs(at_seeds[5].astype(int) - at_seeds[2]).max()
+    assert max(steps) < np.abs(at_seeds[5].astype(int) - at_seeds[2]).mean()
 
 
 # The trained generator
@@ -300,19 +302,25 @@ def test_a_seed_gives_the_same_picture_bit_for_bit_whatever_is_drawn_beside_it(t
             np.testing.assert_array_equal(drawn[seed], alone[seed])
 
 
-@pytest.mark.parametrize("channels", [1, 4])
-def test_grey_and_alpha_are_drawn_in_every_format(tmp_path, channels):
-    run, _ = write_run(tmp_path / "run", channels=channels, background="#ff0000")
-    for form in ("png", "jpeg", "webp"):
-        assert generate(run, "samples", "--seeds", "0-1", "--format", form, "--output", tmp_path) == 0
-    drawn = next(TrainedGenerator(run).draw_seeds([0]))
-    np.testing.assert_array_equal(pixels(tmp_path / "seed-000000.png").reshape(64, 64, channels), drawn)
-    flat = drawn[..., 0] if channels == 1 else None
-    if channels == 4:
-        alpha = drawn[..., 3:].astype(float) / 255
-        flat = drawn[..., :3] * alpha + np.array([255, 0, 0]) * (1 - alpha)
-        assert pixels(tmp_path / "seed-000000.webp").shape == (64, 64, 4)
-    assert np.abs(pixels(tmp_path / "seed-000000.jpg") - flat.astype(float)).mean() < 3
+def test_a_grey_run_draws_grey_pictures(tmp_path):
+    run, _ = write_run(tmp_path / "run", channels=1, steps=(8,))
+    assert generate(run, "samples", "--seeds", "0-1", "--output", tmp_path) == 0
+    drawn = np.stack(list(TrainedGenerator(run).draw_seeds([0, 1])))
+    assert drawn.shape == (2, 64, 64, 1)
+    for seed in (0, 1):
+        np.testing.assert_array_equal(pixels(tmp_path / f"seed-{seed:06d}.png"), drawn[seed, ..., 0])
+
+
+def test_a_run_with_alpha_lies_over_its_background_in_a_jpeg(tmp_path):
+    run, _ = write_run(tmp_path / "run", channels=4, background="#ff0000", steps=(8,))
+    assert generate(run, "samples", "--seeds", "3", "--format", "jpeg", "--output", tmp_path) == 0
+    (drawn,) = TrainedGenerator(run).draw_seeds([3])
+    alpha = drawn[..., 3:] / 255
+    flat = (drawn[..., :3] * alpha + np.array([255, 0, 0]) * (1 - alpha)).round().astype(np.uint8)
+    Image.fromarray(flat).save(tmp_path / "expected.jpg", quality=95)
+    difference = pixels(tmp_path / "seed-000003.jpg").astype(int) - pixels(tmp_path / "expected.jpg")
+    assert np.abs(difference).mean() < 1
+    assert alpha.std() > 0.1
 
 
 # The program

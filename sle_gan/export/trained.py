@@ -61,7 +61,8 @@ class TrainedGenerator:
         """
         codes = latent_codes(list(seeds) + ([seeds[0]] if loop else []), self.latent_size)
         for start, end in itertools.pairwise(codes):
-            leg = interpolate_codes(start, end, tf.range(frames, dtype=tf.float32) / frames)
+            between = interpolate_codes(start, end, tf.range(1, frames, dtype=tf.float32) / frames)
+            leg = tf.concat([start[None], between], axis=0)  # a seed's own code, to the last bit
             for first in range(0, frames, _BATCH_SIZE):
                 yield from self._draw_batch(leg[first : first + _BATCH_SIZE])
         if not loop:
