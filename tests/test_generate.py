@@ -105,6 +105,16 @@ def test_a_png_holds_every_pixel_and_what_it_says_of_itself(tmp_path, channels, 
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
+@pytest.mark.parametrize("extension", ["jpg", "webp"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_other_formats_hold_nearly_the_same_picture(tmp_path, extension, channels):
+    (image,) = smooth_frames(1, channels)
+    write_picture(tmp_path / f"a.{extension}", image, {"seed": "1"})
+    with Image.open(tmp_path / f"a.{extension}") as picture:
+        shown = np.asarray(picture.convert("RGB")).astype(int)
+    assert np.abs(shown - image).mean() < 4
+
+
 def test_a_picture_too_large_for_its_format_is_refused_before_a_file_is_there(tmp_path):
     with pytest.raises(InputError, match="at most 16383 px; got 16384 x 2"):
         write_picture(tmp_path / "a.webp", np.zeros([2, 16384, 1], np.uint8), {})
@@ -311,7 +321,7 @@ def test_a_grey_run_draws_grey_pictures(tmp_path):
         np.testing.assert_array_equal(pixels(tmp_path / f"seed-{seed:06d}.png"), drawn[seed, ..., 0])
 
 
-def test_a_run_with_alpha_lies_over_its_background_in_a_jpeg(tmp_path):
+def test_a_run_with_alpha_lies_over_its_background_in_a_jpeg_and_a_gif(tmp_path):
     run, _ = write_run(tmp_path / "run", channels=4, background="#ff0000", steps=(8,))
     assert generate(run, "samples", "--seeds", "3", "--format", "jpeg", "--output", tmp_path) == 0
     (drawn,) = TrainedGenerator(run).draw_seeds([3])
@@ -321,6 +331,11 @@ def test_a_run_with_alpha_lies_over_its_background_in_a_jpeg(tmp_path):
     difference = pixels(tmp_path / "seed-000003.jpg").astype(int) - pixels(tmp_path / "expected.jpg")
     assert np.abs(difference).mean() < 1
     assert alpha.std() > 0.1
+    walk = ["interpolate", "--seeds", "3,3", "--frames", "2", "--output", tmp_path / "walk.gif"]
+    assert generate(run, *walk) == 0
+    colors = film_frames(tmp_path / "walk.gif")
+    assert len(colors) == 3
+    np.testing.assert_allclose(colors.mean(axis=(1, 2)), [flat.mean(axis=(0, 1))] * 3, atol=2)
 
 
 # The program
@@ -362,6 +377,9 @@ def test_a_walk_is_a_film_or_a_folder_of_frames(tiny_run, trained, tmp_path, cap
     [
         (["samples", "--seeds", "3-1"], "must be whole numbers and ranges such as 0-15,20; got '3-1'"),
         (["samples", "--seeds", "1,,2"], "got '1,,2'"),
+        (["samples", "--seeds", ""], "got ''"),
+        (["samples", "--seeds=-3"], "got '-3'"),
+        (["samples", "--seeds", "a"], "got 'a'"),
         (["samples", "--seeds", "2147483648"], "got '2147483648'"),
         (["samples", "--seeds", "0", "--step", "x"], "must be a whole number from 0; got 'x'"),
         (["samples", "--seeds", "0", "--format", "bmp"], "invalid choice: 'bmp'"),
@@ -441,13 +459,15 @@ def test_settings_that_describe_another_network_are_refused(copied_run, capsys, 
     assert error.count("\n") == 1
 
 
-def test_the_script_draws_in_a_process_of_its_own_what_the_library_draws(tiny_run, trained, tmp_path):
+def test_the_script_in_a_process_of_its_own_writes_the_same_bytes_for_a_seed(tiny_run, tmp_path):
     command = [sys.executable, str(ROOT / "generate.py"), "samples", tiny_run.name]
-    command += ["--output-folder", str(tiny_run.path.parent), "--seeds", "6,11", "--output", str(tmp_path)]
+    alone, among = tmp_path / "alone", tmp_path / "among"
+    command += ["--output-folder", str(tiny_run.path.parent), "--seeds", "11,6", "--output", str(alone)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert (done.stdout, done.stderr) == (f"2 pictures of step 8 in {tmp_path}\n", "")
-    for seed, drawn in zip((6, 11), trained.draw_seeds([6, 11]), strict=True):
-        np.testing.assert_array_equal(pixels(tmp_path / f"seed-{seed:06d}.png"), drawn)
+    assert (done.stdout, done.stderr) == (f"2 pictures of step 8 in {alone}\n", "")
+    assert generate(tiny_run, "samples", "--seeds", "0-11", "--output", among) == 0
+    for name in ("seed-000006.png", "seed-000011.png"):
+        assert (alone / name).read_bytes() == (among / name).read_bytes()
 
 
 def test_bad_input_is_told_before_tensorflow_is_imported(tmp_path):

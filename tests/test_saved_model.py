@@ -63,7 +63,7 @@ def test_an_export_needs_tensorflow_alone_and_draws_the_pictures_of_the_run(trai
 
     served = images["serving_default"]
     assert served.dtype == np.float32
-    np.testing.assert_allclose(served, trained.generator(codes, training=False), atol=1e-5)
+    np.testing.assert_allclose(served, trained.generator(codes, training=False), atol=1e-3)  # a step of 255 is 8e-3
 
     sampled = images["sample"]
     expected = np.stack(list(trained.draw_seeds(range(3, 8))))
