@@ -110,7 +110,7 @@ def _interpolate(arguments):
         key_seeds = seeds[:: -(-len(seeds) // _KEY_SEEDS)]
         keys = _without_alpha(trained.draw_walk(key_seeds, 2, loop=arguments.loop), trained, extension[1:])
         frames = _without_alpha(walk, trained, extension[1:])
-        write_film(output, Film(frames, count, arguments.fps, arguments.loop, keys))
+        write_film(output, Film(frames, arguments.fps, arguments.loop, keys))
     else:
         output.mkdir(parents=True, exist_ok=True)
         origin = {"run": trained.run.name, "step": str(trained.step), "seeds": _told(seeds)}
