@@ -13,10 +13,10 @@ from sle_gan.data.flowers import (
     PETAL_COLORS,
     SPECIES,
     draw_flower,
-    main,
     sample_factors,
     write_flowers,
 )
+from sle_gan.data.flowers.__main__ import main
 from sle_gan.errors import InputError, StorageError
 
 
