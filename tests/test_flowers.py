@@ -195,7 +195,7 @@ def test_main_draws_and_tells_a_bad_count_in_one_line(tmp_path, capsys):
 
 def test_the_program_runs_without_tensorflow(tmp_path):
     program = (
-        "import sys; from sle_gan.data.flowers import main; code = main(sys.argv[1:]); "
+        "import sys; from sle_gan.data.flowers.__main__ import main; code = main(sys.argv[1:]); "
         "loaded = {'tensorflow', 'tf_keras'} & set(sys.modules); sys.exit(code or len(loaded))"
     )
 
