@@ -87,6 +87,15 @@ def test_a_finished_run_has_nothing_to_do(trained, photographs, capsys):
     assert "nothing to do: the run is at step 6 of 6" in capsys.readouterr().out
 
 
+def test_a_run_that_was_killed_before_its_weights_were_written_writes_them(trained, photographs, capsys):
+    expected = trained.generator_weights.read_bytes()
+    trained.discriminator_weights.unlink()
+    assert main(arguments(photographs, trained.path.parent, "--steps", "6")) == 0
+    assert "resuming run from step 6" in capsys.readouterr().out
+    assert trained.discriminator_weights.exists()
+    assert len(trained.generator_weights.read_bytes()) == len(expected)
+
+
 def test_training_can_start_from_weights(trained, photographs, tmp_path):
     words = ["--steps", "1", "--G-learning-rate", "1e-9", "--generator-weights", str(trained.generator_weights)]
     assert main(arguments(photographs, tmp_path, *words)) == 0
@@ -195,6 +204,22 @@ def test_a_dry_run_tells_and_writes_nothing(photographs, tmp_path, capsys):
     assert "6 images" in told
     assert re.search(r"memory: about \d+\.\d GiB for a step", told)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_traceback_is_shown_when_it_is_asked_for(photographs, tmp_path, capsys):
+    words = arguments(photographs, tmp_path, "--width", "12")
+    assert main(words) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert main([*words, "--debug"]) == 2
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert told.endswith("error: --width must be a positive multiple of 8; got 12\n")
+
+
+def test_an_output_folder_that_cannot_be_written_ends_with_4(photographs, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(arguments(photographs, tmp_path / "file")) == 4
+    assert "give another --output-folder" in capsys.readouterr().err
 
 
 def test_the_command_has_every_program_and_a_version(photographs, tmp_path, capsys):

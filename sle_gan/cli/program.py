@@ -40,16 +40,13 @@ def run_program(body, *, debug):
     """
     try:
         return body()
-    except SleGanError as error:
-        code, line = error.exit_code, str(error)
-    except OSError as error:
-        code, line = STORAGE_EXIT_CODE, str(error)
-    except KeyboardInterrupt:
-        code, line = INTERRUPT_EXIT_CODE, "interrupted"
-    if debug:
-        traceback.print_exc()
-    print(f"error: {line}", file=sys.stderr)
-    return code
+    except (SleGanError, OSError, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {str(error) or 'interrupted'}", file=sys.stderr)
+        if isinstance(error, SleGanError):
+            return error.exit_code
+        return STORAGE_EXIT_CODE if isinstance(error, OSError) else INTERRUPT_EXIT_CODE
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from sle_gan.callbacks.progress import TrainingProgress
 from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.signals import Signals
 from sle_gan.data.pipeline import training_dataset
-from sle_gan.errors import InputError
+from sle_gan.errors import InputError, TrainingError
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.models import MODELS
 from sle_gan.training.ema import Calibration, copy_weights
@@ -36,6 +36,11 @@ def fit(run, settings, images):
 
     Returns:
         The exit code: 0, or 128 and the signal's number.
+
+    Raises:
+        InputError: if the newest checkpoint is damaged, or a weight file does not fit.
+        TrainingError: if the losses are not finite, or the memory does not suffice.
+        StorageError: if a checkpoint cannot be written.
     """
     if not tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
@@ -69,10 +74,15 @@ def fit(run, settings, images):
         first_step=done,
     )
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
-    try:
-        gan.fit(dataset, steps_per_epoch=settings["steps"] - done, callbacks=callbacks, verbose=0)
-    finally:
-        progress.stop()
+    for file in (run.generator_weights, run.discriminator_weights):
+        file.unlink(missing_ok=True)  # those of an earlier end
+    if done < settings["steps"]:
+        try:
+            gan.fit(dataset, steps_per_epoch=settings["steps"] - done, callbacks=callbacks, verbose=0)
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError("out of memory; give a smaller --batch-size, --width or --resolution") from error
+        finally:
+            progress.stop()
     gan.average_generator.save_weights(run.generator_weights)
     discriminator.save_weights(run.discriminator_weights)
     if signals.received is not None:

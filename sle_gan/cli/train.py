@@ -192,7 +192,7 @@ def _train(arguments, argv):
         else:
             start_run(run, settings, [Path(sys.argv[0]).name, *argv], _versions(), manifest(folder))
         done = run.latest_step() or 0
-        if done >= settings["steps"]:
+        if done >= settings["steps"] and run.generator_weights.exists() and run.discriminator_weights.exists():
             print(f"nothing to do: the run is at step {done} of {settings['steps']}; --steps goes further")
             return 0
         return _fit(run, settings, folder)

@@ -134,12 +134,38 @@ def small_side_of(resolution):
 
 
 def Generator(output_resolution=512, channels=3, width=64, seed=0):
-    """Builds the FastGAN generator; see `generator`."""
+    """Builds the FastGAN generator under the name of the library's front door.
+
+    Args:
+        output_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        width: channels of the 128 px map, a multiple of 8; 64 in the paper.
+        seed: of the initial weights.
+
+    Returns:
+        A `keras.Model`: float32 codes `[batch, 256]` -> float32 images `[batch, side, side, channels]` in [-1, 1].
+
+    Raises:
+        ValueError: if an argument is not one of those above.
+    """
     return generator(output_resolution, channels, width, seed)
 
 
 def Discriminator(input_resolution=512, channels=3, width=64, seed=0):
-    """Builds the FastGAN discriminator; see `discriminator`."""
+    """Builds the FastGAN discriminator under the name of the library's front door.
+
+    Args:
+        input_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        width: channels of the entry map at 128 px, a multiple of 8; 64 in the paper.
+        seed: of the initial weights.
+
+    Returns:
+        A `keras.Model`: float32 images `[batch, side, side, channels]` in [-1, 1] -> float32 logits `[batch, 50]`.
+
+    Raises:
+        ValueError: if an argument is not one of those above.
+    """
     return discriminator(input_resolution, channels, width, seed)
 
 
