@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -126,6 +129,15 @@ def test_every_convolution_is_spectrally_normalized_and_without_bias():
     kernels = np.concatenate([layer.kernel.numpy().ravel() for layer in convolutions])
     assert kernels.std() == pytest.approx(0.02, rel=0.02)
     assert kernels.mean() == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_library_example_of_the_readme_runs():
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (example,) = [code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "import sle_gan" in code]
+    names = {}
+    exec(example, names)
+    assert names["images"].shape == (4, 64, 64, 3)
+    assert names["images"].dtype == tf.uint8
 
 
 def test_images_are_brought_to_bytes_by_rounding():
