@@ -1,5 +1,6 @@
 """What goes into a generator and what comes out of it: latent codes and images."""
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -14,9 +15,9 @@ def create_input_noise(batch_size=1, latent_size=256, seed=None):
     Returns:
         float32 `[batch_size, latent_size]`, N(0, 1).
     """
-    if seed is None:
-        return tf.random.normal([batch_size, latent_size])
-    return tf.random.stateless_normal([batch_size, latent_size], [seed, 0])
+    # `tf.random.normal` would refuse to draw without a seed once operations are made deterministic.
+    key = np.random.default_rng().integers(2**31, size=2) if seed is None else [seed, 0]
+    return tf.random.stateless_normal([batch_size, latent_size], key)
 
 
 def latent_codes(seeds, latent_size):
