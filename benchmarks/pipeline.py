@@ -8,6 +8,7 @@ pipeline is.
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
 import platform
@@ -36,7 +37,8 @@ def main():
     parser.add_argument("--data-folder", type=Path, help="images; photographs of 1600 x 1200 px are drawn without it")
     parser.add_argument("--seconds", type=float, default=3.0, help="for which the pipeline of each row runs")
     arguments = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "numpy", "pillow"))
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}")
     print(f"batches of {BATCH_SIZE}, mirrored; the training step is FastGAN's at full width\n")
     print("| resolution | decoding, images/s | pipeline, images/s | training, images/s | pipeline / training |")
     print("|---|---|---|---|---|")

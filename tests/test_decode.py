@@ -1,10 +1,12 @@
+import resource
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from sle_gan.data.decode import decode_folder, read_image
 from sle_gan.data.folder import scan
-from sle_gan.errors import InputError
+from sle_gan.errors import InputError, StorageError
 
 WHITE = (255, 255, 255)
 
@@ -54,6 +56,21 @@ def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path, extension):
 def test_floating_point_tiffs_are_scaled(tmp_path, values, expected):
     Image.fromarray(np.array(values, np.float32)).save(tmp_path / "float.tiff")
     np.testing.assert_array_equal(read(tmp_path / "float.tiff", 2, channels=1)[..., 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([[0, 128], [255, 51]], [[0, 128], [255, 51]]),
+        ([[0, 32896], [65535, 257]], [[0, 128], [255, 1]]),
+        ([[0, 100_000], [200_000, 50_000]], [[0, 128], [255, 64]]),
+        ([[-100, 0], [300, 100]], [[0, 64], [255, 128]]),
+    ],
+    ids=["8 bits", "16 bits", "more", "signed"],
+)
+def test_tiffs_of_32_bit_whole_numbers_are_scaled(tmp_path, values, expected):
+    Image.fromarray(np.array(values, np.int32)).save(tmp_path / "whole.tiff")
+    np.testing.assert_array_equal(read(tmp_path / "whole.tiff", 2, channels=1)[..., 0], expected)
 
 
 def test_transparent_pixels_take_the_background_and_hidden_colors_do_not_show(tmp_path):
@@ -124,6 +141,14 @@ def test_enlarging_and_reducing_keep_the_mean(tmp_path):
     assert read(tmp_path / "noise.png", 128).mean() == pytest.approx(pixels.mean(), abs=2)
 
 
+def test_a_large_jpeg_is_decoded_at_a_smaller_scale_to_the_same_image(tmp_path):
+    pixels = Image.fromarray(drawn(6, 8)).resize((1600, 1200), Image.Resampling.BICUBIC)
+    pixels.save(tmp_path / "large.jpg", quality=95)
+    with Image.open(tmp_path / "large.jpg") as image:
+        whole = image.resize((64, 64), Image.Resampling.LANCZOS, (200, 0, 1400, 1200))
+    np.testing.assert_allclose(read(tmp_path / "large.jpg", 64, fit="crop"), np.asarray(whole), atol=3)
+
+
 def test_an_animation_gives_its_first_frame(tmp_path):
     frames = [Image.new("RGB", (4, 4), color) for color in ("#ff0000", "#00ff00")]
     frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
@@ -146,7 +171,7 @@ def decode(folder, limit=10**9, **options):
 
 @pytest.fixture
 def folder(tmp_path):
-    for index in range(9):
+    for index in range(10):
         Image.new("RGB", (12, 12), (index, 0, 0)).save(tmp_path / f"{index}.png")
     cut = (tmp_path / "4.png").read_bytes()
     (tmp_path / "4.png").write_bytes(cut[:-25])
@@ -156,23 +181,40 @@ def folder(tmp_path):
 def test_a_folder_is_decoded_in_order_without_what_is_damaged(folder):
     told = []
     images, kept, failures = decode(folder, progress=lambda done, total: told.append((done, total)))
-    assert images.shape == (8, 8, 8, 3)
-    assert images[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
-    assert [image.path for image in kept] == [f"{index}.png" for index in (0, 1, 2, 3, 5, 6, 7, 8)]
+    whole = [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert images.shape == (9, 8, 8, 3)
+    assert images[:, 0, 0, 0].tolist() == whole
+    assert [image.path for image in kept] == [f"{index}.png" for index in whole]
     assert [path for path, _ in failures] == ["4.png"]
-    assert told == [(done, 9) for done in range(1, 10)]
+    assert told == [(done, 10) for done in range(1, 11)]
 
 
 def test_above_the_limit_the_images_lie_in_a_file(folder):
     images, _, _ = decode(folder, limit=100)
     assert isinstance(images, np.memmap)
-    np.testing.assert_array_equal(images, decode(folder)[0])
+    np.testing.assert_array_equal(images, decode(folder)[0])  # 9 of 10, so the count has a digit less
     assert [path.name for path in folder.glob("cache*")] == ["cache.npy"]
 
 
+def test_a_file_that_cannot_be_written_is_told_and_leaves_nothing(folder):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))  # like a disk that is full after 500 bytes
+    try:
+        with pytest.raises(StorageError, match=r"need 0 MiB in .*cache\.npy: File too large; free space"):
+            decode(folder, limit=100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(folder.glob("cache*")) == []
+
+
+def test_damaged_metadata_is_no_matter(tmp_path):
+    Image.new("RGB", (8, 8), "white").save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x09")
+    np.testing.assert_array_equal(decode(tmp_path)[0], np.full([1, 8, 8, 3], 255))
+
+
 def test_a_folder_of_damaged_images_alone_is_told(folder):
-    for index in range(9):
+    for index in range(10):
         (folder / f"{index}.png").write_bytes((folder / "4.png").read_bytes())
-    with pytest.raises(InputError, match=r"none of the 9 images can be decoded; the first: 0\.png: cannot be decoded"):
+    with pytest.raises(InputError, match=r"none of the 10 images can be decoded; the first: 0\.png: cannot be decoded"):
         decode(folder, limit=100)
     assert list(folder.glob("cache*")) == []

@@ -74,6 +74,13 @@ def test_a_mapped_file_gives_what_memory_gives(tmp_path):
     np.testing.assert_array_equal(batches(mapped, 5), batches(images, 5))
 
 
+def test_the_images_are_not_copied():
+    images = numbered_images(5)
+    dataset = training_dataset(images, batch_size=4, seed=0, flip=True, first_step=0)
+    images[:] = 255
+    np.testing.assert_array_equal(next(iter(dataset)), np.ones([4, 4, 4, 1]))
+
+
 def test_batches_have_static_shapes():
     dataset = training_dataset(numbered_images(5), batch_size=4, seed=0, flip=True, first_step=0)
     assert dataset.element_spec == tf.TensorSpec([4, 4, 4, 1], tf.float32)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -26,6 +27,7 @@ class Checkpoints(StepClock):
         self.frequency_steps = frequency_steps
         self.calibrate = calibrate
         self._checkpoint = tf.train.Checkpoint(**items)
+        _settle_killed_saves(folder)
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=keep)
 
     def restore_latest(self):
@@ -37,8 +39,6 @@ class Checkpoints(StepClock):
         Raises:
             InputError: if it is damaged or was written by other networks.
         """
-        for leftover in self.folder.glob("ckpt-*_temp"):
-            shutil.rmtree(leftover)  # a save that was killed
         path = self._manager.latest_checkpoint
         if path is None:
             return 0
@@ -79,3 +79,25 @@ class Checkpoints(StepClock):
             kept = self._manager.latest_checkpoint or "none before it"
             reason = str(error).splitlines()[0]
             raise StorageError(f"checkpoint {step} cannot be written ({reason}); {kept} is kept") from error
+
+
+def _settle_killed_saves(folder):
+    """Lists a checkpoint whose save was killed when its files were whole, and removes what is left of others."""
+    for leftover in folder.glob("ckpt-*_temp"):
+        shutil.rmtree(leftover)
+    state = tf.train.get_checkpoint_state(str(folder))
+    listed = list(state.all_model_checkpoint_paths) if state else []
+    for index in sorted(folder.glob("ckpt-*.index"), key=lambda file: int(file.stem.removeprefix("ckpt-"))):
+        path = str(index.with_suffix(""))
+        if path in listed:
+            continue
+        try:
+            reader = tf.train.load_checkpoint(path)
+            reader.get_tensor("steps/.ATTRIBUTES/VARIABLE_VALUE")
+        except (tf.errors.OpError, RuntimeError, ValueError, IndexError):
+            for part in folder.glob(f"{index.stem}.*"):
+                part.unlink()
+            continue
+        listed = [earlier for earlier in listed if Path(f"{earlier}.index").exists()] + [path]
+        times = [Path(f"{kept}.index").stat().st_mtime for kept in listed]  # without them none is ever deleted
+        tf.compat.v1.train.update_checkpoint_state(str(folder), path, listed, all_model_checkpoint_timestamps=times)

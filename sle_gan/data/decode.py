@@ -4,18 +4,20 @@ Imports no TensorFlow. Pillow decodes and resizes outside Python's lock, so thre
 """
 
 import concurrent.futures
+import math
 import os
-import struct
-import zlib
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from sle_gan.data.folder import open_image
-from sle_gan.errors import InputError
+from sle_gan.data.folder import DAMAGE, open_image, pillow_warnings_ignored
+from sle_gan.errors import InputError, StorageError
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _REDUCING_GAP = 3.0  # a large image is first brought near its size by whole factors
+
+# The ranges that numbers of 32 bits may fill, by Pillow's mode: I holds whole numbers, F the others.
+_RANGES = {"I": (255, 65535), "F": (1,)}
 
 
 def read_image(path, resolution, channels, fit, background):
@@ -30,7 +32,8 @@ def read_image(path, resolution, channels, fit, background):
 
     Returns:
         uint8 `[resolution, resolution, channels]`. Of an animated image the first frame. Images of more than 8
-        bits are scaled: 16-bit ones from [0, 65535]; others from [0, 1], or from their own range if it is wider.
+        bits are scaled: 16-bit ones from [0, 65535]; 32-bit whole numbers from the smaller of [0, 255] and
+        [0, 65535] that holds them, other numbers from [0, 1]; what fits in none of these from its own range.
 
     Raises:
         InputError: if the file cannot be decoded.
@@ -40,7 +43,7 @@ def read_image(path, resolution, channels, fit, background):
             image.draft("RGB", (2 * resolution, 2 * resolution))  # JPEG alone: decodes at a smaller scale
             image.load()
             image = _eight_bits(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, zlib.error) as error:
+    except (OSError, *DAMAGE) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"cannot be decoded ({error})") from None
@@ -58,7 +61,7 @@ def decode_folder(found, *, resolution, channels, fit, background, memory_limit_
         fit: see `read_image`.
         background: see `read_image`.
         memory_limit_bytes: above this the result lies in a file.
-        cache_file: path of that file, a `.npy`; it appears when it is whole.
+        cache_file: path of that file, a `.npy`; it appears when it is whole. No two programs may write it at a time.
         progress: function of (images done, images in all), or None.
 
     Returns:
@@ -67,34 +70,68 @@ def decode_folder(found, *, resolution, channels, fit, background, memory_limit_
 
     Raises:
         InputError: if none could be decoded.
+        StorageError: if the file cannot be written.
     """
     shape = (len(found.images), resolution, resolution, channels)
-    in_memory = int(np.prod(shape, dtype=np.int64)) <= memory_limit_bytes
-    unfinished = cache_file.with_suffix(".unfinished")
-    images = np.empty(shape, np.uint8) if in_memory else np.lib.format.open_memmap(unfinished, "w+", np.uint8, shape)
     kept, failures = [], []
 
     def decode(image):
         return read_image(found.folder / image.path, resolution, channels, fit, background)
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, (image, pixels) in enumerate(_in_order(pool, decode, found.images), start=1):
-            if isinstance(pixels, InputError):
-                failures.append((image.path, str(pixels)))
-            else:
-                images[len(kept)] = pixels
-                kept.append(image)
-            if progress is not None:
-                progress(done, len(found.images))
-    if not kept:
-        unfinished.unlink(missing_ok=True)
-        path, reason = failures[0]
-        raise InputError(f"none of the {len(failures)} images can be decoded; the first: {path}: {reason}")
-    if not in_memory:
-        images.flush()
+    def decoded():
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for done, (image, pixels) in enumerate(_in_order(pool, decode, found.images), start=1):
+                if isinstance(pixels, InputError):
+                    failures.append((image.path, str(pixels)))
+                else:
+                    kept.append(image)
+                    yield pixels
+                if progress is not None:
+                    progress(done, len(found.images))
+        if not kept:
+            path, reason = failures[0]
+            raise InputError(f"none of the {len(failures)} images can be decoded; the first: {path}: {reason}")
+
+    with pillow_warnings_ignored():
+        if math.prod(shape) <= memory_limit_bytes:
+            images = _in_memory(decoded(), shape)
+        else:
+            images = _in_file(decoded(), shape, cache_file)
+    return images, tuple(kept), tuple(failures)
+
+
+def _in_memory(decoded, shape):
+    images, count = np.empty(shape, np.uint8), 0
+    for pixels in decoded:
+        images[count] = pixels
+        count += 1
+    return images[:count]
+
+
+def _in_file(decoded, shape, cache_file):
+    # Always the same name, so that what a killed run left does not stay. Written, and not mapped, until it is
+    # whole: a full disk is an error where a file is written, and ends the process where it is mapped.
+    unfinished, count = cache_file.with_suffix(".unfinished"), 0
+    try:
+        with unfinished.open("wb") as file:
+            _write_header(file, shape)
+            for pixels in decoded:
+                file.write(pixels)
+                count += 1
+            file.seek(0)
+            _write_header(file, (count, *shape[1:]))  # as long as the first: NumPy leaves room for any count
         unfinished.replace(cache_file)
-        images = np.load(cache_file, mmap_mode="r")
-    return images[: len(kept)], tuple(kept), tuple(failures)
+    except OSError as error:
+        raise StorageError(
+            f"the decoded images need {math.prod(shape) / 2**20:.0f} MiB in {cache_file}: {error.strerror}; free space"
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return np.load(cache_file, mmap_mode="r")
+
+
+def _write_header(file, shape):
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
 def _in_order(pool, function, items):
@@ -119,13 +156,13 @@ def _eight_bits(image):
     """Brings images of more than 8 bits to 8; the others are returned as they are."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image).astype(np.float64) / 257).round().astype(np.uint8))
-    if image.mode not in {"I", "F"}:
+    if image.mode not in _RANGES:
         return image
     values = np.asarray(image).astype(np.float64)
     values = np.nan_to_num(values, posinf=0, neginf=0)
     low, high = min(values.min(), 0), max(values.max(), 1)
-    if image.mode == "I" and low == 0 and high <= 65535:
-        high = 65535  # how Pillow holds a 16-bit PNG
+    if low == 0:
+        high = next((end for end in _RANGES[image.mode] if high <= end), high)
     return Image.fromarray(((values - low) / (high - low) * 255).round().astype(np.uint8))
 
 

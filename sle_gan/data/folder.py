@@ -4,12 +4,14 @@ Imports no TensorFlow, so that an empty folder is told within a second.
 """
 
 import collections
+import contextlib
 import hashlib
 import json
 import os
 import stat
 import struct
 import warnings
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +26,9 @@ MOST_ASPECT = 20
 FEW_IMAGES = 20
 MANIFEST_SCHEMA = 1
 
+# What Pillow raises, besides OSError, where a file does not hold what its format promises.
+DAMAGE = (SyntaxError, ValueError, TypeError, EOFError, LookupError, ArithmeticError, struct.error, zlib.error)
+
 _EXIF_ORIENTATION = 0x0112
 _NAMED_AT_MOST = 5
 
@@ -35,17 +40,17 @@ class ImageFile:
     Attributes:
         path: relative to the folder, with `/` between its parts.
         sha256: of the file's bytes, in hexadecimal.
-        width: in pixels, as it is shown.
-        height: in pixels, as it is shown.
+        width_px: as it is shown.
+        height_px: as it is shown.
         mode: Pillow's name of its channels, such as `RGB`.
         format: Pillow's name of the format, such as `JPEG`.
-        frames: more than 1 if it is animated.
+        frames: more than 1 if it is animated or has pages.
     """
 
     path: str
     sha256: str
-    width: int
-    height: int
+    width_px: int
+    height_px: int
     mode: str
     format: str
     frames: int
@@ -58,8 +63,9 @@ class FolderScan:
     Attributes:
         folder: the folder.
         images: usable images, in the order of their paths' bytes.
-        skipped: (path, reason) of what has the name of an image and cannot be used.
-        ignored: number of other files.
+        skipped: (path, reason) of what has the name of an image, or is a folder, and cannot be used; in the same order.
+        ignored: number of the others: other extensions, pipes and devices, files and folders whose names begin
+            with a dot.
     """
 
     folder: Path
@@ -85,20 +91,22 @@ def scan(folder):
         A `FolderScan` with one usable image at least.
 
     Raises:
-        InputError: if there is no such folder, or no usable image in it.
+        InputError: if the folder cannot be read, or there is no usable image in it.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"--data-folder {folder} is {'no folder' if folder.exists() else 'not there'}")
-    images, skipped, ignored = [], [], 0
-    for path in _files(folder, skipped):
-        if Path(path).suffix.lower() not in EXTENSIONS or Path(path).name.startswith("."):
-            ignored += 1
-            continue
-        try:
-            images.append(_inspect(folder, path))
-        except (InputError, OSError) as error:
-            skipped.append((path, _reason(error)))
+    try:
+        os.listdir(folder)  # noqa: PTH208  (only whether it can be)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--data-folder must be a folder of images; got {folder} ({_reason(error)})") from None
+    candidates, skipped, ignored = _candidates(folder)
+    images = []
+    with pillow_warnings_ignored():
+        for path in candidates:
+            try:
+                images.append(_inspect(folder, path))
+            except (InputError, OSError) as error:
+                skipped.append((path, _reason(error)))
+    skipped.sort(key=lambda told: os.fsencode(told[0]))
     if not images:
         looked_at = len(skipped) + ignored
         why = f"; the first: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
@@ -120,28 +128,31 @@ def findings(found, resolution):
         Lines of text.
     """
     images = found.images
-    sides = [min(image.width, image.height) for image in images]
+    sides_px = [min(image.width_px, image.height_px) for image in images]
+    aspects = [image.width_px / image.height_px for image in images]
     modes = collections.Counter(image.mode for image in images)
     lines = [
-        f"{len(images)} images, shorter side {min(sides)} to {max(sides)} px, "
+        f"{_counted(len(images), 'image')}, shorter side {min(sides_px)} to {max(sides_px)} px, "
+        f"width / height {min(aspects):.2f} to {max(aspects):.2f}, "
         + ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()))
     ]
     if found.ignored:
-        lines.append(f"{found.ignored} other files ignored")
+        lines.append(f"{_counted(found.ignored, 'other file')} ignored")
     if found.skipped:
         told = [f"{path} ({reason})" for path, reason in found.skipped]
-        lines.append(f"{len(told)} files skipped: {_some(told)}")
+        lines.append(f"{_counted(len(told), 'file')} skipped: {_some(told)}")
     duplicates = found.duplicates()
     if duplicates:
-        lines.append(f"{len(duplicates)} images are there more than once: {_some([' = '.join(d) for d in duplicates])}")
-    small = sum(side < resolution for side in sides)
+        equal = _some([" = ".join(paths) for paths in duplicates])
+        lines.append(f"{_counted(len(duplicates), 'image')} more than once: {equal}")
+    small = sum(side_px < resolution for side_px in sides_px)
     if small:
-        lines.append(f"{small} images are smaller than {resolution} px and are enlarged")
+        lines.append(f"{_counted(small, 'image')} smaller than {resolution} px, enlarged")
     animated = sum(image.frames > 1 for image in images)
     if animated:
-        lines.append(f"{animated} images are animated: the first frame is used")
+        lines.append(f"{_counted(animated, 'image')} of several frames: the first is used")
     if len(images) < FEW_IMAGES:
-        lines.append(f"{len(images)} images are very few: the samples will be near copies of them")
+        lines.append(f"fewer than {FEW_IMAGES} images: the samples will be near copies of them")
     return lines
 
 
@@ -210,57 +221,72 @@ def open_image(path):
     Raises:
         InputError: if it is no such image.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # there is a limit of our own below
-        try:
-            image = Image.open(path, formats=FORMATS)
-        except UnidentifiedImageError:
-            raise InputError(f"not a {', '.join(FORMATS)} image") from None
-        except Image.DecompressionBombError:
-            raise InputError(f"more than {MOST_PIXELS // 1_000_000} megapixels") from None
-        except (SyntaxError, ValueError, TypeError, EOFError) as error:
-            raise InputError(f"a damaged header ({error})") from None
+    try:
+        image = Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError:
+        raise InputError(f"not a {', '.join(FORMATS)} image") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"more than {MOST_PIXELS // 1_000_000} megapixels") from None
+    except DAMAGE as error:
+        raise InputError(f"a damaged header ({error})") from None
     width, height = image.size
     reason = None
     if width * height > MOST_PIXELS:
         reason = f"{width} x {height}, more than {MOST_PIXELS // 1_000_000} megapixels"
     elif max(width, height) > MOST_ASPECT * min(width, height):
-        reason = f"{width} x {height}, longer than {MOST_ASPECT} times its width"
+        reason = f"{width} x {height}, one side more than {MOST_ASPECT} times the other"
     if reason:
         image.close()
         raise InputError(reason)
     return image
 
 
-def _files(folder, skipped):
-    """Yields the relative paths of regular files, in the order of their bytes; enters every folder once."""
-    entered, paths = set(), []
-    waiting = [""]
-    while waiting:
-        below = waiting.pop()
-        try:
-            status = (folder / below).stat()
-            names = os.listdir(folder / below)  # noqa: PTH208  (names are enough)
-        except OSError as error:
-            skipped.append((below, _reason(error)))
-            continue
+@contextlib.contextmanager
+def pillow_warnings_ignored():
+    """Keeps Pillow's warnings, of odd metadata and of many pixels, off the terminal.
+
+    For the thread that starts the others: the filters of warnings belong to the whole process.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def _candidates(folder):
+    """Returns paths of regular files named like images, in order, [(path, reason)], and the number of others."""
+    entered, paths, unreadable, ignored = set(), [], [], 0
+
+    def cannot_be_listed(error):
+        unreadable.append((_relative(error.filename, folder), _reason(error)))
+
+    for below, folders, names in os.walk(folder, onerror=cannot_be_listed, followlinks=True):
+        status = Path(below).stat()
         if (status.st_dev, status.st_ino) in entered:
-            continue  # a link to a folder above or beside it
+            folders.clear()  # a link to a folder above or beside it
+            continue
         entered.add((status.st_dev, status.st_ino))
+        ignored += sum(name.startswith(".") for name in folders)
+        # In order, so that of two names for one folder the same one is entered everywhere.
+        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=os.fsencode)
         for name in names:
-            path = f"{below}/{name}" if below else name
-            try:
-                mode = (folder / path).stat().st_mode
-            except OSError as error:
-                skipped.append((path, _reason(error)))
+            path = Path(below, name)
+            if name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
+                ignored += 1
                 continue
-            if stat.S_ISDIR(mode):
-                waiting.append(path)
-            elif stat.S_ISREG(mode):
-                paths.append(path)
+            try:
+                regular = stat.S_ISREG(path.stat().st_mode)
+            except OSError as error:
+                unreadable.append((_relative(path, folder), _reason(error)))
+                continue
+            if regular:
+                paths.append(_relative(path, folder))
             else:
-                skipped.append((path, "no regular file"))
-    return sorted(paths, key=os.fsencode)
+                ignored += 1
+    return sorted(paths, key=os.fsencode), unreadable, ignored
+
+
+def _relative(path, folder):
+    return Path(path).relative_to(folder).as_posix()
 
 
 def _inspect(folder, path):
@@ -273,8 +299,9 @@ def _inspect(folder, path):
             # Asked for the EXIF data that a PNG does not begin with, Pillow would decode it all.
             has_exif = image.format != "PNG" or "exif" in image.info
             lies_on_its_side = has_exif and image.getexif().get(_EXIF_ORIENTATION, 1) in {5, 6, 7, 8}
-            frames = getattr(image, "n_frames", 1)
-        except (SyntaxError, ValueError, TypeError, EOFError, struct.error) as error:
+            # The pictures beside the first in an MPO, a telephone's JPEG, are previews and depths, no frames.
+            frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        except DAMAGE as error:
             raise InputError(f"a damaged header ({error})") from None
         if lies_on_its_side:
             width, height = height, width
@@ -293,6 +320,10 @@ def _sha256(content):  # Python 3.10 has no hashlib.file_digest
 
 def _reason(error):
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def _counted(number, noun):
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _some(texts):

@@ -1,6 +1,5 @@
 """From decoded images to batches: what a step sees is a pure function of the seed and the step's number."""
 
-import numpy as np
 import tensorflow as tf
 
 _ORDER, _FLIP = range(2)
@@ -13,7 +12,7 @@ def training_dataset(images, *, batch_size, seed, flip, first_step):
     without a gap, so a batch may hold the end of one and the beginning of the next.
 
     Args:
-        images: uint8 `[count, side, side, channels]`, in memory or mapped from a file.
+        images: uint8 `[count, side, side, channels]`, in memory or mapped from a file; not copied.
         batch_size: images in a step.
         seed: of the order and the flips.
         flip: whether each image is mirrored with probability 1/2.
@@ -23,14 +22,15 @@ def training_dataset(images, *, batch_size, seed, flip, first_step):
         A `tf.data.Dataset` of float32 `[batch_size, side, side, channels]` in [-1, 1].
     """
     count = len(images)
-    read = _mapped(images) if isinstance(images, np.memmap) else _resident(images)
 
     def epoch_of(epoch):
         order = tf.random.experimental.stateless_shuffle(tf.range(count), _seed(_ORDER, seed, epoch))
         return tf.data.Dataset.from_tensor_slices(order)
 
     def batch_of(step, indices):
-        batch = tf.ensure_shape(read(indices), [batch_size, *images.shape[1:]])
+        # NumPy gathers, because TensorFlow would need a copy of all images to gather from.
+        batch = tf.numpy_function(lambda chosen: images[chosen], [indices], tf.uint8)
+        batch = tf.ensure_shape(batch, [batch_size, *images.shape[1:]])
         if flip:
             coins = tf.random.stateless_uniform([batch_size, 1, 1, 1], _seed(_FLIP, seed, step), 0, 2, tf.int32)
             mirrored = tf.cast(coins, tf.uint8)
@@ -48,12 +48,3 @@ def training_dataset(images, *, batch_size, seed, flip, first_step):
 
 def _seed(use, seed, number):
     return tf.random.experimental.stateless_fold_in(tf.constant([seed, use], tf.int64), number)
-
-
-def _resident(images):
-    resident = tf.constant(images)
-    return lambda indices: tf.gather(resident, indices)
-
-
-def _mapped(images):
-    return lambda indices: tf.numpy_function(lambda chosen: images[chosen], [indices], tf.uint8)
