@@ -336,7 +336,7 @@ def test_a_killed_and_twice_interrupted_run_ends_as_one_that_was_left_alone(phot
     assert killed_at < saved_at < 16
     assert f"resuming run from step {saved_at}" in interrupted(broken, run, signal.SIGINT)
     for words in (broken, alone):
-        # Processes of their own, as users run them: operations are deterministic only where none ran before that was set.
+        # In processes of their own: operations are surely deterministic only where none ran before that was asked for.
         subprocess.run(script(*words), stdout=subprocess.DEVNULL, check=True)
     arrays, metrics = final_state(run)
     expected, expected_metrics = final_state(RunFolder(tmp_path / "alone" / "run"))
