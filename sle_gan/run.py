@@ -7,6 +7,8 @@
       samples/          grids of fixed seeds
       metrics.jsonl     losses by step; equal for equal runs
       timings.jsonl     images per second by step
+      densities.jsonl   of a sparse training: the density of each layer, whenever masks changed; a plot beside it
+      tickets/          of a search: the lottery ticket of each round
       tensorboard/      event files
       generator_weights.h5, discriminator_weights.h5
 
@@ -45,6 +47,7 @@ _FREE_SETTINGS = frozenset(
         "override",
         "resume",
         "sample_frequency",
+        "schedule",
         "steps",
     }
 )
@@ -66,6 +69,9 @@ class RunFolder:
         self.timings_file = self.path / "timings.jsonl"
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
+        self.densities_file = self.path / "densities.jsonl"
+        self.density_plot = self.path / "densities.png"
+        self.tickets = self.path / "tickets"
         self.tensorboard = self.path / "tensorboard"
         self.generator_weights = self.path / "generator_weights.h5"
         self.discriminator_weights = self.path / "discriminator_weights.h5"

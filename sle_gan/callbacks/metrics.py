@@ -17,16 +17,18 @@ class Metrics(StepClock):
         file: path of `metrics.jsonl`; rows are appended.
         tensorboard: folder of the event files.
         frequency_steps: steps between rows.
+        extra: function of the step -> values that a row holds beside the losses, by name.
 
     Raises:
         TrainingError: when a mean is not finite; nothing is written for it.
     """
 
-    def __init__(self, file, tensorboard, frequency_steps):
+    def __init__(self, file, tensorboard, frequency_steps, extra):
         super().__init__()
         self.file = file
         self.frequency_steps = frequency_steps
         self.tensorboard = tensorboard
+        self.extra = extra
 
     def on_train_begin(self, logs=None):
         """Drops the rows that lie after the checkpoint that the run goes on from."""
@@ -39,6 +41,7 @@ class Metrics(StepClock):
             return
         self.model.raise_if_not_finite()
         row = {"step": step} | {mean.name: float(mean.result()) for mean in self.model.loss_means}
+        row |= self.extra(step)
         for mean in self.model.loss_means:
             mean.reset_state()
         with self.file.open("a", encoding="utf-8") as file:

@@ -11,6 +11,7 @@ from sle_gan.callbacks.metrics import Metrics
 from sle_gan.callbacks.progress import TrainingProgress
 from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.signals import Signals
+from sle_gan.cli.sparsify import sparsify
 from sle_gan.data.pipeline import training_dataset
 from sle_gan.errors import InputError, TrainingError
 from sle_gan.evaluation.features import PerceptualDistance
@@ -46,10 +47,11 @@ def fit(run, settings, images):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
     generator, discriminator = build_networks(settings)
     gan = build_gan(settings, generator, discriminator)
+    sparsity = sparsify(gan, settings, run)
     calibrate = Calibration(gan.average_generator, settings["batch_size"])
     checkpoints = Checkpoints(
         run.checkpoints,
-        gan.checkpoint_items(),
+        gan.checkpoint_items() | sparsity.checkpoint_items,
         settings["checkpoint_frequency"],
         settings["keep_checkpoints"],
         calibrate,
@@ -60,9 +62,11 @@ def fit(run, settings, images):
     signals = Signals()
     progress = TrainingProgress(run.timings_file, settings["steps"], settings["batch_size"], settings["log_frequency"])
     callbacks = [
+        *sparsity.callbacks,
         Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate),
-        Metrics(run.metrics_file, run.tensorboard, settings["log_frequency"]),
+        Metrics(run.metrics_file, run.tensorboard, settings["log_frequency"], sparsity.row),
         progress,
+        *sparsity.last_callbacks,
         checkpoints,
         signals,
     ]
@@ -88,6 +92,8 @@ def fit(run, settings, images):
     if signals.received is not None:
         print(f"saved; the same command goes on with {run.path}")
         return 128 + signals.received
+    for line in sparsity.summary():
+        print(line)
     print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
     return 0
 

@@ -12,9 +12,16 @@ from pathlib import Path
 
 from PIL import ImageColor
 
+from sle_gan.cli.numbers import decay, density, positive, rate, seed
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
+from sle_gan.cli.sparsity_flags import (
+    add_sparsity_arguments,
+    check_sparsity,
+    resolve_sparsity,
+    sparsity_timeline,
+)
 from sle_gan.data.decode import decode_folder
-from sle_gan.data.folder import changed_images, findings, manifest, read_manifest, scan
+from sle_gan.data.folder import changed_images, findings, manifest, read_manifest, scan, some_of
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS
 from sle_gan.run import check_writable, choose_run, start_run, write_json
@@ -48,6 +55,7 @@ def parser():
     _add_data_arguments(result.add_argument_group("the images"))
     _add_network_arguments(result.add_argument_group("the networks"))
     _add_training_arguments(result.add_argument_group("training"))
+    add_sparsity_arguments(result)
     return result
 
 
@@ -64,26 +72,26 @@ def _add_run_arguments(group):
     add("--override", action="store_true", help="delete the run of this --name and start anew")
     add(
         "--sample-frequency",
-        type=_positive,
+        type=positive,
         default=500,
         metavar="STEPS",
         help="steps between sheets of samples",
     )
     add(
         "--checkpoint-frequency",
-        type=_positive,
+        type=positive,
         default=1000,
         metavar="STEPS",
         help="steps between checkpoints",
     )
     add(
         "--keep-checkpoints",
-        type=_positive,
+        type=positive,
         default=3,
         metavar="COUNT",
         help="newest checkpoints that are kept",
     )
-    add("--log-frequency", type=_positive, default=50, metavar="STEPS", help="steps between rows of metrics")
+    add("--log-frequency", type=positive, default=50, metavar="STEPS", help="steps between rows of metrics")
     add("--accept-data-change", action="store_true", help="resume although the images have changed")
     add("--dry-run", action="store_true", help="print what would be done, and train nothing")
     add("--debug", action="store_true", help="show the traceback of an error")
@@ -107,10 +115,13 @@ def _add_data_arguments(group):
         metavar="COLOR",
         help="under transparency and around --fit pad",
     )
+    add(
+        "--data-ratio", type=density, default=1.0, metavar="SHARE", help="of the images, drawn by --seed, is trained on"
+    )
     add("--flip", action=argparse.BooleanOptionalAction, default=True, help="mirror half of the images")
     add(
         "--cache-limit",
-        type=_positive,
+        type=positive,
         default=4096,
         metavar="MB",
         help="decoded images beyond this lie in a file",
@@ -134,14 +145,14 @@ def _add_network_arguments(group):
 def _add_training_arguments(group):
     add = group.add_argument
     length = group.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=_positive, default=50_000, metavar="STEPS", help="generator steps in all")
-    length.add_argument("--epochs", type=_positive, metavar="EPOCHS", help="passes over the images, instead of --steps")
-    add("--batch-size", type=_positive, default=8, metavar="IMAGES", help="images in a step")
-    add("--G-learning-rate", type=_rate, default=2e-4, metavar="RATE", help="of the generator's Adam")
-    add("--D-learning-rate", type=_rate, default=2e-4, metavar="RATE", help="of the discriminator's Adam")
+    length.add_argument("--steps", type=positive, default=50_000, metavar="STEPS", help="generator steps in all")
+    length.add_argument("--epochs", type=positive, metavar="EPOCHS", help="passes over the images, instead of --steps")
+    add("--batch-size", type=positive, default=8, metavar="IMAGES", help="images in a step")
+    add("--G-learning-rate", type=rate, default=2e-4, metavar="RATE", help="of the generator's Adam")
+    add("--D-learning-rate", type=rate, default=2e-4, metavar="RATE", help="of the discriminator's Adam")
     add(
         "--ema-decay",
-        type=_share,
+        type=decay,
         default=0.999,
         metavar="SHARE",
         help="kept of the averaged generator at each step",
@@ -161,17 +172,19 @@ def _add_training_arguments(group):
         help="augment what the discriminator sees: some of color,translation,cutout",
     )
     add("--no-diff-augment", dest="diff_augment", action="store_const", const=None, help="do not augment")
-    add("--seed", type=_seed, default=0, metavar="NUMBER", help="of initial weights and everything drawn")
+    add("--seed", type=seed, default=0, metavar="NUMBER", help="of initial weights and everything drawn")
 
 
 def _train(arguments, argv):
     settings = vars(arguments).copy()
     _check(settings)
     check_writable(arguments.output_folder)
-    folder = scan(arguments.data_folder)
+    folder = some_of(scan(arguments.data_folder), arguments.data_ratio, arguments.seed)
     if arguments.epochs is not None:
         settings["steps"] = math.ceil(arguments.epochs * len(folder.images) / arguments.batch_size)
-    settings["data_folder"] = str(Path(arguments.data_folder).resolve())
+    resolve_sparsity(settings, len(folder.images))
+    for name in ("data_folder", "ticket"):
+        settings[name] = settings[name] and str(Path(settings[name]).resolve())
     label = f"{arguments.model}-{Path(settings['data_folder']).name}"
     run = choose_run(
         arguments.output_folder,
@@ -183,10 +196,14 @@ def _train(arguments, argv):
     )
     print(f"run {run.path}")
     print("\n".join(f"data: {line}" for line in findings(folder, arguments.resolution)))
+    going_on = run.exists() and not arguments.override
+    if going_on:
+        settings["schedule"] = run.config()["settings"].get("schedule")  # a longer training does not move its phases
+    for line in sparsity_timeline(settings):
+        print(f"sparsity: {line}")
     if arguments.dry_run:
         return _dry_run(settings, len(folder.images))
     with run.locked():
-        going_on = run.exists() and not arguments.override
         if going_on:
             _check_manifest(run, manifest(folder), accept=arguments.accept_data_change)
         else:
@@ -238,6 +255,7 @@ def _check(settings):
         raise InputError(f"--width must be a positive multiple of 8; got {settings['width']}")
     if settings["override"] and settings["name"] is None:
         raise InputError("--override needs the --name of the run to delete")
+    check_sparsity(settings)
     for name in ("generator_weights", "discriminator_weights"):
         if settings[name] is not None and not Path(settings[name]).is_file():
             raise InputError(f"--{name.replace('_', '-')} {settings[name]} is no file")
@@ -264,32 +282,6 @@ def _versions():
     return {"python": ".".join(map(str, sys.version_info[:3]))} | {
         name: importlib.metadata.version(name) for name in _VERSIONED
     }
-
-
-def _positive(text):
-    return _number(text, int, lambda value: value > 0, "a whole number above 0")
-
-
-def _seed(text):
-    return _number(text, int, lambda value: 0 <= value < 2**31, "a whole number from 0 to 2147483647")
-
-
-def _rate(text):
-    return _number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
-
-
-def _share(text):
-    return _number(text, float, lambda value: 0 <= value < 1, "a number from 0 to below 1")
-
-
-def _number(text, convert, is_allowed, allowed):
-    try:
-        value = convert(text)
-    except ValueError:
-        value = None
-    if value is None or not is_allowed(value):
-        raise argparse.ArgumentTypeError(f"must be {allowed}; got {text!r}")
-    return value
 
 
 def _color(text):

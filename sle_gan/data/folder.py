@@ -8,11 +8,12 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import stat
 import struct
 import warnings
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -115,6 +116,24 @@ def scan(folder):
             f"give a folder of {', '.join(FORMATS)} files"
         )
     return FolderScan(folder, tuple(images), tuple(skipped), ignored)
+
+
+def some_of(found, share, seed):
+    """Keeps a share of the images, drawn at random.
+
+    Args:
+        found: a `FolderScan`.
+        share: of the images, above 0 and up to 1; at least one image is kept.
+        seed: whole number.
+
+    Returns:
+        A `FolderScan` whose images are in the same order.
+    """
+    if share == 1:
+        return found
+    count = max(1, round(share * len(found.images)))
+    chosen = sorted(random.Random(f"data ratio {seed}").sample(range(len(found.images)), count))
+    return replace(found, images=tuple(found.images[index] for index in chosen))
 
 
 def findings(found, resolution):

@@ -32,10 +32,17 @@ def update_average(average, model, decay):
         model: the model in training.
         decay: what is kept of the average at each step, in [0, 1).
     """
-    for copy, variable in zip(*_twins(average, model, lambda layer: layer.trainable_weights), strict=True):
-        copy.assign_add((1.0 - decay) * (variable - copy))
-    for copy, variable in zip(*_twins(average, model, _copied_state), strict=True):
-        copy.assign(variable)
+    averaged = list(zip(*_twins(average, model, lambda layer: layer.trainable_weights), strict=True))
+    copied = list(zip(*_twins(average, model, _copied_state), strict=True))
+
+    def update(strategy):
+        # All replicas hold the same weights, so each device updates its own copy of the average.
+        for copy, variable in averaged:
+            strategy.extended.update(copy, lambda c, v: c.assign_add((1.0 - decay) * (v - c)), args=(variable,))
+        for copy, variable in copied:
+            strategy.extended.update(copy, lambda c, v: c.assign(v), args=(variable,))
+
+    tf.distribute.get_replica_context().merge_call(update)
 
 
 class Calibration:

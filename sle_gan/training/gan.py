@@ -34,6 +34,14 @@ class GAN(keras.Model):
         augment: function of (images, seed int32 `[2]`) -> images, for reals and fakes alike; or None.
         average_decay: what the averaged generator keeps of itself at each step, in [0, 1).
         seed: of everything that training draws.
+
+    Attributes:
+        generator_masks: what keeps pruned weights of the generator at 0, as `sle_gan.sparsity.masks.Masks`; or None.
+        discriminator_masks: the same of the discriminator.
+        distillation: function of (images, logits) -> float32 scalar that is added to the discriminator's loss, for reals
+            and fakes; or None.
+        balance: what observes the mean logits around the generator's step, as
+            `sle_gan.sparsity.adapt.BalanceRatio`; or None.
     """
 
     def __init__(
@@ -55,7 +63,14 @@ class GAN(keras.Model):
         self.augment = augment
         self.average_decay = average_decay
         self.seed = seed
-        self.steps = tf.Variable(0, trainable=False, dtype=tf.int64, name="steps")
+        self.generator_masks = self.discriminator_masks = self.distillation = self.balance = None
+        self.steps = tf.Variable(
+            0,
+            trainable=False,
+            dtype=tf.int64,
+            name="steps",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
         names = ["generator_loss", "discriminator_loss", "reconstruction_loss", "real_logits", "fake_logits"]
         self.loss_means = [keras.metrics.Mean(name=name) for name in names]
 
@@ -136,13 +151,16 @@ class GAN(keras.Model):
         code_shape = [tf.shape(images)[0], *self.generator.input_shape[1:]]
         codes = tf.random.stateless_normal(code_shape, _fold(seed, _LATENT_CODES))
         with tf.GradientTape() as generator_tape:
-            fakes = tf.nest.flatten(self.generator(codes, training=True))
-            fakes = [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
+            fakes = self._drawn(codes, seed)
         reals = self._augmented(images, _fold(seed, _REAL_AUGMENTATION))
         reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in self.discriminator.inputs]
         logs = self._discriminator_step(reals, fakes, seed)
         logs |= self._generator_step(fakes, generator_tape)
+        if self.balance is not None:
+            self._observe_balance(reals, fakes, codes, seed)
         update_average(self.average_generator, self.generator, self.average_decay)
+        if self.generator_masks is not None:
+            self.generator_masks.follow_growth()
         self.steps.assign_add(1)
         for mean in self.loss_means:
             mean.update_state(logs[mean.name])
@@ -157,6 +175,10 @@ class GAN(keras.Model):
     def _augmented(self, images, seed):
         return images if self.augment is None else self.augment(images, seed)
 
+    def _drawn(self, codes, seed):
+        fakes = tf.nest.flatten(self.generator(codes, training=True))
+        return [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
+
     def _judge(self, images):
         logits, *maps = tf.nest.flatten(self.discriminator(images, training=True))
         return logits, maps
@@ -170,8 +192,12 @@ class GAN(keras.Model):
             if self.reconstruction is not None:
                 reconstruction_loss = self.reconstruction(reals[0], maps, _fold(seed, _QUADRANT))
             total = loss + reconstruction_loss
+            if self.distillation is not None:
+                total += self.distillation(reals, real_logits) + self.distillation(fakes, fake_logits)
+            total = _share_of_replica(total)
         variables = self.discriminator_variables
-        self.discriminator_optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
+        gradients = tape.gradient(total, variables)
+        _update(self.discriminator_optimizer, gradients, variables, self.discriminator_masks)
         return {
             "discriminator_loss": loss,
             "reconstruction_loss": reconstruction_loss,
@@ -185,10 +211,34 @@ class GAN(keras.Model):
             tape.watch(fakes)
             logits, _ = self._judge(fakes)
             loss = self.generator_loss(logits)
+            total = _share_of_replica(loss)
         variables = self.generator.trainable_variables
-        gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(loss, fakes))
-        self.generator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(total, fakes))
+        _update(self.generator_optimizer, gradients, variables, self.generator_masks)
         return {"generator_loss": loss}
+
+    def _observe_balance(self, reals, fakes, codes, seed):
+        def mean_logit(images):
+            # Not as in training: that would move the discriminator's statistics.
+            return tf.reduce_mean(tf.nest.flatten(self.discriminator(images, training=False))[0])
+
+        def mean_logits():
+            return mean_logit(reals), mean_logit(fakes), mean_logit(self._drawn(codes, seed))
+
+        self.balance.observe(self.steps, mean_logits)
+
+
+def _update(optimizer, gradients, variables, masks):
+    if masks is not None:
+        gradients = masks.masked(gradients, variables)
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    if masks is not None:
+        masks.enforce()
+
+
+def _share_of_replica(loss):
+    # Optimizers sum the gradients of the replicas, each of which sees a part of the batch.
+    return loss / tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def _fold(seed, *uses):

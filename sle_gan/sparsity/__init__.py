@@ -1,0 +1,1 @@
+"""Sparse training: masks, the methods that choose them, and what they save in theory."""

@@ -1,0 +1,162 @@
+"""ADAPT: a discriminator whose density follows how well it and the generator are matched.
+
+Source: ADAPT, NeurIPS 2023: the balance ratio and the relaxed and strict rules.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.sparsity.dynamic import explored
+from sle_gan.sparsity.schedules import MEASURED_EVERY_STEPS, cosine
+from sle_gan.sparsity.selection import keep_largest_of_all, live_count
+
+_QUEUE_LENGTH = 100
+_BALANCED = (0.45, 0.55)
+_DENSITY_STEP = 0.05
+_FLOOR = 0.05
+_EXPLORED_AT_THE_CAP = (0.5, 0.005)  # share of live weights at first and at the end
+
+
+class BalanceRule(NamedTuple):
+    """How far and how often the discriminator's density moves.
+
+    Attributes:
+        cap: highest density.
+        interval: generator steps between changes, in the paper.
+        explores_at_cap: whether the discriminator drops and grows where it would go above the cap.
+    """
+
+    cap: float
+    interval: int
+    explores_at_cap: bool
+
+
+BALANCE_RULES = {
+    "relaxed": BalanceRule(1.0, 1000, explores_at_cap=False),
+    "strict": BalanceRule(0.5, 2000, explores_at_cap=True),
+}
+
+
+class BalanceRatio:
+    """The balance ratio: how much of its lead over the generator the discriminator loses to one generator step.
+
+    The mean over the last 100 measurements of (D(after) - D(before)) / (D(real) - D(before)), where D is the mean
+    logit, `before` and `after` are images of the same codes before and after the generator's step.
+    """
+
+    def __init__(self):
+        self.ratios = tf.Variable(
+            tf.zeros([_QUEUE_LENGTH]), trainable=False, name="balance_ratios", aggregation=tf.VariableAggregation.MEAN
+        )
+        self.measured = tf.Variable(
+            0,
+            trainable=False,
+            dtype=tf.int64,
+            name="balance_measured",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    def checkpoint_items(self):
+        """Returns what a resumed run needs, by name, for `tf.train.Checkpoint`."""
+        return {"balance_ratios": self.ratios, "balance_measured": self.measured}
+
+    def observe(self, step, mean_logits):
+        """Measures at every tenth step.
+
+        Args:
+            step: number of generator steps done, int64.
+            mean_logits: function of nothing -> mean logits of real images, and of images of the same codes before and
+                after the generator's step; three float32 scalars.
+        """
+        due = step % MEASURED_EVERY_STEPS == 0
+        zeros = (tf.zeros([]), tf.zeros([]), tf.zeros([]))
+        real, before, after = tf.cond(due, mean_logits, lambda: zeros)
+        ratio = tf.math.divide_no_nan(after - before, real - before)
+        place = tf.one_hot(self.measured % _QUEUE_LENGTH, _QUEUE_LENGTH) * tf.cast(due, tf.float32)
+        self.ratios.assign(self.ratios + place * (ratio - self.ratios))
+        self.measured.assign_add(tf.cast(due, tf.int64))
+
+    def read(self):
+        """Returns the mean ratio so far, or None before the first measurement."""
+        count = min(int(self.measured), _QUEUE_LENGTH)
+        return float(np.mean(self.ratios.numpy()[:count])) if count else None
+
+
+class BalancedDiscriminator(keras.callbacks.Callback):
+    """Makes the discriminator sparser where it wins too little ground to the generator's steps, denser where too much.
+
+    Below a ratio of 0.45 the generator's steps change little: the discriminator is too strong and 5 % of its weights
+    are pruned, the smallest of all layers. Above 0.55 it is too weak and 5 % grow, by the largest gradients.
+
+    Args:
+        masks: `Masks` of the discriminator with `track_gradients`.
+        ratio: a `BalanceRatio` that the model observes.
+        rule: a `BalanceRule`.
+        interval: generator steps between changes.
+        total_steps: of the training, for the share that changes at the cap.
+        optimizer: of the generator, whose steps are counted.
+    """
+
+    def __init__(self, masks, ratio, rule, *, interval, total_steps, optimizer):
+        super().__init__()
+        self.masks = masks
+        self.ratio = ratio
+        self.rule = rule
+        self.interval = interval
+        self.total_steps = total_steps
+        self.optimizer = optimizer
+
+    def on_train_begin(self, logs=None):
+        """Reads the optimizer's counter."""
+        self._step = int(self.optimizer.iterations.numpy())
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Counts the batches of this epoch anew."""
+        self._last_batch = -1
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Changes the density when it is time."""
+        self._step += batch - self._last_batch
+        self._last_batch = batch
+        if self._step % self.interval == 0 and self._step < self.total_steps:
+            ratio = self.ratio.read()
+            if ratio is not None:
+                self.rebalance(ratio)
+
+    def rebalance(self, ratio):
+        """Moves the density one step towards balance.
+
+        Args:
+            ratio: the balance ratio.
+        """
+        density = self.masks.density()
+        lowest, highest = _BALANCED
+        if ratio < lowest:
+            self._shrink(max(_FLOOR, density - _DENSITY_STEP))
+        elif ratio > highest and density < self.rule.cap:
+            self._grow(min(self.rule.cap, density + _DENSITY_STEP))
+        elif ratio > highest and self.rule.explores_at_cap:
+            share = cosine(*_EXPLORED_AT_THE_CAP, self._step, self.total_steps)
+            masks, gradients = self.masks.read(), [np.abs(gradient) for gradient in self.masks.gradients()]
+            self.masks.set(explored(self.masks.weights(), masks, gradients, share, crosses_layers=True))
+
+    def _shrink(self, density):
+        masks = self.masks.read()
+        count = min(live_count(sum(mask.size for mask in masks), density), self.masks.live_weights())
+        magnitudes = [
+            np.where(mask, np.abs(weight), -1.0) for weight, mask in zip(self.masks.weights(), masks, strict=True)
+        ]
+        self.masks.set(keep_largest_of_all(magnitudes, count))
+
+    def _grow(self, density):
+        masks = self.masks.read()
+        count = live_count(sum(mask.size for mask in masks), density)
+        # Live weights come before all others.
+        scores = [
+            np.where(mask, np.inf, np.abs(gradient))
+            for mask, gradient in zip(masks, self.masks.gradients(), strict=True)
+        ]
+        self.masks.set(keep_largest_of_all(scores, count))

@@ -1,0 +1,160 @@
+"""Sparse from the first step to the last: masks that drop and grow while the number of live weights stays.
+
+Sources: SET, Mocanu et al. 2018; RigL, Evci et al. 2020, arXiv:1911.11134; STU-GAN, Liu et al. 2022; the
+generator of ADAPT, 2023 (its discriminator: `sle_gan.sparsity.adapt`).
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import tf_keras as keras
+
+from sle_gan.sparsity.masks import reset_slots
+from sle_gan.sparsity.schedules import cosine
+from sle_gan.sparsity.selection import drop_and_grow, keep_random, live_count
+
+
+class Exploration(NamedTuple):
+    """A method's rule of dropping and growing.
+
+    Attributes:
+        interval: generator steps between changes, in the paper.
+        first_share: of live weights that change at first.
+        last_share: that change at the end.
+        end: share of training after which nothing changes.
+        grows_by_gradient: whether the largest gradients say what grows; otherwise chance does.
+        crosses_layers: whether the smallest and the largest are those of all kernels together; otherwise each kernel
+            keeps its number of live weights.
+    """
+
+    interval: int
+    first_share: float
+    last_share: float
+    end: float
+    grows_by_gradient: bool
+    crosses_layers: bool
+
+
+EXPLORATIONS = {
+    "set": Exploration(100, 0.3, 0.3, 1.0, grows_by_gradient=False, crosses_layers=False),
+    "rigl": Exploration(100, 0.3, 0.0, 0.75, grows_by_gradient=True, crosses_layers=False),
+    "stu": Exploration(1000, 0.5, 0.005, 1.0, grows_by_gradient=True, crosses_layers=False),
+    "adapt": Exploration(500, 0.5, 0.005, 1.0, grows_by_gradient=True, crosses_layers=True),
+}
+
+
+def random_masks(kernels, densities, seed):
+    """Draws masks of given densities.
+
+    Args:
+        kernels: variables by name.
+        densities: share of each that lives, by name, in [0, 1].
+        seed: list of whole numbers.
+
+    Returns:
+        List of bool masks with exact counts, in the order of `kernels`.
+    """
+    return [
+        keep_random(
+            kernel.shape,
+            live_count(kernel.shape.num_elements(), densities[name]),
+            np.random.default_rng([*seed, index]),
+        )
+        for index, (name, kernel) in enumerate(kernels.items())
+    ]
+
+
+class DynamicSparsity(keras.callbacks.Callback):
+    """Drops the smallest weights of each kernel and grows as many others, every so many generator steps.
+
+    The model applies the masks within its training step (`GAN.generator_masks`), and the masks keep that step's dense
+    gradient. A grown weight starts from 0; one that is dropped and grown at once keeps its value.
+
+    Args:
+        masks: `Masks` with `track_gradients`.
+        exploration: an `Exploration`.
+        interval: generator steps between changes.
+        total_steps: of the training, for the share that changes.
+        optimizer: of the masked weights.
+        seed: of growth by chance.
+        regrow_state: what the optimizer remembers of grown weights: `keep` what it had, or `reset` to nothing.
+
+    Differs: RigL lets a change of masks take the place of that step's update; here the update is made, and the masks
+    change after it, as in STU-GAN.
+    """
+
+    def __init__(self, masks, exploration, *, interval, total_steps, optimizer, seed=0, regrow_state="keep"):
+        super().__init__()
+        self.masks = masks
+        self.exploration = exploration
+        self.interval = interval
+        self.end_step = exploration.end * total_steps
+        self.optimizer = optimizer
+        self.seed = seed
+        self.regrow_state = regrow_state
+
+    def on_train_begin(self, logs=None):
+        """Reads the optimizer's counter."""
+        self._step = int(self.optimizer.iterations.numpy())
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Counts the batches of this epoch anew."""
+        self._last_batch = -1
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Changes the masks when it is time."""
+        self._step += batch - self._last_batch
+        self._last_batch = batch
+        if self._step % self.interval == 0 and self._step < self.end_step:
+            share = cosine(self.exploration.first_share, self.exploration.last_share, self._step, self.end_step)
+            self.explore(share)
+
+    def explore(self, share):
+        """Drops and grows a share of the live weights.
+
+        Args:
+            share: in [0, 1].
+        """
+        before = self.masks.read()
+        scores = self._growth_scores(before)
+        after = explored(self.masks.weights(), before, scores, share, crosses_layers=self.exploration.crosses_layers)
+        self.masks.set(after)
+        if self.regrow_state == "reset":
+            grown = [new & ~old for new, old in zip(after, before, strict=True)]
+            reset_slots(self.optimizer, self.masks.kernels, grown)
+
+    def _growth_scores(self, masks):
+        if self.exploration.grows_by_gradient:
+            return [np.abs(gradient) for gradient in self.masks.gradients()]
+        # Chance: a weight that was just dropped does not grow at once, for that would change nothing.
+        return [
+            np.where(mask, -0.5, np.random.default_rng([self.seed, self._step, index]).random(mask.shape))
+            for index, mask in enumerate(masks)
+        ]
+
+
+def explored(weights, masks, growth_scores, share, *, crosses_layers):
+    """Drops and grows a share of the live weights.
+
+    Args:
+        weights: list of float arrays, one for each kernel.
+        masks: list of bool arrays.
+        growth_scores: list of float arrays; see `drop_and_grow`.
+        share: of the live weights, in [0, 1].
+        crosses_layers: over all kernels together, or within each.
+
+    Returns:
+        List of new bool masks with as many live weights, together or each.
+    """
+    if crosses_layers:
+        return drop_and_grow(weights, masks, growth_scores, _changing(share, masks))
+    return [
+        drop_and_grow([weight], [mask], [scores], _changing(share, [mask]))[0]
+        for weight, mask, scores in zip(weights, masks, growth_scores, strict=True)
+    ]
+
+
+def _changing(share, masks):
+    live = sum(int(np.count_nonzero(mask)) for mask in masks)
+    return min(math.ceil(share * live), sum(mask.size for mask in masks) - live)

@@ -1,0 +1,147 @@
+"""Re-GAN: prunes the generator and lets it regrow, in turn, while it trains.
+
+Source: Saxena et al., CVPR 2023.
+"""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.sparsity.masks import Masks, prunable_kernels, reset_slots
+from sle_gan.sparsity.schedules import Reconfiguration
+from sle_gan.sparsity.selection import magnitude_masks
+
+
+class Reconfigure(keras.callbacks.Callback):
+    """Trains a generator sparse and dense in turn: a Keras callback for any GAN that `fit` trains.
+
+    Dense to the end of the warm-up; then sparse for an interval at the base learning rate and dense for an interval
+    at a tenth of it, until the end. Where a sparse phase begins, the smallest weights of each tensor are pruned; where
+    it ends, they grow again from 0.
+
+    A model that has an attribute `generator_masks`, such as `sle_gan.training.gan.GAN`, is given the masks and applies
+    them within its training step, to gradients too. In any other model pruned weights are set to 0 after each batch;
+    between two batches, and in the forward pass of the next, they are exactly 0.
+
+    Time is counted in steps of the generator's optimizer. With `steps_per_execution` above 1 a phase ends at the end of
+    the execution that it ends in.
+
+        model.fit(images, callbacks=[Reconfigure(model.generator, warmup=10000, interval=5000)])
+
+    Args:
+        generator: a built functional `keras.Model`.
+        sparsity: share of each tensor's weights that is pruned in sparse phases, in (0, 1).
+        warmup: time before the first sparse phase.
+        interval: time of each phase after it.
+        unit: of both: `steps` of the generator's optimizer or `epochs` of `fit`.
+        optimizer: of the generator; the model's `generator_optimizer` if None.
+        average_generator: a copy of the generator that averages its weights, whose pruned weights are 0 too; or None.
+        scope: what is pruned: `kernels` of convolutions, or `all` trainable weights.
+        regrow_state: what the optimizer remembers of weights that grow again: `keep` what it remembered when they were
+            pruned, or `reset` to nothing.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Differs: the released code masks gradients and weights before the optimizer's step only, so that momentum moves
+    pruned weights; here they are 0 after it as well. Kernels alone are pruned by default.
+    """
+
+    def __init__(  # noqa: PLR0913 (the method's own parameters)
+        self,
+        generator,
+        sparsity=0.3,
+        warmup=10_000,
+        interval=5_000,
+        unit="steps",
+        *,
+        optimizer=None,
+        average_generator=None,
+        scope="kernels",
+        regrow_state="keep",
+    ):
+        super().__init__()
+        if not 0.0 < sparsity < 1.0:
+            raise ValueError(f"sparsity must be above 0 and below 1; got {sparsity}")
+        if warmup < 1 or interval < 1:
+            raise ValueError(f"warmup and interval must be 1 or more; got {warmup} and {interval}")
+        for name, value, allowed in (
+            ("unit", unit, ("steps", "epochs")),
+            ("scope", scope, ("kernels", "all")),
+            ("regrow_state", regrow_state, ("keep", "reset")),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}; got {value!r}")
+        averages = None if average_generator is None else prunable_kernels(average_generator, scope)
+        self.masks = Masks(prunable_kernels(generator, scope), averages)
+        self.phase = tf.Variable(0, trainable=False, dtype=tf.int64, name="phase")
+        self.schedule = Reconfiguration(warmup, interval)
+        self.sparsity = sparsity
+        self.unit = unit
+        self.optimizer = optimizer
+        self.regrow_state = regrow_state
+
+    def checkpoint_items(self):
+        """Returns what a resumed run needs, by name, for `tf.train.Checkpoint`."""
+        return {"phase": self.phase, **self.masks.checkpoint_items()}
+
+    def on_train_begin(self, logs=None):
+        """Hands the masks to the model and goes on in the phase that the checkpoint was in."""
+        if self.optimizer is None:
+            self.optimizer = getattr(self.model, "generator_optimizer", None)
+        if self.optimizer is None:
+            raise ValueError("optimizer must be given: the model has no generator_optimizer")
+        if isinstance(getattr(self.optimizer, "_learning_rate", None), keras.optimizers.schedules.LearningRateSchedule):
+            raise ValueError("the generator's learning rate must be a number, for dense phases scale it")
+        self._steps = _in_steps(self.schedule, self.unit, self.params.get("steps"))
+        self._base_rate = float(self.optimizer.learning_rate.numpy())
+        self._enforces = not hasattr(self.model, "generator_masks")
+        if not self._enforces and self.model.generator_masks is not self.masks:
+            self.model.generator_masks = self.masks
+            self.model.make_train_function(force=True)
+        self._follow_clock()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Counts the batches of this epoch anew."""
+        self._last_batch = -1
+        is_last_epoch = epoch + 1 == self.params.get("epochs")
+        self._final_batch = (self.params.get("steps") or 0) - 1 if is_last_epoch else None
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Keeps pruned weights at 0, and changes the phase when it is time."""
+        if self._enforces:
+            self.masks.enforce()
+        # Reading the clock waits for the device, so it is read only when a phase can have ended.
+        self._batches_left -= batch - self._last_batch
+        self._last_batch = batch
+        # A phase that training ends with is not left: the generator stays as it was trained.
+        if self._batches_left <= 0 and batch != self._final_batch:
+            self._follow_clock()
+
+    def on_train_end(self, logs=None):
+        """Gives the optimizer its base learning rate back."""
+        self.optimizer.learning_rate = self._base_rate
+
+    def _follow_clock(self):
+        step = int(self.optimizer.iterations.numpy())
+        self._batches_left = self._steps.next_change(step) - step
+        self._enter(self._steps.phase_at(step))
+
+    def _enter(self, phase):
+        if phase.index != int(self.phase.numpy()):
+            before = self.masks.read()
+            if phase.is_sparse:
+                self.masks.set(magnitude_masks(self.masks.weights(), 1.0 - self.sparsity))
+            else:
+                self.masks.set([mask | True for mask in before])
+                if self.regrow_state == "reset":
+                    reset_slots(self.optimizer, self.masks.kernels, [~mask for mask in before])
+            self.phase.assign(phase.index)
+        self.optimizer.learning_rate = self._base_rate * phase.rate
+
+
+def _in_steps(schedule, unit, steps_per_epoch):
+    if unit == "steps":
+        return schedule
+    if steps_per_epoch is None:
+        raise ValueError("unit epochs needs fit to know the steps of an epoch; give steps_per_epoch to fit")
+    return Reconfiguration(schedule.warmup * steps_per_epoch, schedule.interval * steps_per_epoch)
