@@ -2,7 +2,9 @@ import importlib
 import sys
 import warnings
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import sle_gan  # noqa: F401  (sets TF_USE_LEGACY_KERAS before TensorFlow is imported)
 
@@ -26,3 +28,13 @@ def addons():
         warnings.simplefilter("ignore")  # its end of life and its TensorFlow version
         sys.modules["keras.src.engine"] = engine
         return importlib.import_module("tensorflow_addons")
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(0)
+    for index in range(6):
+        coarse = rng.integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((80, 72), Image.Resampling.BICUBIC).save(folder / f"photo {index}.png")
+    return folder

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from processes import final_state, script, wait_for
 
 from sle_gan import __version__
 from sle_gan.callbacks.checkpoint import Checkpoints
@@ -23,22 +24,8 @@ ROOT = Path(__file__).parent.parent
 SMALL = ["--resolution", "64", "--width", "8", "--batch-size", "4", "--reconstruction-loss", "l1"]
 
 
-@pytest.fixture(scope="session")
-def photographs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photographs")
-    rng = np.random.default_rng(0)
-    for index in range(6):
-        coarse = rng.integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((80, 72), Image.Resampling.BICUBIC).save(folder / f"photo {index}.png")
-    return folder
-
-
 def arguments(photographs, output, *more):
     return ["--data-folder", str(photographs), "--output-folder", str(output), "--name", "run", *SMALL, *more]
-
-
-def script(*words):
-    return [sys.executable, str(ROOT / "train.py"), *words]
 
 
 @pytest.fixture(scope="module")
@@ -292,22 +279,6 @@ def test_rows_after_a_step_and_a_torn_row_are_dropped(tmp_path):
     file.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
     keep_rows_until(file, 2)
     assert file.read_text() == '{"step": 1}\n{"step": 2}\n'
-
-
-def final_state(run):
-    """Every variable of the last checkpoint, and the metrics."""
-    path = tf.train.latest_checkpoint(str(run.checkpoints))
-    reader = tf.train.load_checkpoint(path)
-    arrays = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    return {name: value for name, value in arrays.items() if "save_counter" not in name}, run.metrics_file.read_bytes()
-
-
-def wait_for(condition, process, seconds=120):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, "the process ended early"
-        assert time.monotonic() < end, "nothing happened in time"
-        time.sleep(0.02)
 
 
 def interrupted(words, run, number):

@@ -1,8 +1,8 @@
 """Theoretical cost: multiply-accumulates (MACs) of each layer, and of training.
 
 One MAC is two floating-point operations. Convolutions and dense layers are counted, as papers on sparse GANs do;
-normalization, activations and resampling are not. The numbers say what hardware that skips zeros would do; dense kernels
-take the time of all their weights.
+normalization, activations and resampling are not. The numbers say what hardware that skips zeros would do; dense
+kernels take the time of all their weights.
 
 Source: the counting of STU-GAN, Liu et al. 2022.
 """
