@@ -138,9 +138,11 @@ def _check_film(arguments, extension):
 def _export(arguments):
     trained = _trained(arguments)
     from sle_gan.export.saved_model import export_saved_model
+    from sle_gan.export.sizes import size_lines
 
     version = export_saved_model(trained, arguments.output or trained.run.path / "exported")
     print(f"SavedModel of step {trained.step} in {version}: the same pictures as the run on 8 seeds")
+    print("\n".join(size_lines(trained.generator)))
     return 0
 
 
