@@ -1,0 +1,1 @@
+"""Sparse training, and what it costs."""
