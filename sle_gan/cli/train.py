@@ -177,7 +177,7 @@ def _add_training_arguments(group):
 
 def _train(arguments, argv):
     settings = vars(arguments).copy()
-    _check(settings)
+    check_settings(settings)
     check_writable(arguments.output_folder)
     folder = some_of(scan(arguments.data_folder), arguments.data_ratio, arguments.seed)
     if arguments.epochs is not None:
@@ -245,7 +245,15 @@ def _fit(run, settings, folder):
     return fit(run, settings, images)
 
 
-def _check(settings):
+def check_settings(settings):
+    """Checks what one argument alone does not show.
+
+    Args:
+        settings: the parsed arguments, by name.
+
+    Raises:
+        InputError: if they do not go together.
+    """
     model = MODELS[settings["model"]]
     for name in ("resolution", "channels"):
         allowed = getattr(model, name if name == "channels" else "resolutions")
