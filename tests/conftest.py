@@ -3,6 +3,7 @@ import sys
 import warnings
 
 import pytest
+from torch_files import names_of_torch
 
 import sle_gan  # noqa: F401  (sets TF_USE_LEGACY_KERAS before TensorFlow is imported)
 
@@ -19,3 +20,10 @@ def addons():
         warnings.simplefilter("ignore")  # its end of life and its TensorFlow version
         sys.modules["keras.src.engine"] = engine
         return importlib.import_module("tensorflow_addons")
+
+
+@pytest.fixture
+def torch_names():
+    """Lets PyTorch files be written: see `torch_files`."""
+    with names_of_torch():
+        yield

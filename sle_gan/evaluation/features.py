@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.errors import InputError
+from sle_gan.evaluation.network import FeatureNetwork
 from sle_gan.evaluation.torch_archive import read_state_dict
 
 SMALLEST_SIDE_PX = 32
@@ -90,6 +91,25 @@ def efficientnet_lite0(outputs):
     network = keras.Model(images, [maps[name] for name in outputs], name="efficientnet_lite0")
     network.trainable = False
     return network
+
+
+def feature_network(weights=None):
+    """Builds EfficientNet-Lite0 as a network that images are compared by: 1280 features, 1000 ImageNet classes.
+
+    Args:
+        weights: None; they come as a package.
+
+    Returns:
+        A `FeatureNetwork`.
+
+    Raises:
+        InputError: if a path is given, or the package is missing or damaged.
+    """
+    if weights is not None:
+        raise InputError(f"the weights of efficientnet-lite0 come as a package; got the path {weights}")
+    images = keras.Input([224, 224, 3], dtype="float32")
+    outputs = efficientnet_lite0(("pooled", "logits"))(keras.layers.Rescaling(1 / 127.5, -1, dtype="float32")(images))
+    return FeatureNetwork("efficientnet-lite0", keras.Model(images, outputs), weights_path(), side_px=224)
 
 
 def weights_path():
