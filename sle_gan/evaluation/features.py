@@ -227,10 +227,11 @@ def _rgb(images):
 
 
 def _tap_distance(image_map, reference_map):
-    difference = _unit_length(image_map) - _unit_length(reference_map)
+    difference = unit_length(image_map) - unit_length(reference_map)
     return tf.reduce_mean(tf.reduce_sum(tf.square(difference), axis=-1), axis=[1, 2])
 
 
-def _unit_length(features):
+def unit_length(features):
+    """Returns maps float32 `[batch, height, width, channels]` brought to length 1 at each position."""
     # The epsilon keeps the gradient finite where a whole position is 0.
     return features * tf.math.rsqrt(tf.reduce_sum(tf.square(features), axis=-1, keepdims=True) + 1e-8)
