@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from sle_gan.errors import InputError
 from sle_gan.evaluation import distances, scores
 from sle_gan.evaluation.distances import neighbor_distances
-from sle_gan.evaluation.diversity import Diversity
+from sle_gan.evaluation.diversity import Diversity, UnitMaps
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.evaluation.scores import (
     Moments,
@@ -206,16 +206,20 @@ def test_diversity_is_the_mean_distance_over_all_pairs():
     pairs = np.array(list(itertools.combinations(range(11), 2)))
     scaled = images.astype(np.float32) / 127.5 - 1
     expected = PerceptualDistance()(scaled[pairs[:, 0]], scaled[pairs[:, 1]]).numpy().mean()
-    diversity = Diversity(48)
-    assert diversity(images) == pytest.approx(expected, rel=1e-5)
-    assert diversity(np.repeat(images[:1], 9, axis=0)) == pytest.approx(0, abs=1e-6)
+    unit_maps = UnitMaps(48)
+    in_parts = Diversity(unit_maps).add(images[:3]).add(images[3:])
+    assert in_parts.count == 11
+    assert in_parts.mean_distance() == pytest.approx(expected, rel=1e-5)
+    equal = Diversity(unit_maps).add(np.repeat(images[:1], 9, axis=0))
+    assert equal.mean_distance() == pytest.approx(0, abs=1e-6)
 
 
 def test_diversity_of_large_images_is_that_of_their_means_at_256_px():
     rng = np.random.default_rng(0)
     small = np.repeat(np.repeat(rng.integers(0, 256, [3, 16, 16, 1]), 16, axis=1), 16, axis=2).astype(np.uint8)
     large = np.repeat(np.repeat(small, 2, axis=1), 2, axis=2)
-    assert Diversity(512)(large) == pytest.approx(Diversity(256)(small), rel=1e-5)
+    expected = Diversity(UnitMaps(256)).add(small).mean_distance()
+    assert Diversity(UnitMaps(512)).add(large).mean_distance() == pytest.approx(expected, rel=1e-5)
 
 
 def test_halves_have_no_common_element_and_all_but_the_odd_one():
@@ -238,4 +242,4 @@ def test_too_few_images_are_told():
         with pytest.raises(InputError, match="images of either kind at least; got"):
             score()
     with pytest.raises(InputError, match="diversity needs two images at least; got 1"):
-        Diversity(32)(np.zeros([1, 32, 32, 3], np.uint8))
+        Diversity(UnitMaps(32)).add(np.zeros([1, 32, 32, 3], np.uint8)).mean_distance()
