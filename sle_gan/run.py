@@ -4,7 +4,9 @@
       config.json       what was resolved from the command line, the versions, the command
       manifest.json     the images that it trains on
       checkpoints/      networks, averaged generator, optimizers
+      best/             the averaged generator where it scored best
       samples/          grids of fixed seeds
+      scores/           features of the images, sheets of the generated pictures closest to them
       metrics.jsonl     losses by step; equal for equal runs
       timings.jsonl     images per second by step
       tensorboard/      event files
@@ -65,7 +67,9 @@ class RunFolder:
         self.metrics_file = self.path / "metrics.jsonl"
         self.timings_file = self.path / "timings.jsonl"
         self.checkpoints = self.path / "checkpoints"
+        self.best = self.path / "best"
         self.samples = self.path / "samples"
+        self.scores = self.path / "scores"
         self.tensorboard = self.path / "tensorboard"
         self.generator_weights = self.path / "generator_weights.h5"
         self.discriminator_weights = self.path / "discriminator_weights.h5"
@@ -100,6 +104,32 @@ class RunFolder:
         """Returns the step of the newest checkpoint, or None."""
         steps = [int(match[1]) for match in map(_CHECKPOINT_INDEX.fullmatch, _names(self.checkpoints)) if match]
         return max(steps, default=None)
+
+    def generator_checkpoint(self, step=None):
+        """Finds a checkpoint that holds the averaged generator, among the newest and the best.
+
+        Args:
+            step: its step; the newest if None.
+
+        Returns:
+            Its step, and its path as TensorFlow names it.
+
+        Raises:
+            InputError: if there is none.
+        """
+        paths = {
+            int(match[1]): folder / f"ckpt-{match[1]}"
+            for folder in (self.best, self.checkpoints)
+            for match in map(_CHECKPOINT_INDEX.fullmatch, _names(folder))
+            if match
+        }
+        if not paths:
+            raise InputError(f"{self.path} has no checkpoint yet; train it first")
+        if step is not None and step not in paths:
+            there = ", ".join(map(str, sorted(paths)))
+            raise InputError(f"--step must be one that {self.path} has a checkpoint of: {there}; got {step}")
+        step = max(paths) if step is None else step
+        return step, paths[step]
 
     @contextlib.contextmanager
     def locked(self):

@@ -90,7 +90,7 @@ def test_an_image_that_is_there_twice_leaves_the_measure_as_it_is(training_flowe
 
 def test_a_set_of_which_a_quarter_is_replayed_is_summed_up_and_shown(detector, training_flowers):
     generated = np.concatenate([flowers(2, 30), compressed(training_flowers[[7, 70]], 90), training_flowers[50:58]])
-    memorization = Memorization(detector)
+    memorization = Memorization(detector, range(500, 540))
     for first in range(0, 40, 16):
         memorization.add(generated[first : first + 16])
     summary = memorization.summary()
@@ -99,17 +99,17 @@ def test_a_set_of_which_a_quarter_is_replayed_is_summed_up_and_shown(detector, t
     assert summary["threshold"] == NEAR_COPY_RATIO
     assert NEAR_COPY_RATIO < summary["median_ratio"] < 1.2
     sheet, words = memorization.sheet(training_flowers)
-    assert words.startswith("32 = 50 at 0.00; 33 = 51 at 0.00")
+    assert words.startswith("seed 532 = image 50 at 0.00; seed 533 = image 51 at 0.00")
     assert sheet.shape == (2 * 64 + 2, 8 * 64 + 7 * 2, 3)
     np.testing.assert_array_equal(sheet[:64, :64], generated[32])
     np.testing.assert_array_equal(sheet[:64, 66:130], training_flowers[50])
 
 
 def test_the_sheet_shows_the_mirror_image_that_was_near(detector, training_flowers):
-    memorization = Memorization(detector)
+    memorization = Memorization(detector, [9])
     memorization.add(training_flowers[3:4, :, ::-1])
     sheet, words = memorization.sheet(training_flowers)
-    assert words == "0 = mirrored 3 at 0.00"
+    assert words == "seed 9 = mirrored image 3 at 0.00"
     np.testing.assert_array_equal(sheet[:, :64], sheet[:, 66:])
 
 

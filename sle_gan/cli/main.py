@@ -1,12 +1,12 @@
-"""The `sle-gan` command: `sle-gan train ...`, `sle-gan generate ...`."""
+"""The `sle-gan` command: `sle-gan train ...`, `sle-gan generate ...`, `sle-gan evaluate ...`."""
 
 import sys
 
 from sle_gan import __version__
-from sle_gan.cli import generate, train
+from sle_gan.cli import evaluate, generate, train
 from sle_gan.cli.program import ArgumentParser
 
-PROGRAMS = {"train": train.main, "generate": generate.main}
+PROGRAMS = {"train": train.main, "generate": generate.main, "evaluate": evaluate.main}
 
 
 def main(argv=None):

@@ -26,6 +26,11 @@ def cache_folder():
     return Path(base) / "sle-gan"
 
 
+def inception_file(path, address=INCEPTION_ADDRESS):
+    """Returns where the weights of the 2015 Inception are looked for: at a path, or in the cache folder if None."""
+    return Path(path) if path else cache_folder() / address.rpartition("/")[2]
+
+
 def inception_weights(path, tell, address=INCEPTION_ADDRESS):
     """Finds the weights of the 2015 Inception, and fetches them where they are nowhere.
 
@@ -41,7 +46,7 @@ def inception_weights(path, tell, address=INCEPTION_ADDRESS):
         InputError: if the file is missing and cannot be fetched, or is another one.
         StorageError: if it cannot be read or written.
     """
-    target = Path(path) if path else cache_folder() / address.rpartition("/")[2]
+    target = inception_file(path, address)
     if not target.exists():
         if path:
             raise InputError(f"--inception-weights {target} is no file; without it they are fetched from {address}")

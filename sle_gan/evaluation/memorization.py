@@ -122,10 +122,12 @@ class Memorization:
 
     Args:
         detector: a `CopyDetector`.
+        seeds: the seed that each image, in order, is drawn from.
     """
 
-    def __init__(self, detector):
+    def __init__(self, detector, seeds):
         self._detector = detector
+        self._seeds = seeds
         self._ratios = []
         self._closest = []  # (ratio, number of the image, image, index of the training image, mirrored)
 
@@ -165,11 +167,11 @@ class Memorization:
 
         Returns:
             uint8 `[height, width, channels]`, as `image_sheet`; and the pairs in words, such as
-            `12 = mirrored 3 at 0.41`: number of the generated image, index of the training image, ratio.
+            `seed 12 = mirrored image 3 at 0.41`: seed of the generated image, index of the training image, ratio.
         """
         pairs, words = [], []
         for ratio, number, image, index, mirrored in self._closest:
             real = reals[index]
             pairs += [image, real[:, ::-1] if mirrored else real]
-            words.append(f"{number} = {'mirrored ' if mirrored else ''}{index} at {ratio:.2f}")
+            words.append(f"seed {self._seeds[number]} = {'mirrored ' if mirrored else ''}image {index} at {ratio:.2f}")
         return image_sheet(np.stack(pairs), columns=min(8, len(pairs))), "; ".join(words)
