@@ -39,8 +39,16 @@ _FREE_SETTINGS = frozenset(
         "discriminator_weights",
         "dry_run",
         "epochs",
+        "fid",
+        "fid_frequency",
+        "fid_number_of_images",
         "generator_weights",
+        "inception_weights",
+        "keep_best",
         "keep_checkpoints",
+        "kid",
+        "kid_frequency",
+        "kid_number_of_images",
         "log_frequency",
         "name",
         "output_folder",
@@ -109,7 +117,7 @@ class RunFolder:
         """Finds a checkpoint that holds the averaged generator, among the newest and the best.
 
         Args:
-            step: its step; the newest if None.
+            step: its step; that of the newest checkpoint if None, or of the newest of the best if there is none.
 
         Returns:
             Its step, and its path as TensorFlow names it.
@@ -128,7 +136,8 @@ class RunFolder:
         if step is not None and step not in paths:
             there = ", ".join(map(str, sorted(paths)))
             raise InputError(f"--step must be one that {self.path} has a checkpoint of: {there}; got {step}")
-        step = max(paths) if step is None else step
+        if step is None:
+            step = max(paths) if self.latest_step() is None else self.latest_step()
         return step, paths[step]
 
     @contextlib.contextmanager

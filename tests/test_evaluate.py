@@ -16,6 +16,7 @@ from PIL import Image
 from tiny_runs import write_run
 
 from sle_gan.cli.evaluate import main
+from sle_gan.cli.generate import main as generate
 from sle_gan.cli.main import main as sle_gan_command
 from sle_gan.cli.training_images import read_training_images
 from sle_gan.data.flowers import write_flowers
@@ -207,6 +208,23 @@ def test_images_that_are_others_than_those_of_the_training_are_refused(copied_ru
     write_json(copied_run.config_file, config)
     with copied_run.locked(), pytest.raises(InputError, match="must say how images are decoded; 'fit' is missing"):
         read_training_images(copied_run)
+
+
+def test_pictures_that_are_copies_are_left_out_when_asked(copied_run, flowers, tmp_path, capsys):
+    """The folder is made to hold what the generator draws from two of the seeds."""
+    copies = tmp_path / "copies"
+    shutil.copytree(flowers, copies)
+    for seed, picture in zip((5, 8), TrainedGenerator(copied_run).draw_seeds([5, 8]), strict=True):
+        Image.fromarray(picture[:, ::-1]).save(copies / f"copy-{seed}.jpg", quality=95)
+    write_json(copied_run.manifest_file, manifest(scan(copies)))
+    words = ["samples", str(copied_run.path), "--reject-copies", "--data-folder", str(copies)]
+    assert generate([*words, "--seeds", "5,6,8,9", "--output", str(tmp_path / "kept")]) == 0
+    told = capsys.readouterr().out
+    assert "2 of 4 left out as near copies of training images: seeds 5,8\n" in told
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["seed-000006.png", "seed-000009.png"]
+    assert generate([*words, "--seeds", "8", "--output", str(tmp_path / "none")]) == 2
+    assert "all pictures are near copies" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_run_in_training_is_left_alone(copied_run, capsys):

@@ -15,7 +15,7 @@ from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_
 from sle_gan.cli.training_images import background_of, read_training_images
 from sle_gan.data.pictures import opaque, write_picture
 from sle_gan.errors import InputError
-from sle_gan.evaluation import METRICS, MODES, NETWORKS
+from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES, NETWORKS
 from sle_gan.evaluation.download import INCEPTION_ADDRESS, cache_folder, inception_file, inception_weights
 from sle_gan.evaluation.self_check import check_score, cifar10_images
 from sle_gan.run import find_run
@@ -192,6 +192,6 @@ def _whole_number(text):
 
 
 def _image_count(text):
-    if not text.isdecimal() or int(text) < 6:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 6; got {text!r}")
+    if not text.isdecimal() or int(text) < FEWEST_IMAGES:
+        raise argparse.ArgumentTypeError(f"must be a whole number from {FEWEST_IMAGES}; got {text!r}")
     return int(text)

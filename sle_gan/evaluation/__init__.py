@@ -34,3 +34,5 @@ NETWORKS = {
 MODES = ("legacy", "clean")
 
 METRICS = ("fid", "kid", "prdc", "is", "diversity")
+
+FEWEST_IMAGES = 6  # precision and recall ask for five neighbors

@@ -8,7 +8,7 @@ import numpy as np
 
 from sle_gan.data.pictures import whole_file
 from sle_gan.errors import InputError
-from sle_gan.evaluation import NETWORKS
+from sle_gan.evaluation import FEWEST_IMAGES, NETWORKS
 from sle_gan.evaluation.diversity import Diversity, UnitMaps
 from sle_gan.evaluation.memorization import CopyDetector, Memorization
 from sle_gan.evaluation.scores import (
@@ -24,7 +24,6 @@ _BATCH_SIZE = 64
 _FLOOR_SPLITS = 5
 _LARGEST_HALF = 5000
 _DIVERSITY_IMAGES = 250
-_FEWEST_IMAGES = 6  # precision and recall ask for five neighbors
 _DIGITS = 6  # more would be rounding errors
 _SCORE_NAMES = ("fid", "kid", "precision", "recall", "density", "coverage")
 
@@ -62,8 +61,8 @@ class Scoring:
     """
 
     def __init__(self, network, mode, metrics, images, seed, cache_file):
-        if len(images) < _FEWEST_IMAGES:
-            raise InputError(f"scores need {_FEWEST_IMAGES} training images at least; got {len(images)}")
+        if len(images) < FEWEST_IMAGES:
+            raise InputError(f"scores need {FEWEST_IMAGES} training images at least; got {len(images)}")
         self.network, self.mode, self.metrics, self.images, self.seed = network, mode, metrics, images, seed
         self._suffix = NETWORKS[network.name].suffix
         self._detector = CopyDetector(images)
@@ -102,8 +101,8 @@ class Scoring:
                 diversity.add(batch[: _DIVERSITY_IMAGES - diversity.count])
             count += len(batch)
             tell(count)
-        if count < _FEWEST_IMAGES:
-            raise InputError(f"scores need {_FEWEST_IMAGES} generated images at least; got {count}")
+        if count < FEWEST_IMAGES:
+            raise InputError(f"scores need {FEWEST_IMAGES} generated images at least; got {count}")
         scores = self._scores(np.concatenate(features))
         if "is" in self.metrics:
             value, spread = inception_score(np.concatenate(logits))
@@ -140,7 +139,7 @@ class Scoring:
             halves = [self._features[np.sort(half[:_LARGEST_HALF])] for half in (one, other)]
             moments = [Moments().add(half) for half in halves] if "fid" in self.metrics else None
             # Six neighbors are not there in the halves of few images.
-            metrics = [name for name in self.metrics if name != "prdc" or len(halves[0]) >= _FEWEST_IMAGES]
+            metrics = [name for name in self.metrics if name != "prdc" or len(halves[0]) >= FEWEST_IMAGES]
             floors.append(_compared(metrics, *halves, moments, self.seed))
         names = {name for floor in floors for name in floor}
         means = {name: float(np.mean([floor[name]["value"] for floor in floors])) for name in names}
