@@ -49,18 +49,18 @@ def steps_in(folder):
 
 @pytest.fixture(scope="module")
 def trained(flowers, tmp_path_factory):
-    output = tmp_path_factory.mktemp("alone")
-    train(*arguments(flowers, output, "--steps", "10", "--keep-checkpoints", "1"))
+    output = tmp_path_factory.mktemp("runs")
+    assert main(arguments(flowers, output, "--steps", "8", "--keep-checkpoints", "1")) == 0
     return RunFolder(output / "run")
 
 
 def test_scores_stand_between_the_losses_and_the_best_generator_is_kept(trained):
     rows = rows_of(trained)
     scored = [row for row in rows if row.get("event") == "scores"]
-    assert [row["step"] for row in rows] == [2, 2, 4, 4, 6, 6, 8, 8, 10, 10]
-    assert [row["step"] for row in scored] == [2, 4, 6, 8, 10]
+    assert [row["step"] for row in rows] == [2, 2, 4, 4, 6, 6, 8, 8]
+    assert [row["step"] for row in scored] == [2, 4, 6, 8]
     kids = {row["step"]: row["scores"]["kid_efficientnet_lite0"]["value"] for row in scored}
-    assert len(set(kids.values())) == 5
+    assert len(set(kids.values())) == 4
     assert steps_in(trained.best) == [min(kids, key=kids.get)]
     assert (scored[0]["reals"], scored[0]["fakes"], scored[0]["resolution"]) == (12, 10, 64)
     assert set(scored[0]["memorization"]) >= {"near_copies", "median_ratio"}
@@ -72,14 +72,18 @@ def test_scores_stand_between_the_losses_and_the_best_generator_is_kept(trained)
 def test_the_best_generator_is_drawn_from_by_its_step(trained):
     best = TrainedGenerator(trained, steps_in(trained.best)[0])
     newest = TrainedGenerator(trained)
-    assert newest.step == 10
+    assert newest.step == 8
     drawn = [np.stack(list(one.draw_seeds([0, 1]))).astype(int) for one in (best, newest)]
-    assert best.step == 10 or np.abs(drawn[0] - drawn[1]).max() > 0
+    assert best.step == 8 or np.abs(drawn[0] - drawn[1]).max() > 0
 
 
-def test_a_killed_run_ends_with_the_rows_and_the_best_of_one_that_was_left_alone(trained, flowers, tmp_path):
-    words = arguments(flowers, tmp_path, "--steps", "10", "--keep-checkpoints", "1")
-    run = RunFolder(tmp_path / "run")
+@pytest.mark.slow
+def test_a_killed_run_ends_with_the_rows_and_the_best_of_one_that_was_left_alone(flowers, tmp_path):
+    # In processes of their own: operations are surely deterministic only where none ran before that was asked for.
+    alone, words = (
+        arguments(flowers, tmp_path / name, "--steps", "8", "--keep-checkpoints", "1") for name in ("alone", "broken")
+    )
+    run, expected = (RunFolder(tmp_path / name / "run") for name in ("broken", "alone"))
     with subprocess.Popen([sys.executable, ROOT / "train.py", *words], stdout=subprocess.DEVNULL) as process:
         end = time.monotonic() + 150
         while not (run.metrics_file.exists() and '{"step": 6, "event"' in run.metrics_file.read_text()):
@@ -89,9 +93,10 @@ def test_a_killed_run_ends_with_the_rows_and_the_best_of_one_that_was_left_alone
         os.kill(process.pid, signal.SIGKILL)
     assert run.latest_step() in (4, 8)
     train(*words)
-    assert run.metrics_file.read_bytes() == trained.metrics_file.read_bytes()
-    assert (run.best / "scores.json").read_bytes() == (trained.best / "scores.json").read_bytes()
-    assert steps_in(run.best) == steps_in(trained.best)
+    train(*alone)
+    assert run.metrics_file.read_bytes() == expected.metrics_file.read_bytes()
+    assert (run.best / "scores.json").read_bytes() == (expected.best / "scores.json").read_bytes()
+    assert steps_in(run.best) == steps_in(expected.best)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +130,7 @@ class Model:
         self.steps = tf.Variable(0, dtype=tf.int64)
 
     def at(self, step):
-        self.average_generator.set_weights([[[float(step)]]])
+        self.average_generator.set_weights([np.array([[step]], np.float32)])
         self.steps.assign(step)
 
 

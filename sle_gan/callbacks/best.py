@@ -44,13 +44,12 @@ class BestGenerators(StepClock):
         Raises:
             StorageError: if it cannot be written.
         """
-        path = self._unfinished / f"ckpt-{step}"
+        items = {"average_generator": self.model.average_generator, "steps": self.model.steps}
         try:
-            self._unfinished.mkdir(exist_ok=True)
-            items = {"average_generator": self.model.average_generator, "steps": self.model.steps}
-            tf.train.Checkpoint(**items).write(str(path))
+            manager = tf.train.CheckpointManager(tf.train.Checkpoint(**items), str(self._unfinished), max_to_keep=1)
+            manager.save(checkpoint_number=step)
             # The index last: a checkpoint is there when its index is.
-            for file in sorted(self._unfinished.iterdir(), key=lambda file: file.suffix == ".index"):
+            for file in sorted(self._unfinished.glob("ckpt-*"), key=lambda file: file.suffix == ".index"):
                 file.replace(self.run.best / file.name)
         except (tf.errors.OpError, OSError) as error:
             reason = str(error).splitlines()[0]
