@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image
+from torch_files import names_of_torch
 
 import sle_gan  # noqa: F401  (sets TF_USE_LEGACY_KERAS before TensorFlow is imported)
 
@@ -38,3 +39,10 @@ def photographs(tmp_path_factory):
         coarse = rng.integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
         Image.fromarray(coarse).resize((80, 72), Image.Resampling.BICUBIC).save(folder / f"photo {index}.png")
     return folder
+
+
+@pytest.fixture
+def torch_names():
+    """Lets PyTorch files be written: see `torch_files`."""
+    with names_of_torch():
+        yield

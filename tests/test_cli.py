@@ -14,7 +14,7 @@ from processes import final_state, script, wait_for
 
 from sle_gan import __version__
 from sle_gan.callbacks.checkpoint import Checkpoints
-from sle_gan.callbacks.metrics import keep_rows_until
+from sle_gan.callbacks.metrics import append_row, keep_rows_until
 from sle_gan.cli.main import main as sle_gan_command
 from sle_gan.cli.train import main
 from sle_gan.errors import InputError
@@ -279,6 +279,15 @@ def test_rows_after_a_step_and_a_torn_row_are_dropped(tmp_path):
     file.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
     keep_rows_until(file, 2)
     assert file.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def test_rows_after_a_step_are_dropped_wherever_they_stand(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"step": 4}\n{"step": 1, "event": "scores"}\n{"step": 3}\n{"step": 2}\n{"step": 1')
+    keep_rows_until(file, 2)
+    assert file.read_text() == '{"step": 1, "event": "scores"}\n{"step": 2}\n'
+    append_row(file, {"step": 5})
+    assert file.read_text().splitlines()[2:] == ['{"step": 5}']
 
 
 def interrupted(words, run, number):

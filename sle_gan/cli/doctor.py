@@ -3,7 +3,6 @@
 What is in the folder is told first; only the estimates need TensorFlow.
 """
 
-import argparse
 import os
 import shutil
 import statistics
@@ -15,6 +14,7 @@ from pathlib import Path
 from PIL import ImageColor
 
 from sle_gan.cli import train
+from sle_gan.cli.numbers import positive
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.doctor import diagnose, told
@@ -59,8 +59,8 @@ def parser():
     add("--fit", choices=("crop", "pad", "stretch"), default=defaults["fit"], help="what makes an image square")
     add("--model", choices=sorted(train.MODELS), default=defaults["model"], help="the networks")
     add("--width", type=int, default=defaults["width"], metavar="CHANNELS", help="channels of the 128 px maps")
-    add("--batch-size", type=_positive, default=defaults["batch_size"], metavar="IMAGES", help="images in a step")
-    add("--cache-limit", type=_positive, default=defaults["cache_limit"], metavar="MB", help="as for train")
+    add("--batch-size", type=positive, default=defaults["batch_size"], metavar="IMAGES", help="images in a step")
+    add("--cache-limit", type=positive, default=defaults["cache_limit"], metavar="MB", help="as for train")
     estimates = group.add_mutually_exclusive_group()
     estimates.add_argument("--no-estimate", action="store_true", help="leave the memory and the disk space out")
     estimates.add_argument("--time", action="store_true", help=f"time {_TIMED_STEPS} steps of training here")
@@ -166,9 +166,3 @@ def _seconds_per_step(settings, found, diagnosis):
     except tf.errors.ResourceExhaustedError as error:
         raise TrainingError("out of memory; give a smaller --batch-size, --width or --resolution") from error
     return statistics.median(seconds[_UNTIMED_STEPS:])
-
-
-def _positive(text):
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"must be a whole number above 0; got {text!r}")
-    return int(text)

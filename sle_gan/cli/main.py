@@ -1,12 +1,12 @@
-"""The `sle-gan` command: `sle-gan doctor ...`, `sle-gan train ...`, `sle-gan generate ...`."""
+"""The `sle-gan` command: `sle-gan doctor ...`, `sle-gan train ...`, `sle-gan generate ...`, and so on."""
 
 import sys
 
 from sle_gan import __version__
-from sle_gan.cli import doctor, generate, train
+from sle_gan.cli import doctor, evaluate, generate, train
 from sle_gan.cli.program import ArgumentParser
 
-PROGRAMS = {"doctor": doctor.main, "train": train.main, "generate": generate.main}
+PROGRAMS = {"doctor": doctor.main, "train": train.main, "generate": generate.main, "evaluate": evaluate.main}
 
 
 def main(argv=None):
