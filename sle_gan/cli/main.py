@@ -3,10 +3,16 @@
 import sys
 
 from sle_gan import __version__
-from sle_gan.cli import doctor, evaluate, generate, train
+from sle_gan.cli import doctor, evaluate, frontier, generate, train
 from sle_gan.cli.program import ArgumentParser
 
-PROGRAMS = {"doctor": doctor.main, "train": train.main, "generate": generate.main, "evaluate": evaluate.main}
+PROGRAMS = {
+    "doctor": doctor.main,
+    "train": train.main,
+    "generate": generate.main,
+    "evaluate": evaluate.main,
+    "frontier": frontier.main,
+}
 
 
 def main(argv=None):
