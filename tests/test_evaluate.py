@@ -31,7 +31,7 @@ from sle_gan.export.trained import TrainedGenerator
 from sle_gan.run import RunFolder, write_json
 
 ROOT = Path(__file__).parent.parent
-FAKES = 20
+FAKES = 16
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_a_row_holds_the_scores_of_the_averaged_generator(copied_run, lite0, pic
     assert memorization["near_copies"] == 0
     assert diversity["ratio"] == pytest.approx(diversity["fakes"] / diversity["reals"], rel=1e-4)
     told = capsys.readouterr().out
-    assert "20 pictures against 14 training images, not mirrored, at 64 px; efficientnet-lite0 57934424, legacy" in told
+    assert "16 pictures against 14 training images, not mirrored, at 64 px; efficientnet-lite0 57934424, legacy" in told
     assert "kid_efficientnet_lite0" in told
     assert "near copies 0.0%, among the training images 0.0%" in told
     with Image.open(copied_run.scores / "copies-step-000008.png") as sheet:
