@@ -3,10 +3,10 @@
 import sys
 
 from sle_gan import __version__
-from sle_gan.cli import generate, train
+from sle_gan.cli import generate, report, train
 from sle_gan.cli.program import ArgumentParser
 
-PROGRAMS = {"train": train.main, "generate": generate.main}
+PROGRAMS = {"train": train.main, "generate": generate.main, "report": report.main}
 
 
 def main(argv=None):
