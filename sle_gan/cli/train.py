@@ -204,6 +204,8 @@ def _train(arguments, argv):
     )
     print(f"run {run.path}")
     print("\n".join(f"data: {line}" for line in findings(folder, arguments.resolution)))
+    if held_out:
+        print(f"data: {len(held_out.images)} images held out, to judge the discriminator by")
     going_on = run.exists() and not arguments.override
     if going_on:
         settings["schedule"] = run.config()["settings"].get("schedule")  # a longer training does not move its phases

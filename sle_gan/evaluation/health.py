@@ -18,8 +18,10 @@ _EARLY_STEPS = 200
 _FEWEST_ROWS = 4
 _COLLAPSED_RATIO = 0.3  # of the samples' diversity to that of the training images
 _FALLEN_SHARE = 0.5  # of the largest diversity so far
+# Where the authors of adaptive augmentation hold the mean sign; and what a held-out image must be besides, or two mean
+# outputs that hardly differ would say much.
 _OVERFITTING = 0.6
-_SURE_SIGNS = 0.8
+_MOSTLY_BELOW = 0.75
 _SCORINGS_WITHOUT_GAIN = 3
 _GAIN = 0.05
 _THUMB_PX = 16
@@ -48,7 +50,7 @@ def judge(rows, settings):
         settings: the resolved settings; the suggestion depends on them.
 
     Returns:
-        A `Verdict`: the gravest of what was found, and the evidence of all.
+        A `Verdict`: the gravest of what was found, its evidence and then that of the others.
     """
     losses = [row for row in rows if "event" not in row]
     broken = _not_finite(rows)
@@ -59,9 +61,9 @@ def judge(rows, settings):
         needed = f"{_EARLY_STEPS} steps and {_FEWEST_ROWS} rows"
         return Verdict(TOO_EARLY, [f"{step} steps and {len(losses)} rows of losses; judged from {needed} on"], None)
     found = [of(rows, losses, settings) for of in (_diversity, _discriminator, _plateau)]
-    evidence = [sentence for _, sentences, _ in found for sentence in sentences] + _balance(losses)
     gravest = next((one for one in found if one.verdict != HEALTHY), Verdict(HEALTHY, [], None))
-    return gravest._replace(evidence=evidence)
+    others = [sentence for one in found if one is not gravest for sentence in one.evidence]
+    return gravest._replace(evidence=[*gravest.evidence, *others, *_balance(losses)])
 
 
 def pixel_diversity(images):
@@ -81,20 +83,22 @@ def pixel_diversity(images):
     return float(np.sqrt(2 * thumbs.var(axis=0, ddof=1).mean()))
 
 
-def overfitting(row):
-    """Returns r_v: 0 where the discriminator rates held-out images like those it trains on, 1 like fakes.
+def overfitting(rows):
+    """Returns r_v: 0 where the discriminator rates held-out images like those it trains on, 1 like drawn ones.
 
     Args:
-        row: of losses, with `train_logits`, `held_out_logits` and `drawn_logits`, measured alike.
+        rows: of losses, one or more, with `train_logits`, `held_out_logits` and `drawn_logits`, measured alike.
 
     Returns:
-        float; beyond 1 where held-out images are rated below fakes. None where training images are rated
+        float; beyond 1 where held-out images are rated below drawn ones. None where training images are rated
         no higher than drawn ones.
 
-    Source: Karras et al. 2020, arXiv:2006.06676, equation 1.
+    Source: Karras et al. 2020, arXiv:2006.06676, equation 1, of the means over the rows.
     """
-    lead = row["train_logits"] - row["drawn_logits"]
-    return (row["train_logits"] - row["held_out_logits"]) / lead if lead > 0 else None
+    train, held_out, drawn = (
+        float(np.mean([row[f"{kind}_logits"] for row in rows])) for kind in ("train", "held_out", "drawn")
+    )
+    return (train - held_out) / (train - drawn) if train > drawn else None
 
 
 def _not_finite(rows):
@@ -130,32 +134,33 @@ def _diversity(rows, losses, settings):
 
 def _discriminator(rows, losses, settings):
     recent = _recent(losses)
-    shares = [overfitting(row) for row in recent if "held_out_logits" in row]
-    if shares:
-        shares = [share for share in shares if share is not None]
-        return _by_held_out(shares, recent[-1], settings)
+    measured = [row for row in recent if "held_out_logits" in row]
+    if measured:
+        return _by_held_out(measured, settings)
     signs = [row["real_signs"] for row in recent if "real_signs" in row]
     if not signs:
         return Verdict(HEALTHY, [], None)
     sign = float(np.mean(signs))
     told = f"it calls {(1 + sign) / 2:.0%} of what it sees of real images real (mean sign {sign:.2f})"
-    if sign < _SURE_SIGNS:
+    if sign <= _OVERFITTING:
         return Verdict(HEALTHY, [told], None)
     unsure = "without held-out images this is a sign of overfitting, not a proof"
     return Verdict(OVERFITS, [told, unsure], "--held-out 0.1")
 
 
-def _by_held_out(shares, row, settings):
-    told = (
-        f"the discriminator's mean output is {row['train_logits']:+.2f} on images it trains on, "
-        f"{row['held_out_logits']:+.2f} on held-out ones, {row['drawn_logits']:+.2f} on drawn ones"
-    )
-    if not shares:
-        return Verdict(HEALTHY, [told, "it rates drawn images as high as real ones"], None)
-    share = float(np.median(shares))
-    evidence = [told, f"held-out images lie {share:.0%} of the way from training images to drawn ones"]
+def _by_held_out(rows, settings):
+    share, below = overfitting(rows), float(np.mean([row["held_out_below"] for row in rows]))
+    last = rows[-1]
+    evidence = [
+        f"the discriminator rates a held-out image below one it trains on in {below:.0%} of all pairs",
+        f"its mean output is {last['train_logits']:+.2f} on images it trains on, {last['held_out_logits']:+.2f} on "
+        f"held-out ones, {last['drawn_logits']:+.2f} on drawn ones",
+    ]
+    if share is None:
+        return Verdict(HEALTHY, [*evidence, "it rates drawn images as high as those it trains on"], None)
+    evidence.append(f"lately held-out images lie {share:.0%} of the way from training images to drawn ones")
+    is_overfit = share > _OVERFITTING and below > _MOSTLY_BELOW
     rate = f"--D-learning-rate {settings.get('D_learning_rate', 2e-4) / 2:g}"
-    is_overfit = share > _OVERFITTING
     return _found(OVERFITS if is_overfit else HEALTHY, evidence, _augmentation(settings) or rate)
 
 
