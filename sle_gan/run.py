@@ -4,7 +4,9 @@
       config.json       what was resolved from the command line, the versions, the command
       manifest.json     the images that it trains on
       checkpoints/      networks, averaged generator, optimizers
+      best/             the averaged generator where it scored best
       samples/          grids of fixed seeds
+      scores/           features of the images, sheets of the generated pictures closest to them
       metrics.jsonl     losses by step; equal for equal runs
       timings.jsonl     images per second by step
       densities.jsonl   of a sparse training: the density of each layer, whenever masks changed; a plot beside it
@@ -41,8 +43,16 @@ _FREE_SETTINGS = frozenset(
         "discriminator_weights",
         "dry_run",
         "epochs",
+        "fid",
+        "fid_frequency",
+        "fid_number_of_images",
         "generator_weights",
+        "inception_weights",
+        "keep_best",
         "keep_checkpoints",
+        "kid",
+        "kid_frequency",
+        "kid_number_of_images",
         "log_frequency",
         "name",
         "output_folder",
@@ -70,10 +80,12 @@ class RunFolder:
         self.metrics_file = self.path / "metrics.jsonl"
         self.timings_file = self.path / "timings.jsonl"
         self.checkpoints = self.path / "checkpoints"
+        self.best = self.path / "best"
         self.samples = self.path / "samples"
         self.densities_file = self.path / "densities.jsonl"
         self.density_plot = self.path / "densities.png"
         self.tickets = self.path / "tickets"
+        self.scores = self.path / "scores"
         self.tensorboard = self.path / "tensorboard"
         self.networks_file = self.path / "networks.json"
         self.report_file = self.path / "report.html"
@@ -112,6 +124,33 @@ class RunFolder:
         steps = [int(match[1]) for match in map(_CHECKPOINT_INDEX.fullmatch, _names(self.checkpoints)) if match]
         return max(steps, default=None)
 
+    def generator_checkpoint(self, step=None):
+        """Finds a checkpoint that holds the averaged generator, among the newest and the best.
+
+        Args:
+            step: its step; that of the newest checkpoint if None, or of the newest of the best if there is none.
+
+        Returns:
+            Its step, and its path as TensorFlow names it.
+
+        Raises:
+            InputError: if there is none.
+        """
+        paths = {
+            int(match[1]): folder / f"ckpt-{match[1]}"
+            for folder in (self.best, self.checkpoints)
+            for match in map(_CHECKPOINT_INDEX.fullmatch, _names(folder))
+            if match
+        }
+        if not paths:
+            raise InputError(f"{self.path} has no checkpoint yet; train it first")
+        if step is not None and step not in paths:
+            there = ", ".join(map(str, sorted(paths)))
+            raise InputError(f"--step must be one that {self.path} has a checkpoint of: {there}; got {step}")
+        if step is None:
+            step = max(paths) if self.latest_step() is None else self.latest_step()
+        return step, paths[step]
+
     @contextlib.contextmanager
     def locked(self):
         """Holds the folder against other processes; the lock ends with the process, however it ends.
@@ -143,7 +182,7 @@ class RunFolder:
 _CHECKPOINT_INDEX = re.compile(r"ckpt-(\d+)\.index")
 
 
-def choose_run(output_folder, name, label, settings, *, resume, override):
+def choose_run(output_folder, name, label, settings, *, resume, override, defaults=None):
     """Finds the folder that a training writes to: a run to go on with, or a new one.
 
     Args:
@@ -153,6 +192,7 @@ def choose_run(output_folder, name, label, settings, *, resume, override):
         settings: the resolved settings.
         resume: whether an unfinished run of the same settings goes on.
         override: whether an existing run of this name is to be deleted.
+        defaults: values of settings that a run of an older version does not have; None for none.
 
     Returns:
         A `RunFolder`; it exists if the training goes on with it.
@@ -160,9 +200,9 @@ def choose_run(output_folder, name, label, settings, *, resume, override):
     Raises:
         InputError: if the name holds something else than a run of these settings.
     """
-    output_folder = Path(output_folder)
+    output_folder, defaults = Path(output_folder), defaults or {}
     if name is None:
-        return _numbered_run(output_folder, label, settings, resume=resume)
+        return _numbered_run(output_folder, label, settings, defaults, resume=resume)
     if name in {"", ".", ".."} or Path(name).name != name:
         raise InputError(f"--name must be a plain folder name; got {name!r}")
     run = RunFolder(output_folder / name)
@@ -174,7 +214,7 @@ def choose_run(output_folder, name, label, settings, *, resume, override):
         return run
     if not resume:
         raise InputError(f"{run.path} exists; give another --name, --resume auto, or --override to delete it")
-    different = differing_settings(run.config()["settings"], settings)
+    different = differing_settings(defaults | run.config()["settings"], settings)
     if different:
         raise InputError(
             f"{run.path} holds a run of other settings ({different}); give another --name, the same settings, "
@@ -308,7 +348,7 @@ def write_json(path, value):
     temporary.replace(path)
 
 
-def _numbered_run(output_folder, label, settings, *, resume):
+def _numbered_run(output_folder, label, settings, defaults, *, resume):
     numbered = {}
     for name in _names(output_folder):
         match = re.match(r"(\d{5})-", name)
@@ -316,14 +356,14 @@ def _numbered_run(output_folder, label, settings, *, resume):
             numbered[int(match[1])] = name
     for number in sorted(numbered, reverse=True) if resume else ():
         run = RunFolder(output_folder / numbered[number])
-        if run.name == f"{number:05d}-{label}" and run.exists() and _unfinished(run, settings):
+        if run.name == f"{number:05d}-{label}" and run.exists() and _unfinished(run, settings, defaults):
             return run
     return RunFolder(output_folder / f"{max(numbered, default=-1) + 1:05d}-{label}")
 
 
-def _unfinished(run, settings):
+def _unfinished(run, settings, defaults):
     try:
-        same = not differing_settings(run.config()["settings"], settings)
+        same = not differing_settings(defaults | run.config()["settings"], settings)
     except InputError:
         return False  # a damaged run of this label is left alone
     return same and (run.latest_step() or 0) < settings["steps"]

@@ -2,7 +2,10 @@ import importlib
 import sys
 import warnings
 
+import numpy as np
 import pytest
+from PIL import Image
+from torch_files import names_of_torch
 
 import sle_gan  # noqa: F401  (sets TF_USE_LEGACY_KERAS before TensorFlow is imported)
 
@@ -26,3 +29,20 @@ def addons():
         warnings.simplefilter("ignore")  # its end of life and its TensorFlow version
         sys.modules["keras.src.engine"] = engine
         return importlib.import_module("tensorflow_addons")
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(0)
+    for index in range(6):
+        coarse = rng.integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((80, 72), Image.Resampling.BICUBIC).save(folder / f"photo {index}.png")
+    return folder
+
+
+@pytest.fixture
+def torch_names():
+    """Lets PyTorch files be written: see `torch_files`."""
+    with names_of_torch():
+        yield

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from processes import final_state, script, wait_for
 
 from sle_gan import __version__
 from sle_gan.callbacks.checkpoint import Checkpoints
-from sle_gan.callbacks.metrics import keep_rows_until
+from sle_gan.callbacks.metrics import append_row, keep_rows_until
 from sle_gan.cli.main import main as sle_gan_command
 from sle_gan.cli.train import main
+from sle_gan.cli.training_images import read_training_images
+from sle_gan.data.decode import read_image
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder
 
@@ -23,22 +26,8 @@ ROOT = Path(__file__).parent.parent
 SMALL = ["--resolution", "64", "--width", "8", "--batch-size", "4", "--reconstruction-loss", "l1"]
 
 
-@pytest.fixture(scope="session")
-def photographs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photographs")
-    rng = np.random.default_rng(0)
-    for index in range(6):
-        coarse = rng.integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((80, 72), Image.Resampling.BICUBIC).save(folder / f"photo {index}.png")
-    return folder
-
-
 def arguments(photographs, output, *more):
     return ["--data-folder", str(photographs), "--output-folder", str(output), "--name", "run", *SMALL, *more]
-
-
-def script(*words):
-    return [sys.executable, str(ROOT / "train.py"), *words]
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +79,9 @@ def test_held_out_images_are_not_trained_on_and_are_listed(photographs, tmp_path
     assert all({"held_out_logits", "train_logits", "drawn_logits", "held_out_below"} <= set(row) for row in rows)
     assert "2 more images held out" in run.report_file.read_text()
     assert main(arguments(photographs, tmp_path, *words)) == 0  # the manifest still fits
+    images, _ = read_training_images(run)
+    expected = [read_image(photographs / name, 64, 3, "crop", (255, 255, 255)) for name in sorted(trained_on)]
+    np.testing.assert_array_equal(images, expected)  # what is scored against is what was trained on
 
 
 def test_the_weights_of_a_run_load_into_the_public_networks(trained):
@@ -315,20 +307,13 @@ def test_rows_after_a_step_and_a_torn_row_are_dropped(tmp_path):
     assert file.read_text() == '{"step": 1}\n{"step": 2}\n'
 
 
-def final_state(run):
-    """Every variable of the last checkpoint, and the metrics."""
-    path = tf.train.latest_checkpoint(str(run.checkpoints))
-    reader = tf.train.load_checkpoint(path)
-    arrays = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    return {name: value for name, value in arrays.items() if "save_counter" not in name}, run.metrics_file.read_bytes()
-
-
-def wait_for(condition, process, seconds=120):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, "the process ended early"
-        assert time.monotonic() < end, "nothing happened in time"
-        time.sleep(0.02)
+def test_rows_after_a_step_are_dropped_wherever_they_stand(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"step": 4}\n{"step": 1, "event": "scores"}\n{"step": 3}\n{"step": 2}\n{"step": 1')
+    keep_rows_until(file, 2)
+    assert file.read_text() == '{"step": 1, "event": "scores"}\n{"step": 2}\n'
+    append_row(file, {"step": 5})
+    assert file.read_text().splitlines()[2:] == ['{"step": 5}']
 
 
 def interrupted(words, run, number):

@@ -189,6 +189,11 @@ def test_a_folder_is_decoded_in_order_without_what_is_damaged(folder):
     assert told == [(done, 10) for done in range(1, 11)]
 
 
+@pytest.mark.parametrize("limit", [100, 10**9])
+def test_the_images_begin_where_tensorflow_needs_no_copy(folder, limit):
+    assert [decode(folder, limit=limit)[0].ctypes.data % 64 for _ in range(5)] == [0] * 5
+
+
 def test_above_the_limit_the_images_lie_in_a_file(folder):
     images, _, _ = decode(folder, limit=100)
     assert isinstance(images, np.memmap)

@@ -1,91 +1,139 @@
-import numpy as np
+import re
+
 import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.layers.spectral import SpectralConv2DTranspose, SpectralUpConv2D
+from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D
 from sle_gan.models import MODELS
 from sle_gan.sparsity.flops import layer_macs, network_macs, training_macs_per_step
-from sle_gan.sparsity.masks import prunable_kernels
 
-
-def counted(layer, shape):
-    inputs = keras.Input(shape)
-    return next(iter(layer_macs(keras.Model(inputs, layer(inputs))).values()))
+L = keras.layers
 
 
 @pytest.mark.parametrize(
-    ("layer", "shape", "expected"),
+    ("layer", "shape", "macs"),
     [
-        (keras.layers.Conv2D(5, 3, 2, "same"), (8, 8, 2), 3 * 3 * 2 * 5 * 4 * 4),
-        (keras.layers.Conv2D(5, 3), (8, 8, 2), 3 * 3 * 2 * 5 * 6 * 6),
-        (keras.layers.Conv2DTranspose(5, 4, 2, "same"), (8, 8, 2), 4 * 4 * 2 * 5 * 8 * 8),
+        (L.Conv2D(5, 3, padding="same"), (8, 6, 2), 3 * 3 * 2 * 5 * 8 * 6),
+        (L.Conv2D(5, (3, 1), strides=2, use_bias=False), (9, 8, 2), 3 * 1 * 2 * 5 * 4 * 4),
+        (L.Conv2D(6, 3, groups=2), (8, 8, 4), 3 * 3 * 2 * 6 * 6 * 6),
+        (L.Conv2DTranspose(5, 4, strides=2, padding="same"), (8, 6, 2), 4 * 4 * 2 * 5 * 8 * 6),
+        (L.DepthwiseConv2D(3, depth_multiplier=2), (8, 8, 4), 3 * 3 * 4 * 2 * 6 * 6),
+        (L.SeparableConv2D(5, 3, padding="same"), (8, 8, 4), (3 * 3 * 4 + 4 * 5) * 8 * 8),
+        (L.Dense(5), (7,), 7 * 5),
+        (L.Dense(5), (3, 7), 3 * 7 * 5),
+        (SpectralConv2D(5, 4, strides=2, padding="same"), (8, 8, 2), 4 * 4 * 2 * 5 * 4 * 4),
         (SpectralConv2DTranspose(5, 4), (1, 1, 2), 4 * 4 * 2 * 5),
-        (SpectralUpConv2D(5), (16, 16, 2), 3 * 3 * 2 * 5 * 32 * 32),
-        (keras.layers.DepthwiseConv2D(3, 2, "same"), (8, 8, 6), 3 * 3 * 6 * 4 * 4),
-        (keras.layers.Dense(7), (11,), 7 * 11),
+        (SpectralUpConv2D(5), (8, 8, 2), 3 * 3 * 2 * 5 * 16 * 16),  # computed as it is defined
+        (SpectralUpConv2D(5), (16, 16, 2), 3 * 3 * 2 * 5 * 32 * 32),  # computed in the faster form
     ],
+    ids=lambda value: value.name if isinstance(value, L.Layer) else None,
 )
-def test_a_layer_costs_what_is_computed_by_hand(layer, shape, expected):
-    assert counted(layer, shape) == expected
+def test_a_layer_counts_what_is_counted_by_hand(layer, shape, macs):
+    inputs = keras.Input(shape)
+    assert layer_macs(keras.Model(inputs, layer(inputs))) == {layer.name: macs}
 
 
-def test_nested_models_are_looked_through_and_a_second_call_counts_again():
-    inner = keras.Sequential([keras.Input([4, 4, 2]), keras.layers.Conv2D(2, 1, name="point")], name="inner")
-    inputs = keras.Input([4, 4, 2])
-    twice = keras.Model(inputs, inner(inner(inputs)))
-    assert layer_macs(twice) == {"inner/point": 2 * 2 * 2 * 16}
+def test_layers_without_a_kernel_are_not_named():
+    x = inputs = keras.Input([4, 4, 2])
+    for layer in (L.BatchNormalization(), L.ReLU(), L.AveragePooling2D(), L.Flatten(), L.Dense(3, name="last")):
+        x = layer(x)
+    assert layer_macs(keras.Model(inputs, tf.nn.tanh(x))) == {"last": 2 * 2 * 2 * 3}
 
 
-def test_the_same_layer_in_another_model_does_not_count_here():
-    shared = keras.layers.Conv2D(2, 1, name="point")
-    first, second = keras.Input([4, 4, 2]), keras.Input([8, 8, 2])
-    model = keras.Model(first, shared(first))
-    keras.Model(second, shared(second))
-    assert layer_macs(model) == {"point": 2 * 2 * 16}
+def test_a_layer_that_is_called_twice_counts_both_maps():
+    layer = L.Conv2D(2, 3, padding="same", name="shared")
+    large = keras.Input([8, 8, 2])
+    small = L.AveragePooling2D()(large)
+    assert layer_macs(keras.Model(large, [layer(large), layer(small)])) == {"shared": 3 * 3 * 2 * 2 * (64 + 16)}
 
 
-def test_a_map_without_a_size_is_told():
-    inputs = keras.Input([None, None, 2])
-    with pytest.raises(ValueError, match="the map of point must have a static size"):
-        layer_macs(keras.Model(inputs, keras.layers.Conv2D(2, 1, name="point")(inputs)))
+def test_calls_in_another_model_do_not_count():
+    layer = L.Conv2D(2, 3, padding="same", name="shared")
+    here, elsewhere = keras.Input([4, 4, 2]), keras.Input([16, 16, 2])
+    model, _ = keras.Model(here, layer(here)), keras.Model(elsewhere, layer(elsewhere))
+    assert layer_macs(model) == {"shared": 3 * 3 * 2 * 2 * 16}
+
+
+def test_nested_models_are_looked_through_as_often_as_they_are_called():
+    inner = keras.Sequential([keras.Input([4]), L.Dense(4, name="dense")], name="inner")
+    middle_inputs = keras.Input([4])
+    middle = keras.Model(middle_inputs, inner(L.Dense(4, name="dense")(middle_inputs)), name="middle")
+    inputs = keras.Input([4])
+    outer = keras.Model(inputs, middle(middle(inputs)), name="outer")
+    assert layer_macs(outer) == {"middle/dense": 32, "middle/inner/dense": 32}
+
+
+def test_a_map_of_no_static_size_and_a_model_of_no_graph_are_told():
+    inputs = keras.Input([None, 8, 2])
+    with pytest.raises(ValueError, match=r"the size of the map of free must be static; got \[None, 6\]"):
+        layer_macs(keras.Model(inputs, L.Conv2D(2, 3, name="free")(inputs)))
+    with pytest.raises(ValueError, match="only the layers of a functional model can be counted; got unbuilt"):
+        layer_macs(keras.Sequential([L.Dense(3)], name="unbuilt"))
+
+
+def networks_of(name):
+    module = MODELS[name].module()
+    return module.generator(64, 3, 8, 0), module.discriminator(64, 3, 8, 0)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_kernel_that_can_be_pruned_is_counted_under_its_own_name(name):
-    module = MODELS[name].module()
-    graph = module.training_graph(module.generator(64, 3, 8, 0), module.discriminator(64, 3, 8, 0))
-    for network in (graph.generator, graph.discriminator):
-        assert set(prunable_kernels(network)) <= set(layer_macs(network))
+def test_every_kernel_of_rank_four_of_every_network_is_counted_at_every_position(name):
+    for network in networks_of(name):
+        macs = layer_macs(network)
+        kernels = {v.name.rpartition("/")[0]: v for v in network.trainable_variables if v.shape.rank == 4}
+        assert len(kernels) > 10
+        for layer, kernel in kernels.items():
+            counts = [count for path, count in macs.items() if path.rpartition("/")[2] == layer]
+            assert len(counts) == 1, layer
+            assert counts[0] >= kernel.shape.num_elements()
+            assert counts[0] % kernel.shape.num_elements() == 0
 
 
-@pytest.mark.filterwarnings("ignore")  # the profiler is of TensorFlow 1
-def test_fastgans_convolutions_agree_with_tensorflows_profiler():
-    module = MODELS["fastgan"].module()
-    network = module.training_graph(module.generator(64, 3, 8, 0), module.discriminator(64, 3, 8, 0)).discriminator
-    inputs = [tf.TensorSpec([1, *image.shape[1:]]) for image in network.inputs]
-    step = tf.function(lambda *images: network(images, training=False)).get_concrete_function(*inputs)
-    options = tf.compat.v1.profiler.ProfileOptionBuilder(
-        tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
-    ).with_empty_output()
-    profile = tf.compat.v1.profiler.profile(step.graph, cmd="op", options=options.build())
-    convolutions = next(child for child in profile.children if child.name == "Conv2D")
-    assert convolutions.float_ops == 2 * sum(layer_macs(network).values())
+def profiled(network):
+    """TensorFlow's own count of the floating-point operations of a forward pass, by kind."""
+    signature = [tf.TensorSpec([1, *inputs.shape[1:]], inputs.dtype) for inputs in network.inputs]
+    forward = tf.function(lambda images: network(images, training=False)).get_concrete_function(*signature)
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation() | {"output": "none"}
+    kind = tf.compat.v1.profiler.profile(forward.graph, cmd="op", options=options)
+    counts = {}
+    while kind.children:  # each kind hangs below the one before it
+        (kind,) = kind.children
+        counts[kind.name] = kind.float_ops
+    return counts
 
 
-def test_pruned_weights_are_not_counted():
-    assert network_macs({"a": 100, "b": 10}, {"a": 0.25}) == 35
+@pytest.mark.parametrize("index", [0, 1], ids=["generator", "discriminator"])
+def test_fastgans_totals_are_those_of_tensorflows_profiler(index):
+    network = networks_of("fastgan")[index]
+    macs = layer_macs(network)
+    counts = profiled(network)
+    # From 16 px on, doubling and convolving are one transposed convolution, with 16 products for 36.
+    faster = {layer for layer in macs if re.search(r"(up|decode\w*)(32|64)_conv1?$", layer)}
+    assert len(faster) == (2, 6)[index]
+    transposed = sum(macs[layer] * 16 // 36 for layer in faster)
+    # Of a transposed convolution TensorFlow counts the positions of the output, over the strides.
+    transposed += macs.get("start", 0) * 4 * 4
+    assert counts["Conv2DBackpropInput"] == 2 * transposed
+    assert counts["Conv2D"] == 2 * sum(count for layer, count in macs.items() if layer not in faster | {"start"})
 
 
-def test_a_training_step_costs_what_is_computed_by_hand():
-    # A generator of 10 MACs and a discriminator of 1, two images, five discriminator steps: the generator draws
-    # 5 times, and draws once with its backward pass (3); the discriminator sees reals and fakes 5 times with
-    # backward passes (6), and once with the gradient of the image (2).
-    assert training_macs_per_step(10, 1, 2, 5) == 2 * (10 * (5 + 3) + 1 * (5 * 6 + 2))
+def test_a_density_scales_its_layer_and_the_others_are_dense():
+    assert network_macs({"a": 1000, "b": 100, "c": 10}, {"a": 0.25, "c": 0}) == 350
+    assert network_macs({"a": 1000, "b": 100}, {}) == 1100
 
 
-def test_upsampling_is_counted_by_its_definition_and_by_numpy():
-    layer = SpectralUpConv2D(3)
-    inputs = keras.Input([16, 16, 2])
-    network = keras.Model(inputs, layer(inputs))
-    assert layer_macs(network) == {layer.name: int(np.prod(layer.kernel.shape)) * 32 * 32}
+@pytest.mark.parametrize(
+    ("densities", "told"),
+    [({"x": 1}, "of layers that were counted; got 'x'"), ({"a": 1.5}, "density of a must be from 0 to 1; got 1.5")],
+)
+def test_a_density_of_nothing_or_beyond_one_is_told(densities, told):
+    with pytest.raises(ValueError, match=told):
+        network_macs({"a": 10}, densities)
+
+
+def test_a_training_step_is_what_is_counted_by_hand():
+    # FastGAN, one step each, 8 images: 8 x (1 + 3) passes of the generator, 8 x (6 + 2) of the discriminator.
+    assert training_macs_per_step(100, 10, batch_size=8, n_critic=1) == 32 * 100 + 64 * 10
+    # SNGAN, five steps of the discriminator: 64 x (5 + 3), 64 x (30 + 2).
+    assert training_macs_per_step(100, 10, batch_size=64, n_critic=5) == 512 * 100 + 2048 * 10

@@ -98,7 +98,7 @@ def test_overfitting_is_the_share_of_the_way_from_training_images_to_drawn_ones(
 
 def test_samples_that_hardly_differ_are_a_collapse():
     rows = losses(*TWENTY)
-    verdict = verdict_of([*rows, scores(1000, diversity={"samples": 0.2, "training": 1.4, "ratio": 0.14})])
+    verdict = verdict_of([*rows, scores(1000, diversity={"fakes": 0.2, "reals": 1.4, "ratio": 0.14})])
     assert verdict.verdict == "collapsing"
     assert verdict.evidence[0].startswith("the samples differ from each other 0.14 times as much")
     assert verdict_of([*rows, scores(1000, diversity={"ratio": 0.5})]).verdict == "healthy"

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -74,11 +77,53 @@ def test_a_mapped_file_gives_what_memory_gives(tmp_path):
     np.testing.assert_array_equal(batches(mapped, 5), batches(images, 5))
 
 
-def test_the_images_are_not_copied():
-    images = numbered_images(5)
-    dataset = training_dataset(images, batch_size=4, seed=0, flip=True, first_step=0)
-    images[:] = 255
-    np.testing.assert_array_equal(next(iter(dataset)), np.ones([4, 4, 4, 1]))
+def test_a_mapped_file_is_not_copied(tmp_path):
+    np.save(tmp_path / "images.npy", numbered_images(5))
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    dataset = training_dataset(mapped, batch_size=4, seed=0, flip=True, first_step=0)
+    iterator = iter(dataset)  # what TensorFlow copies, it copies by now
+    np.load(tmp_path / "images.npy", mmap_mode="r+")[:] = 255
+    rest = [next(iterator) for _ in range(10)][-1]  # those that were made ahead aside
+    np.testing.assert_array_equal(rest, np.ones([4, 4, 4, 1]))
+
+
+def test_images_that_lie_where_tensorflow_cannot_use_them_are_copied_and_right():
+    images = np.random.default_rng(0).integers(0, 256, size=(9, 4, 4, 3), dtype=np.uint8)
+    content = np.empty(images.size + 64, np.uint8)
+    start = -content.ctypes.data % 64 + 1
+    odd = content[start : start + images.size].reshape(images.shape)
+    odd[:] = images
+    np.testing.assert_array_equal(batches(odd, 5), batches(images, 5))
+
+
+def test_no_python_runs_in_the_threads_of_the_pipeline():
+    dataset = training_dataset(numbered_images(5), batch_size=4, seed=0, flip=True, first_step=0)
+    variant = tf.data.experimental.to_variant(dataset)
+    graph = tf.compat.v1.GraphDef.FromString(tf.raw_ops.DatasetToGraphV2(input_dataset=variant).numpy())
+    operations = {node.op for function in graph.library.function for node in function.node_def}
+    assert "GatherV2" in operations
+    assert not {operation for operation in operations if "PyFunc" in operation}
+
+
+ITERATE_AND_EXIT = """
+import sys
+
+import numpy as np
+
+from sle_gan.data.pipeline import training_dataset
+
+images = np.load(sys.argv[1], mmap_mode="r")
+iterators = [iter(training_dataset(images, batch_size=128, seed=seed, flip=True, first_step=0)) for seed in range(8)]
+for iterator in iterators:
+    next(iterator)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_ends_while_the_pipeline_is_at_work(tmp_path):
+    np.save(tmp_path / "images.npy", np.zeros([64, 128, 128, 3], np.uint8))
+    for _ in range(8):  # a pipeline that called Python hung one time in six
+        subprocess.run([sys.executable, "-c", ITERATE_AND_EXIT, str(tmp_path / "images.npy")], check=True, timeout=60)
 
 
 def test_batches_have_static_shapes():

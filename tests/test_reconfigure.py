@@ -200,3 +200,21 @@ def test_a_rate_that_is_no_number_is_told():
     model.compile(keras.optimizers.Adam(rate), keras.optimizers.Adam(0.1))
     with pytest.raises(ValueError, match="must be a number"):
         model.fit(images(1), callbacks=[Reconfigure(model.generator)], verbose=0)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+def test_pruned_weights_stay_zero_in_mixed_precision_with_loss_scaling(jit_compile):
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        model = SomeonesGAN()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    optimizers = [keras.mixed_precision.LossScaleOptimizer(keras.optimizers.Adam(0.01)) for _ in range(2)]
+    model.compile(*optimizers, jit_compile=jit_compile)
+    watch = Watch(model.generator, optimizers[0])
+    callback = Reconfigure(model.generator, sparsity=0.5, warmup=2, interval=2, regrow_state="reset")
+    model.fit(images(6), callbacks=[callback, watch], verbose=0)
+    zeros, rates, _ = zip(*watch.rows, strict=True)
+    assert zeros == (0.0, 0.5, 0.5, 0.5, 0.0, 0.0)
+    assert rates == (0.01, 0.01, 0.01, 0.001, 0.001, 0.001)
+    assert {kernel.dtype for kernel in callback.masks.masks} == {tf.float32}

@@ -58,8 +58,8 @@ def full(tmp_path):
         row |= {"generator_density": 0.5, "live_parameters": 1234567, "training_flops": 2e12}
         row |= {"training_flops_share": 0.625}
     more = {
-        "memorization": {"distance_ratio": 0.93, "near_copies": 0.25, "sheet": "pairs.png"},
-        "diversity": {"samples": 1.2, "training": 1.5, "ratio": 0.8},
+        "memorization": {"median_ratio": 0.93, "smallest_ratio": 0.41, "near_copies": 0.25},
+        "diversity": {"fakes": 1.2, "reals": 1.5, "ratio": 0.8, "images": 500},
     }
     rows += [scores(500, **more), scores(1000, **more)]
     rows += [
@@ -74,7 +74,8 @@ def full(tmp_path):
         images=[ATTACK_IMAGE, "b\udcff.png"],
         sheets=(0, 500, 1000),
     )
-    write_sheet(run.path / "pairs.png", 7)
+    run.scores.mkdir()
+    write_sheet(run.scores / "copies-step-001000.png", 7)
     write_rows(run.densities_file, [{"step": 0, "generator": {"conv": 1.0}}, {"step": 500, "generator": {"conv": 0.5}}])
     pace = {"seconds_per_step": 0.5, "images_per_second": 8.0}
     write_rows(run.timings_file, [{"step": step} | pace for step in range(50, 1001, 50)])
@@ -136,7 +137,8 @@ def test_the_report_tells_the_numbers_of_the_run(full):
     assert "So far: too early to say (step 150), healthy (step 500)" in text[""]
     assert "kid_efficientnet_lite0" in text["scores"]
     assert "4031.251,000clean, 63 reals, 500 fakes, 64 px, mirrored" in text["scores"]
-    assert "Share of near copies: 25.0%" in text["copies"]
+    assert "Near copies among the samples25.0%" in text["copies"]
+    assert "Step 1,000: the samples closest to training images" in text["copies"]
     assert "1,234,567" in text["sparsity"]
     assert "Density of the generator's kernels50.0%" in text["sparsity"]
     assert "0:08:20" in text["cost"]  # 1,000 steps of half a second
@@ -177,11 +179,10 @@ def test_what_a_run_does_not_hold_is_left_out(tmp_path):
 
 def test_a_picture_outside_the_run_is_never_put_into_the_report(tmp_path):
     write_sheet(tmp_path / "secret.png", 1)
-    more = {"memorization": {"distance_ratio": 1.0, "sheet": "../secret.png"}}
-    run = write_run_files(tmp_path / "run", rows=[scores(500, **more)])
-    assert report_of(run).attributes("img") == []
-    (run.path / "link.png").symlink_to(tmp_path / "secret.png")
-    write_rows(run.metrics_file, [scores(500, memorization={"sheet": "link.png"})])
+    run = write_run_files(tmp_path / "run", rows=[scores(500, memorization={"near_copies": 0.0})])
+    run.scores.mkdir()
+    for link in (run.scores / "copies-step-000500.png", run.samples / "step-000500.png"):
+        link.symlink_to(tmp_path / "secret.png")
     assert report_of(run).attributes("img") == []
 
 

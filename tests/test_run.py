@@ -139,3 +139,14 @@ def test_an_output_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"cannot be written .*; give another --output-folder"):
         check_writable(tmp_path / "file" / "runs")
+
+
+def test_settings_that_an_older_run_did_not_have_are_the_defaults(tmp_path):
+    run = RunFolder(tmp_path / "old")
+    with run.locked():
+        start_run(run, {"resolution": 64}, [], {}, {"images": []})
+    options = {"resume": True, "override": False, "defaults": {"resolution": 256, "shiny": False}}
+    again = choose_run(tmp_path, "old", "label", {"resolution": 64, "shiny": False}, **options)
+    assert again.path == run.path
+    with pytest.raises(InputError, match="shiny False, asked for True"):
+        choose_run(tmp_path, "old", "label", {"resolution": 64, "shiny": True}, **options)

@@ -6,7 +6,7 @@ import matplotlib.figure
 import tensorflow as tf
 
 from sle_gan.callbacks.clock import StepClock
-from sle_gan.callbacks.metrics import keep_rows_until
+from sle_gan.callbacks.metrics import append_row, keep_rows_until
 
 
 class Densities(StepClock):
@@ -58,8 +58,7 @@ class Densities(StepClock):
     def _write(self, step):
         self.record.follow(step)
         layers = self.record.layer_densities()
-        with self.file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step} | layers) + "\n")
+        append_row(self.file, {"step": step} | layers)
         with self._writer.as_default(step):
             for network, densities in layers.items():
                 tf.summary.scalar(f"density/{network}", self.record.masks[network].density())

@@ -1,9 +1,7 @@
 """The health of the training so far, whenever a sheet of samples was drawn."""
 
-import json
-import os
-
 from sle_gan.callbacks.clock import StepClock
+from sle_gan.callbacks.metrics import append_row
 from sle_gan.evaluation.health import judge, pixel_diversity
 from sle_gan.run import read_rows
 
@@ -39,10 +37,7 @@ class Health(StepClock):
         if self._diversity_of_images:
             row["pixel_diversity"] = pixel_diversity(self.samples.pictures) / self._diversity_of_images
         verdict = judge(sorted([*rows, row], key=lambda row: row["step"]), self.settings)
-        with self.file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row | verdict._asdict()) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_row(self.file, row | verdict._asdict())
         before = [row["verdict"] for row in rows if row.get("event") == "health"]
         if before[-1:] != [verdict.verdict]:
             hint = f"; try {verdict.suggestion} in the next run" if verdict.suggestion else ""

@@ -44,10 +44,7 @@ class Metrics(StepClock):
         row |= self.extra(step)
         for mean in self.model.loss_means:
             mean.reset_state()
-        with self.file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_row(self.file, row)
         with self._writer.as_default(step):
             for name, value in row.items():
                 tf.summary.scalar(name, value)
@@ -57,8 +54,21 @@ class Metrics(StepClock):
         self._writer.close()
 
 
+def append_row(file, row):
+    """Adds a line to a file of JSON lines, on the disk when this returns.
+
+    Args:
+        file: path; it need not exist.
+        row: a dictionary with the `step`. Rows of losses have no `event`; others are named by it, such as `scores`.
+    """
+    with file.open("a", encoding="utf-8") as opened:
+        opened.write(json.dumps(row) + "\n")
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
 def keep_rows_until(file, step):
-    """Rewrites a file of JSON lines without the rows after a step and without a torn last line.
+    """Rewrites a file of JSON lines without the rows after a step, wherever they stand, and without a torn last line.
 
     Args:
         file: path; it need not exist.
@@ -68,9 +78,8 @@ def keep_rows_until(file, step):
         return
     kept = []
     for line in file.read_text(encoding="utf-8").splitlines(keepends=True):
-        if not line.endswith("\n") or json.loads(line)["step"] > step:
-            break
-        kept.append(line)
+        if line.endswith("\n") and json.loads(line)["step"] <= step:
+            kept.append(line)
     temporary = file.with_name(f".{file.name}.tmp")
     temporary.write_text("".join(kept), encoding="utf-8")
     temporary.replace(file)

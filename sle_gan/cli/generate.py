@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, ImageColor
 
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
-from sle_gan.data.pictures import image_sheet, write_picture
+from sle_gan.cli.training_images import background_of, read_training_images
+from sle_gan.data.pictures import image_sheet, opaque, write_picture
 from sle_gan.errors import InputError
 from sle_gan.export.pictures import FILM_EXTENSIONS, Film, map_ahead, write_film
 from sle_gan.run import find_run
@@ -45,6 +46,8 @@ def parser():
     add("--grid", action="store_true", help="one sheet of all of them instead of a file each")
     add("--format", choices=("png", "jpeg", "webp"), default="png", help="of the files")
     add("--output", type=Path, metavar="FOLDER", help="where they are written; RUN/generated without it")
+    add("--reject-copies", action="store_true", help="leave out pictures that are near copies of a training image")
+    add("--data-folder", metavar="FOLDER", help="for --reject-copies: where the training images are now, if moved")
     interpolate = _add_command(commands, "interpolate", _interpolate, "film a walk from seed to seed")
     add = interpolate.add_argument_group("film").add_argument
     add("--seeds", type=_seeds, required=True, metavar="SEEDS", help="two or more, such as 0,1,2")
@@ -77,7 +80,10 @@ def _add_command(commands, name, make, told):
 
 
 def _samples(arguments):
+    reals = _training_images(arguments) if arguments.reject_copies else None
     trained = _trained(arguments)
+    if arguments.reject_copies:
+        arguments.seeds = _without_copies(trained, arguments.seeds, reals)
     folder = arguments.output or trained.run.path / "generated"
     folder.mkdir(parents=True, exist_ok=True)
     extension = {"jpeg": "jpg"}.get(arguments.format, arguments.format)
@@ -95,6 +101,28 @@ def _samples(arguments):
     _write_all(write, zip(arguments.seeds, pictures, strict=True))
     print(f"{len(arguments.seeds)} pictures of step {trained.step} in {folder}")
     return 0
+
+
+def _training_images(arguments):
+    run = find_run(arguments.run, arguments.output_folder)
+    with run.locked():
+        return read_training_images(run, arguments.data_folder)[0]
+
+
+def _without_copies(trained, seeds, reals):
+    """Returns the seeds whose pictures are no near copies of training images, and says which the others are."""
+    from sle_gan.evaluation.memorization import CopyDetector
+
+    detector, kept, copies = CopyDetector(reals), [], []
+    background = background_of(trained.run.config()["settings"])
+    for seed, picture in zip(seeds, trained.draw_seeds(seeds), strict=True):
+        found = detector.nearest(opaque(picture[None], background))
+        (copies if found.near_copies()[0] else kept).append(seed)
+    if copies:
+        print(f"{len(copies)} of {len(seeds)} left out as near copies of training images: seeds {_told(copies)}")
+    if not kept:
+        raise InputError("all pictures are near copies of training images; give other --seeds, or leave the flag out")
+    return kept
 
 
 def _interpolate(arguments):
@@ -138,9 +166,11 @@ def _check_film(arguments, extension):
 def _export(arguments):
     trained = _trained(arguments)
     from sle_gan.export.saved_model import export_saved_model
+    from sle_gan.export.sizes import size_lines
 
     version = export_saved_model(trained, arguments.output or trained.run.path / "exported")
     print(f"SavedModel of step {trained.step} in {version}: the same pictures as the run on 8 seeds")
+    print("\n".join(size_lines(trained.generator)))
     return 0
 
 

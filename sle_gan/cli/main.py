@@ -1,12 +1,18 @@
-"""The `sle-gan` command: `sle-gan train ...`, `sle-gan generate ...`."""
+"""The `sle-gan` command: `sle-gan doctor ...`, `sle-gan train ...`, `sle-gan generate ...`, and so on."""
 
 import sys
 
 from sle_gan import __version__
-from sle_gan.cli import generate, report, train
+from sle_gan.cli import doctor, evaluate, generate, report, train
 from sle_gan.cli.program import ArgumentParser
 
-PROGRAMS = {"train": train.main, "generate": generate.main, "report": report.main}
+PROGRAMS = {
+    "doctor": doctor.main,
+    "train": train.main,
+    "generate": generate.main,
+    "evaluate": evaluate.main,
+    "report": report.main,
+}
 
 
 def main(argv=None):

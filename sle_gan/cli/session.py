@@ -4,20 +4,27 @@ import logging
 
 import tensorflow as tf
 import tf_keras as keras
+from PIL import ImageColor
 
 from sle_gan.augment.diffaugment import DiffAugment, parse_policy
+from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.health import Health
 from sle_gan.callbacks.metrics import Metrics
 from sle_gan.callbacks.progress import TrainingProgress
 from sle_gan.callbacks.report import Report
 from sle_gan.callbacks.samples import Samples
+from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
 from sle_gan.cli.sparsify import sparsify
+from sle_gan.data.folder import read_manifest
+from sle_gan.data.pictures import opaque
 from sle_gan.data.pipeline import training_dataset
 from sle_gan.errors import InputError, TrainingError
+from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.evaluation.held_out import HeldOutLogits
+from sle_gan.evaluation.scoring import Scoring, features_file_name
 from sle_gan.models import MODELS
 from sle_gan.report.run_report import write_report
 from sle_gan.run import write_json
@@ -70,7 +77,9 @@ def fit(run, settings, images, held_out=None):
         print(f"resuming {run.name} from step {done}")
     signals = Signals()
     progress = TrainingProgress(run.timings_file, settings["steps"], settings["batch_size"], settings["log_frequency"])
+    best = BestGenerators(run, settings["keep_best"])
     samples = Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate)
+    news = ["sample_frequency", *(f"{name}_frequency" for name in ("kid", "fid") if settings[name])]
     callbacks = [
         *sparsity.callbacks,
         samples,
@@ -80,11 +89,13 @@ def fit(run, settings, images, held_out=None):
             settings["log_frequency"],
             lambda step: sparsity.row(step) | held_out_row(),
         ),
+        *score_callbacks(run, settings, images, calibrate, best),
         Health(run.metrics_file, settings, images, samples),
         progress,
-        Report(lambda: write_report(run), [settings["sample_frequency"]]),
+        Report(lambda: write_report(run), [settings[name] for name in news]),
         *sparsity.last_callbacks,
         checkpoints,
+        *([best] if settings["kid"] else []),
         signals,
     ]
     dataset = training_dataset(
@@ -113,6 +124,35 @@ def fit(run, settings, images, held_out=None):
         print(line)
     print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
     return 0
+
+
+def score_callbacks(run, settings, images, calibrate, best):
+    """Builds the callbacks of the scores that are asked for: `kid` by EfficientNet-Lite0, `fid` by the 2015 Inception.
+
+    Args:
+        run: the `RunFolder`.
+        settings: the resolved settings.
+        images: uint8 `[count, side, side, channels]`.
+        calibrate: see `Scores`.
+        best: the `BestGenerators` of the KID.
+
+    Returns:
+        A list of up to two `Scores`.
+    """
+    networks = {"kid": ("efficientnet-lite0", None), "fid": ("inception", settings["inception_weights"])}
+    metrics = {"kid": ("kid", "prdc", "diversity"), "fid": ("fid",)}
+    background = ImageColor.getrgb(settings["background"])[:3]
+    callbacks = []
+    for name in [name for name in networks if settings[name]]:
+        network_name, weights = networks[name]
+        network = NETWORKS[network_name].module().feature_network(weights)
+        features_file = run.scores / features_file_name(read_manifest(run.manifest_file), settings, network, "legacy")
+        print(f"{name}: features of {len(images)} training images with {network_name}", flush=True)
+        scoring = Scoring(network, "legacy", metrics[name], opaque(images, background), settings["seed"], features_file)
+        count, frequency = settings[f"{name}_number_of_images"], settings[f"{name}_frequency"]
+        kept = best if name == "kid" else None
+        callbacks.append(Scores(run, scoring, frequency, count, calibrate, background, kept))
+    return callbacks
 
 
 def build_networks(settings):

@@ -211,8 +211,8 @@ def sparsity_timeline(settings):
     if settings["sparse_from_scratch"]:
         schedule = settings["schedule"]
         lines = [
-            f"{settings['generator_density']:.0%} of the generator's and {settings['discriminator_density']:.0%} of the "
-            "discriminator's kernels live from the first step"
+            f"{settings['generator_density']:.0%} of the generator's kernels and "
+            f"{settings['discriminator_density']:.0%} of the discriminator's live from the first step"
         ]
         if schedule["exploration"] != "off":
             lines.append(f"the generator's masks change every {schedule['interval']} steps ({schedule['exploration']})")

@@ -23,6 +23,8 @@ from sle_gan.cli.sparsity_flags import (
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import changed_images, findings, hold_out, manifest, read_manifest, scan, some_of
 from sle_gan.errors import InputError
+from sle_gan.evaluation import FEWEST_IMAGES
+from sle_gan.evaluation.download import inception_weights
 from sle_gan.models import MODELS
 from sle_gan.run import check_writable, choose_run, start_run, write_json
 
@@ -55,6 +57,7 @@ def parser():
     _add_data_arguments(result.add_argument_group("the images"))
     _add_network_arguments(result.add_argument_group("the networks"))
     _add_training_arguments(result.add_argument_group("training"))
+    _add_score_arguments(result.add_argument_group("scores while it trains"))
     add_sparsity_arguments(result)
     return result
 
@@ -182,12 +185,28 @@ def _add_training_arguments(group):
     add("--seed", type=seed, default=0, metavar="NUMBER", help="of initial weights and everything drawn")
 
 
+def _add_score_arguments(group):
+    add = group.add_argument
+    add("--kid", action="store_true", help="KID by a packaged network, also precision, recall, copies, diversity")
+    add("--kid-frequency", type=positive, default=2500, metavar="STEPS", help="steps between them")
+    add("--kid-number-of-images", type=positive, default=1000, metavar="IMAGES", help="drawn for each")
+    add("--keep-best", type=positive, default=1, metavar="COUNT", help="generators of the lowest KID that are kept")
+    add("--fid", action="store_true", help="FID by the 2015 Inception, which is fetched if it is not there")
+    add("--fid-frequency", type=positive, default=10_000, metavar="STEPS", help="steps between them")
+    add("--fid-number-of-images", type=positive, default=5000, metavar="IMAGES", help="drawn for each")
+    add("--inception-weights", metavar="FILE", help="of the 2015 Inception; the cache folder's, or fetched, without it")
+
+
 def _train(arguments, argv):
     settings = vars(arguments).copy()
-    _check(settings)
+    check_settings(settings)
     check_writable(arguments.output_folder)
     folder = some_of(scan(arguments.data_folder), arguments.data_ratio, arguments.seed)
     folder, held_out = hold_out(folder, arguments.held_out, arguments.seed)
+    if (arguments.kid or arguments.fid) and len(folder.images) < FEWEST_IMAGES:
+        raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {len(folder.images)}")
+    if arguments.fid:
+        settings["inception_weights"] = str(inception_weights(arguments.inception_weights, print))
     if arguments.epochs is not None:
         settings["steps"] = math.ceil(arguments.epochs * len(folder.images) / arguments.batch_size)
     resolve_sparsity(settings, len(folder.images))
@@ -201,11 +220,10 @@ def _train(arguments, argv):
         settings,
         resume=arguments.resume == "auto",
         override=arguments.override,
+        defaults=vars(parser().parse_args(["--data-folder", ""])),
     )
     print(f"run {run.path}")
-    print("\n".join(f"data: {line}" for line in findings(folder, arguments.resolution)))
-    if held_out:
-        print(f"data: {len(held_out.images)} images held out, to judge the discriminator by")
+    _print_findings(folder, held_out, arguments.resolution)
     going_on = run.exists() and not arguments.override
     if going_on:
         settings["schedule"] = run.config()["settings"].get("schedule")  # a longer training does not move its phases
@@ -223,6 +241,12 @@ def _train(arguments, argv):
             print(f"nothing to do: the run is at step {done} of {settings['steps']}; --steps goes further")
             return 0
         return _fit(run, settings, folder, held_out)
+
+
+def _print_findings(folder, held_out, resolution):
+    print("\n".join(f"data: {line}" for line in findings(folder, resolution)))
+    if held_out:
+        print(f"data: {len(held_out.images)} more images held out, to judge the discriminator by")
 
 
 def _dry_run(settings, image_count):
@@ -261,7 +285,15 @@ def _decoded(folder, settings, cache_file):
     return images
 
 
-def _check(settings):
+def check_settings(settings):
+    """Checks what one argument alone does not show.
+
+    Args:
+        settings: the parsed arguments, by name.
+
+    Raises:
+        InputError: if they do not go together.
+    """
     model = MODELS[settings["model"]]
     for name in ("resolution", "channels"):
         allowed = getattr(model, name if name == "channels" else "resolutions")
@@ -275,6 +307,9 @@ def _check(settings):
     for name in ("generator_weights", "discriminator_weights"):
         if settings[name] is not None and not Path(settings[name]).is_file():
             raise InputError(f"--{name.replace('_', '-')} {settings[name]} is no file")
+    for name in ("kid_number_of_images", "fid_number_of_images"):
+        if settings[name] < FEWEST_IMAGES:
+            raise InputError(f"--{name.replace('_', '-')} must be {FEWEST_IMAGES} at least; got {settings[name]}")
     unknown = set((settings["diff_augment"] or "color").split(",")) - {"color", "translation", "cutout"}
     if unknown:
         raise InputError(f"--diff-augment takes some of color,translation,cutout; got {settings['diff_augment']}")

@@ -16,6 +16,8 @@ from sle_gan.errors import InputError, StorageError
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _REDUCING_GAP = 3.0  # a large image is first brought near its size by whole factors
 
+_ALIGNMENT = 64  # bytes
+
 # The ranges that numbers of 32 bits may fill, by Pillow's mode: I holds whole numbers, F the others.
 _RANGES = {"I": (255, 65535), "F": (1,)}
 
@@ -101,11 +103,19 @@ def decode_folder(found, *, resolution, channels, fit, background, memory_limit_
 
 
 def _in_memory(decoded, shape):
-    images, count = np.empty(shape, np.uint8), 0
+    images, count = _aligned_empty(shape), 0
     for pixels in decoded:
         images[count] = pixels
         count += 1
     return images[:count]
+
+
+def _aligned_empty(shape):
+    """Returns uninitialized bytes of a shape that begin where TensorFlow can use them without a copy."""
+    size = math.prod(shape)
+    content = np.empty(size + _ALIGNMENT - 1, np.uint8)
+    start = -content.ctypes.data % _ALIGNMENT
+    return content[start : start + size].reshape(shape)
 
 
 def _in_file(decoded, shape, cache_file):

@@ -70,6 +70,23 @@ def picture_of(image):
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
+def opaque(images, background):
+    """Lays images with alpha over a color; others are returned as they are.
+
+    Args:
+        images: uint8 `[count, height, width, 1, 3 or 4]`.
+        background: three numbers in [0, 255].
+
+    Returns:
+        uint8 `[count, height, width, 1 or 3]`.
+    """
+    if images.shape[-1] != 4:
+        return images
+    share = images[..., 3:].astype(np.float32) / 255
+    mixed = images[..., :3] * share + np.asarray(background, np.float32) * (1 - share)
+    return mixed.round().astype(np.uint8)
+
+
 @contextlib.contextmanager
 def whole_file(path):
     """Gives a file another name while it is written, so that it is either whole or not there.

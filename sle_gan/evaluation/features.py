@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.errors import InputError
+from sle_gan.evaluation.network import FeatureNetwork
 from sle_gan.evaluation.torch_archive import read_state_dict
 
 SMALLEST_SIDE_PX = 32
@@ -90,6 +91,25 @@ def efficientnet_lite0(outputs):
     network = keras.Model(images, [maps[name] for name in outputs], name="efficientnet_lite0")
     network.trainable = False
     return network
+
+
+def feature_network(weights=None):
+    """Builds EfficientNet-Lite0 as a network that images are compared by: 1280 features, 1000 ImageNet classes.
+
+    Args:
+        weights: None; they come as a package.
+
+    Returns:
+        A `FeatureNetwork`.
+
+    Raises:
+        InputError: if a path is given, or the package is missing or damaged.
+    """
+    if weights is not None:
+        raise InputError(f"the weights of efficientnet-lite0 come as a package; got the path {weights}")
+    images = keras.Input([224, 224, 3], dtype="float32")
+    outputs = efficientnet_lite0(("pooled", "logits"))(keras.layers.Rescaling(1 / 127.5, -1, dtype="float32")(images))
+    return FeatureNetwork("efficientnet-lite0", keras.Model(images, outputs), weights_path(), side_px=224)
 
 
 def weights_path():
@@ -207,10 +227,11 @@ def _rgb(images):
 
 
 def _tap_distance(image_map, reference_map):
-    difference = _unit_length(image_map) - _unit_length(reference_map)
+    difference = unit_length(image_map) - unit_length(reference_map)
     return tf.reduce_mean(tf.reduce_sum(tf.square(difference), axis=-1), axis=[1, 2])
 
 
-def _unit_length(features):
+def unit_length(features):
+    """Returns maps float32 `[batch, height, width, channels]` brought to length 1 at each position."""
     # The epsilon keeps the gradient finite where a whole position is 0.
     return features * tf.math.rsqrt(tf.reduce_sum(tf.square(features), axis=-1, keepdims=True) + 1e-8)

@@ -115,7 +115,7 @@ def _numbers(value, name=""):
 
 
 def _diversity(rows, losses, settings):
-    ratios = [row["diversity"]["ratio"] for row in rows if row.get("event") == "scores" and "diversity" in row]
+    ratios = [row["diversity"]["ratio"] for row in rows if row.get("diversity")]
     kind = "perceptual distance"
     if not ratios:
         ratios = [row["pixel_diversity"] for row in rows if "pixel_diversity" in row and row["step"] >= _EARLY_STEPS]

@@ -30,9 +30,9 @@ class TrainedGenerator:
 
     def __init__(self, run, step=None):
         self.run = run
-        self.step = _checkpoint_step(run, step)
+        self.step, path = run.generator_checkpoint(step)
         self.generator, self.latent_size = _build(run)
-        _restore(self.generator, run.checkpoints / f"ckpt-{self.step}")
+        _restore(self.generator, path)
         self._draw = tf.function(lambda codes: postprocess_images(self.generator(codes, training=False), tf.uint8))
 
     def draw_seeds(self, seeds):
@@ -72,20 +72,6 @@ class TrainedGenerator:
         count = len(codes)
         padded = tf.pad(codes, [[0, _BATCH_SIZE - count], [0, 0]])
         return self._draw(padded).numpy()[:count]
-
-
-def _checkpoint_step(run, step):
-    steps = sorted(
-        int(file.stem.removeprefix("ckpt-"))
-        for file in run.checkpoints.glob("ckpt-*.index")
-        if file.stem.removeprefix("ckpt-").isdecimal()
-    )
-    if not steps:
-        raise InputError(f"{run.path} has no checkpoint yet; train it first")
-    if step is not None and step not in steps:
-        there = ", ".join(map(str, steps))
-        raise InputError(f"--step must be one that {run.path} has a checkpoint of: {there}; got {step}")
-    return steps[-1] if step is None else step
 
 
 def _build(run):

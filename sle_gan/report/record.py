@@ -130,5 +130,7 @@ def _networks(file):
 
 
 def _sheets(folder):
-    found = [(match, path) for path in folder.glob("*.png") if (match := _SHEET.fullmatch(path.name))]
+    # A run folder may come from elsewhere: a link would put another file into what is made of it.
+    files = [path for path in folder.glob("*.png") if path.is_file() and not path.is_symlink()]
+    found = [(match, path) for path in files if (match := _SHEET.fullmatch(path.name))]
     return sorted((int(match[1]), path) for match, path in found)

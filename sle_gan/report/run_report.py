@@ -155,33 +155,32 @@ def _score_curves(key, points):
 
 
 def _diversity_curve(record):
-    rows = [(row["step"], row["diversity"]) for row in record.scores if "diversity" in row]
+    rows = [(row["step"], row["diversity"]) for row in record.scores if row.get("diversity")]
     lines = [
-        Line("samples", [step for step, _ in rows], [told.get("samples") for _, told in rows]),
-        Line("training images", [step for step, _ in rows], [told.get("training") for _, told in rows], is_dashed=True),
+        Line("samples", [step for step, _ in rows], [told.get("fakes") for _, told in rows]),
+        Line("training images", [step for step, _ in rows], [told.get("reals") for _, told in rows], is_dashed=True),
     ]
     return curves("Diversity: mean perceptual distance of pairs", lines)
 
 
 def _copies(record):
-    rows = [row for row in record.scores if "memorization" in row]
+    rows = [row for row in record.scores if row.get("memorization")]
     if not rows:
         return []
-    found = rows[-1]["memorization"]
-    told = []
-    if "distance_ratio" in found:
-        told.append(
-            "Distance of a sample to its nearest training image, over that of a training image to its nearest other: "
-            f"{short_number(found['distance_ratio'])}. Near 0 would be copying."
-        )
-    if "near_copies" in found:
-        told.append(f"Share of near copies: {found['near_copies']:.1%}.")
-    parts = [element("p", " ".join(told))] if told else []
-    sheet = record.run.path / str(found.get("sheet", ""))
-    # Nothing outside the run is ever put into its report.
-    is_inside = sheet.resolve().is_relative_to(record.run.path.resolve()) and sheet.suffix == ".png"
-    if is_inside and sheet.is_file():
-        label = f"Step {rows[-1]['step']:,}: the samples that are closest to a training image, each beside it"
+    step, found = rows[-1]["step"], rows[-1]["memorization"]
+    names = {
+        "median_ratio": "Distance of a sample to its nearest training image, median",
+        "smallest_ratio": "The smallest",
+    }
+    told = [(name, short_number(found[key])) for key, name in names.items() if key in found]
+    names = {"near_copies": "Near copies among the samples", "near_copies_among_reals": "Among the training images"}
+    told += [(name, f"{found[key]:.1%}") for key, name in names.items() if key in found]
+    note = "Distances are in those from a training image to its nearest other, their median. Near 0 is a copy."
+    parts = [facts(told), element("p", note, class_="soft")]
+    # A run folder may come from elsewhere: a link out of it would put another file into the report.
+    sheet = record.run.scores / f"copies-step-{step:06d}.png"
+    if sheet.is_file() and not sheet.is_symlink():
+        label = f"Step {step:,}: the samples closest to training images, each with that image to its right"
         parts.append(picture(sheet, label, widest_px=1200))
     return parts
 

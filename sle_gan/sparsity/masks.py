@@ -94,7 +94,7 @@ class Masks:
         Source: Liu et al. 2022 (STU-GAN), sparse exponential moving average.
         """
         for fresh, average, kernel in zip(self._fresh, self.averages or (), self.kernels, strict=False):
-            _update(average, average + fresh * (kernel - average))
+            _update(average, (1.0 - fresh) * average + fresh * kernel)
             _update(fresh, tf.zeros_like(fresh))
 
     def read(self):

@@ -80,13 +80,17 @@ class SparsityRecord:
 
     def inference_macs(self):
         """Returns the theoretical MACs of drawing one image."""
-        return network_macs(self._macs["generator"], self.layer_densities().get("generator", {}))
+        return self._network_macs("generator", self.layer_densities())
 
     def _macs_per_step(self, densities):
-        generator, discriminator = (
-            network_macs(self._macs[network], densities.get(network, {})) for network in ("generator", "discriminator")
-        )
+        generator, discriminator = (self._network_macs(network, densities) for network in self._macs)
         return training_macs_per_step(generator, discriminator, *self._step_shape)
+
+    def _network_macs(self, network, densities):
+        macs = self._macs[network]
+        # Of what can be pruned, kernels alone make products.
+        counted = {layer: density for layer, density in densities.get(network, {}).items() if layer in macs}
+        return network_macs(macs, counted)
 
 
 def dense_costs(generator, discriminator, batch_size, n_critic=1):

@@ -60,7 +60,8 @@ def write_ticket(file, ticket):
     for network in _NETWORKS:
         for part, named in (getattr(ticket, network) or Subnetwork({}, {}))._asdict().items():
             arrays |= {f"{network}/{part}/{name}": array for name, array in named.items()}
-    _write_arrays(file, arrays, {"format": _FORMAT, "found_by": json.dumps(ticket.found_by, sort_keys=True)})
+    # One entry, because safetensors writes several in no order, and equal tickets are to be equal files.
+    _write_arrays(file, arrays, {_FORMAT: json.dumps(ticket.found_by, sort_keys=True)})
 
 
 def read_ticket(file):
@@ -76,7 +77,7 @@ def read_ticket(file):
         InputError: if it is no ticket, or damaged.
     """
     arrays, metadata = _read_arrays(file)
-    if metadata.get("format") != _FORMAT:
+    if _FORMAT not in metadata:
         raise InputError(f"{file} is no ticket of this version; --find-ticket writes them")
     networks = {}
     for name, array in arrays.items():
@@ -90,7 +91,7 @@ def read_ticket(file):
     if "generator" not in subnetworks or any(mask.dtype != bool for mask in masks):
         raise InputError(f"{file} is damaged: it holds no masks of a generator")
     try:
-        found_by = json.loads(metadata.get("found_by", ""))
+        found_by = json.loads(metadata[_FORMAT])
     except ValueError as error:
         raise InputError(f"{file} is damaged: what found it is no JSON ({error})") from error
     return Ticket(subnetworks["generator"], subnetworks.get("discriminator"), found_by)

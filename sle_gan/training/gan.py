@@ -38,8 +38,8 @@ class GAN(keras.Model):
     Attributes:
         generator_masks: what keeps pruned weights of the generator at 0, as `sle_gan.sparsity.masks.Masks`; or None.
         discriminator_masks: the same of the discriminator.
-        distillation: function of (images, logits) -> float32 scalar that is added to the discriminator's loss, for reals
-            and fakes; or None.
+        distillation: function of (images, logits) -> float32 scalar that is added to the discriminator's loss, for
+            reals and fakes; or None.
         balance: what observes the mean logits around the generator's step, as
             `sle_gan.sparsity.adapt.BalanceRatio`; or None.
     """
@@ -227,7 +227,8 @@ class GAN(keras.Model):
 
     def _observe_balance(self, reals, fakes, codes, seed):
         def mean_logit(images):
-            # Not as in training: that would move the discriminator's statistics.
+            # Not as in training: that would move the discriminator's statistics. The generator draws as in training,
+            # as it did before its step, at the price of one more power iteration of its spectral norms.
             return tf.reduce_mean(tf.nest.flatten(self.discriminator(images, training=False))[0])
 
         def mean_logits():

@@ -22,6 +22,24 @@ def estimated_bytes(generator, discriminator, batch_size):
     return _BYTES * (weights + batch_size * maps)
 
 
+def checkpoint_bytes(generator, discriminator):
+    """Estimates the size of a checkpoint.
+
+    Args:
+        generator: the generator.
+        discriminator: the discriminator.
+
+    Returns:
+        Bytes: weights, two slots of Adam for each that is trained, and the average. Names are not counted.
+    """
+    generator_weights = 2 * generator.count_params() + 2 * _trained(generator)
+    return _BYTES * (generator_weights + discriminator.count_params() + 2 * _trained(discriminator))
+
+
+def _trained(network):
+    return sum(variable.shape.num_elements() for variable in network.trainable_variables)
+
+
 def _map_elements(network):
     """Returns the elements of all maps of one image, those of nested models included."""
     elements = 0

@@ -1,0 +1,82 @@
+"""Scores over the time of training: rows in `metrics.jsonl` between those of the losses."""
+
+import time
+
+import tensorflow as tf
+
+from sle_gan.callbacks.clock import StepClock
+from sle_gan.callbacks.metrics import append_row
+from sle_gan.data.pictures import opaque, write_picture
+from sle_gan.evaluation.scoring import image_seeds
+from sle_gan.models.io import latent_codes, postprocess_images
+
+_BATCH_SIZE = 8  # pictures drawn at once, always
+
+
+class Scores(StepClock):
+    """Scores the averaged generator every so many steps.
+
+    Place it behind `Metrics`, which drops the rows of an interrupted run that lie behind its checkpoint, and before
+    `Checkpoints`, so that a checkpoint never lacks the row of its step. On the CPU equal runs have equal rows.
+
+    Args:
+        run: the `RunFolder`: rows, sheets of the closest pairs and the features of the training images are its.
+        scoring: a `Scoring` of the training images.
+        frequency_steps: steps between scores.
+        image_count: pictures drawn for each.
+        calibrate: function of the step that brings the averaged generator's batch statistics up to date.
+        background: three numbers in [0, 255], under the transparency of pictures with alpha.
+        best: the `BestGenerators` that is offered each, by its first score; or None.
+    """
+
+    def __init__(self, run, scoring, frequency_steps, image_count, calibrate, background, best=None):
+        super().__init__()
+        self.run = run
+        self.scoring = scoring
+        self.frequency_steps = frequency_steps
+        self.calibrate = calibrate
+        self.background = background
+        self.best = best
+        self._seeds = image_seeds(scoring.seed, image_count)
+
+    def set_model(self, model):
+        """Compiles the drawing of one batch."""
+        super().set_model(model)
+        self._draw = tf.function(lambda codes: postprocess_images(model(codes, training=False)))
+
+    def on_step(self, step, logs):
+        """Scores when it is due."""
+        if step % self.frequency_steps == 0:
+            self.score(step)
+
+    def score(self, step):
+        """Draws, scores, and writes a row.
+
+        Args:
+            step: number of generator steps done.
+
+        Raises:
+            TrainingError: if the losses are not finite; nothing is written.
+        """
+        self.model.raise_if_not_finite()
+        self.calibrate(step)
+        start = time.monotonic()
+        print(f"step {step}: scoring {len(self._seeds)} pictures with {self.scoring.network.name}", flush=True)
+        scored = self.scoring(self._pictures(), self._seeds, lambda done: None)
+        append_row(self.run.metrics_file, {"step": step, "event": "scores"} | scored.row)
+        self.run.scores.mkdir(exist_ok=True)
+        text = {"run": self.run.name, "step": str(step), "pairs": scored.sheet_words}
+        write_picture(self.run.scores / f"copies-step-{step:06d}.png", scored.sheet, text)
+        name, first = next(iter(scored.row["scores"].items()))
+        if self.best is not None:
+            self.best.offer(step, first["value"])
+        told = f"{name} {first['value']:.4g}" + ("" if first["spread"] is None else f", spread {first['spread']:.3g}")
+        copies = scored.row["memorization"]["near_copies"]
+        print(f"step {step}: {told}; near copies {copies:.1%}; {time.monotonic() - start:.0f} s", flush=True)
+
+    def _pictures(self):
+        latent_size = self.model.generator.input_shape[-1]
+        for first in range(0, len(self._seeds), _BATCH_SIZE):
+            codes = latent_codes(self._seeds[first : first + _BATCH_SIZE], latent_size)
+            padded = tf.pad(codes, [[0, _BATCH_SIZE - len(codes)], [0, 0]])
+            yield opaque(self._draw(padded).numpy()[: len(codes)], self.background)

@@ -1,0 +1,70 @@
+"""Is the 2015 Inception here the one of the tables? The Inception Score of CIFAR-10 has been published.
+
+The weights and the images must be there: nothing is fetched. Imports no TensorFlow.
+"""
+
+import tarfile
+
+import numpy as np
+
+from sle_gan.errors import InputError
+from sle_gan.evaluation.scores import inception_score
+
+CIFAR10_ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+PUBLISHED_SCORE, PUBLISHED_SPREAD = 11.24, 0.12  # of ten splits of 5,000 training images
+_MEMBER = "cifar-10-batches-bin/data_batch_1.bin"
+_IMAGES = 5000
+_ROW_BYTES = 1 + 3 * 32 * 32  # the class, then a plane for each of red, green and blue
+
+
+def cifar10_images(archive):
+    """Reads the first 5,000 training images of CIFAR-10.
+
+    Args:
+        archive: path of `cifar-10-binary.tar.gz`.
+
+    Returns:
+        uint8 `[5000, 32, 32, 3]`.
+
+    Raises:
+        InputError: if it is not there or damaged.
+    """
+    try:
+        with tarfile.open(archive) as opened:
+            content = opened.extractfile(_MEMBER).read(_IMAGES * _ROW_BYTES)
+        rows = np.frombuffer(content, np.uint8).reshape(_IMAGES, _ROW_BYTES)
+    except FileNotFoundError:
+        raise InputError(f"the self-check needs CIFAR-10; get {CIFAR10_ADDRESS} and put it at {archive}") from None
+    except (OSError, KeyError, EOFError, ValueError, tarfile.TarError) as error:
+        raise InputError(f"{archive} must be {CIFAR10_ADDRESS}; it cannot be read ({error})") from error
+    return rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+
+
+def check_score(network, images, tell):
+    """Compares the Inception Score of images with the published one.
+
+    Args:
+        network: a `FeatureNetwork`.
+        images: what `cifar10_images` returned.
+        tell: function of the number of images done.
+
+    Returns:
+        A line of text.
+
+    Raises:
+        InputError: if the score is further from the published mean than three of its spreads.
+
+    Source: Salimans et al. 2016, arXiv:1606.03498, table 3: real data, 11.24 +- .12.
+    """
+    logits, step = [], 100
+    for first in range(0, len(images), step):
+        logits.append(network(images[first : first + step], "legacy")[1])
+        tell(min(first + step, len(images)))
+    score, _ = inception_score(np.concatenate(logits))
+    found = (
+        f"Inception Score of {len(images)} CIFAR-10 images {score:.2f}; published {PUBLISHED_SCORE} "
+        f"(spread {PUBLISHED_SPREAD} over splits of 5000)"
+    )
+    if abs(score - PUBLISHED_SCORE) > 3 * PUBLISHED_SPREAD:
+        raise InputError(f"{found}: they do not agree; get fresh copies of the weights and of CIFAR-10")
+    return f"{found}: they agree"

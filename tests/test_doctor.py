@@ -1,0 +1,168 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from sle_gan.cli.main import main
+from sle_gan.data.doctor import diagnose, told
+from sle_gan.data.folder import scan
+from sle_gan.errors import InputError
+
+
+def draw(path, seed, width=80, height=72, mode="RGB", **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coarse = np.random.default_rng(seed).integers(0, 256, size=(6, 6, 3), dtype=np.uint8)
+    image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
+    image.save(path, **options)
+    return image
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """Images of every kind: broken, copied, mirrored, small, wide, grey, transparent, in sub-folders."""
+    for seed in range(8):
+        draw(tmp_path / "roses" / f"{seed}.png", seed)
+    (tmp_path / "roses" / "copy.png").write_bytes((tmp_path / "roses" / "3.png").read_bytes())
+    draw(tmp_path / "roses" / "grey.png", 20, mode="L")
+    transparent = draw(tmp_path / "tulips" / "transparent.png", 21, mode="RGBA")
+    assert transparent.mode == "RGBA"
+    mirrored = draw(tmp_path / "roses" / "5.png", 5).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    mirrored.save(tmp_path / "tulips" / "mirrored.jpg", quality=80)
+    draw(tmp_path / "wide.jpg", 22, 300, 100)
+    frames = [draw(tmp_path / "small.gif", 23 + index, 20, 20) for index in range(2)]
+    frames[0].save(tmp_path / "small.gif", save_all=True, append_images=frames[1:])
+    content = (tmp_path / "roses" / "0.png").read_bytes()
+    (tmp_path / "roses" / "cut.png").write_bytes(content[: len(content) // 2])
+    (tmp_path / "page.jpg").write_text("<html></html>")
+    (tmp_path / "notes.txt").touch()
+    return tmp_path
+
+
+def test_a_folder_of_every_kind_is_diagnosed(mixed):
+    diagnosis = diagnose(scan(mixed), 64)
+    assert diagnosis.usable == 14
+    assert [path for path, _ in diagnosis.broken] == ["page.jpg", "roses/cut.png"]
+    assert diagnosis.ignored == 1
+    assert diagnosis.exact_duplicates == (("roses/3.png", "roses/copy.png"),)
+    assert diagnosis.near_duplicates == (("roses/5.png", "tulips/mirrored.jpg"),)
+    assert diagnosis.shorter_side_px == (20, 72, 100)
+    assert diagnosis.aspect == (1, pytest.approx(80 / 72), 3)
+    assert diagnosis.modes == {"L": 1, "P": 1, "RGB": 11, "RGBA": 1}
+    assert diagnosis.formats == {"GIF": 1, "JPEG": 2, "PNG": 11}
+    assert diagnosis.classes == {".": 2, "roses": 10, "tulips": 2}
+    assert (diagnosis.smaller, diagnosis.animated) == (1, 1)
+    assert diagnosis.advice == (
+        "fewer than 20 images: the samples will be near copies of them",
+        "2 of the images are copies or nearly: remove those that are, or they count more than once",
+        "some images are transparent: --background colors what is below, --channels 4 learns the transparency",
+        "the largest sub-folder has 5 times the images of the smallest",
+    )
+
+
+def test_what_was_found_is_told_in_lines(mixed):
+    lines = told(diagnose(scan(mixed), 64))
+    assert lines[:2] == ["usable: 14", "broken: 2"]
+    assert lines[2].startswith("  page.jpg (not a JPEG")
+    assert lines[4:9] == [
+        "other files: 1",
+        "copies of equal bytes: 1",
+        "  roses/3.png = roses/copy.png",
+        "near duplicates: 1",
+        "  roses/5.png ~ tulips/mirrored.jpg",
+    ]
+    assert "shorter side: 20 to 100 px, median 72 px" in lines
+    assert "width / height: 1.00 to 3.00, median 1.11" in lines
+    assert "sub-folders: . 2, roses 10, tulips 2" in lines
+
+
+@pytest.mark.parametrize(
+    ("size", "mode", "resolution", "advice"),
+    [
+        ((80, 80), "RGB", 64, []),
+        ((150, 140), "RGB", 512, ["--resolution 128 fits them"]),
+        ((40, 40), "RGB", 64, []),  # no network is smaller
+        ((160, 80), "RGB", 64, ["--fit pad keeps"]),
+        ((80, 160), "RGB", 64, ["--fit pad keeps"]),
+        ((80, 80), "L", 64, ["--channels 1 learns"]),
+    ],
+)
+def test_advice_fits_the_images(tmp_path, size, mode, resolution, advice):
+    for seed in range(25):
+        draw(tmp_path / f"{seed}.png", seed, *size, mode=mode)
+    number, *others = diagnose(scan(tmp_path), resolution).advice
+    assert number.startswith("fewer than 100 images: keep --diff-augment")
+    assert len(others) == len(advice)
+    assert all(part in line for part, line in zip(advice, others, strict=True))
+
+
+def test_a_folder_of_which_nothing_can_be_decoded_is_told(tmp_path, capsys):
+    for seed in range(3):
+        draw(tmp_path / f"{seed}.png", seed)
+        content = (tmp_path / f"{seed}.png").read_bytes()
+        (tmp_path / f"{seed}.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"none of the 3 images can be decoded; the first: 0\.png: cannot be decoded"):
+        diagnose(scan(tmp_path), 64)
+    assert main(["doctor", str(tmp_path), "--no-estimate"]) == 2
+    (tmp_path / "empty").mkdir()
+    assert main(["doctor", str(tmp_path / "empty"), "--no-estimate"]) == 2
+    assert capsys.readouterr().err.count("error: ") == 2
+
+
+def test_a_resolution_that_no_network_has_is_told(mixed, capsys):
+    assert main(["doctor", str(mixed), "--resolution", "100"]) == 2
+    assert "--resolution must be one of" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems hold UTF-8 names alone")
+def test_names_of_other_bytes_than_utf_8_are_told_and_written(tmp_path, capsys):
+    for seed in range(2):
+        draw(tmp_path / os.fsdecode(b"caf\xe9") / f"{seed}.png", 0)
+    assert main(["doctor", str(tmp_path), "--no-estimate", "--json", str(tmp_path / "found.json")]) == 0
+    assert "caf\ufffd/0.png = caf\ufffd/1.png" in capsys.readouterr().out
+    assert json.loads((tmp_path / "found.json").read_text())["classes"] == {os.fsdecode(b"caf\xe9"): 2}
+
+
+def test_estimates_and_a_measured_time_go_to_the_terminal_and_the_file(mixed, tmp_path, capsys):
+    file = tmp_path / "found.json"
+    words = ["doctor", str(mixed), "--resolution", "64", "--width", "8", "--batch-size", "4", "--time"]
+    assert main([*words, "--json", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "GiB for a step, 0.00 GiB for the decoded images, in memory" in out
+    found = json.loads(file.read_text())
+    assert found["usable"] == 14
+    assert found["near_duplicates"] == [["roses/5.png", "tulips/mirrored.jpg"]]
+    assert found["estimate"]["images_bytes"] == 14 * 64 * 64 * 3
+    assert not found["estimate"]["images_in_file"]
+    assert 0 < found["seconds_per_step"] < 60
+    assert f"a step takes {found['seconds_per_step']:.3g} s here" in out
+
+
+def test_the_estimate_of_a_checkpoint_is_the_size_of_one(tmp_path):
+    from sle_gan.cli.session import build_gan, build_networks
+    from sle_gan.cli.train import parser
+    from sle_gan.training.memory import checkpoint_bytes
+
+    words = ["--data-folder", ".", "--resolution", "64", "--width", "8", "--reconstruction-loss", "l1"]
+    settings = vars(parser().parse_args(words))
+    generator, discriminator = build_networks(settings)
+    gan = build_gan(settings, generator, discriminator)
+    path = tf.train.Checkpoint(**gan.checkpoint_items()).save(str(tmp_path / "ckpt"))
+    size = (tmp_path / f"{Path(path).name}.data-00000-of-00001").stat().st_size
+    assert checkpoint_bytes(generator, discriminator) == pytest.approx(size, rel=0.02)
+
+
+def test_without_estimates_tensorflow_is_not_loaded(mixed):
+    program = (
+        "import sys; from sle_gan.cli.main import main; code = main(sys.argv[1:]); "
+        "sys.exit(99 if 'tensorflow' in sys.modules else code)"
+    )
+    command = [sys.executable, "-c", program, "doctor", str(mixed), "--no-estimate"]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert process.returncode == 0, process.stderr
+    assert "usable: 14" in process.stdout

@@ -1,0 +1,200 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.models import fastgan
+from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
+from sle_gan.sparsity.densities import uniform
+from sle_gan.sparsity.dynamic import EXPLORATIONS, DynamicSparsity, explored, random_masks
+from sle_gan.sparsity.masks import Masks, prunable_kernels
+from sle_gan.training.distillation import Distillation, discriminator_divergence
+from sle_gan.training.ema import copy_weights
+from sle_gan.training.gan import GAN
+from sle_gan.training.losses import hinge_discriminator, hinge_generator
+
+
+def sparse_gan(density=0.3):
+    networks = [build(64, 3, 8, 0) for build in (fastgan.generator, fastgan.discriminator)]
+    average = fastgan.generator(64, 3, 8, 0)
+    graph = fastgan.training_graph(*networks)
+    gan = GAN(graph.generator, graph.discriminator, average)
+    gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3), hinge_generator, hinge_discriminator)
+    gan.generator_masks = Masks(prunable_kernels(gan.generator), prunable_kernels(average), track_gradients=True)
+    gan.discriminator_masks = Masks(prunable_kernels(gan.discriminator), track_gradients=True)
+    for masks in (gan.generator_masks, gan.discriminator_masks):
+        kernels = dict(zip(masks.names, masks.kernels, strict=True))
+        masks.set(random_masks(kernels, uniform(masks.names, density), [0]))
+    copy_weights(average, gan.generator)
+    return gan
+
+
+def reals(count):
+    return tf.data.Dataset.from_tensors(tf.random.stateless_uniform([2, 64, 64, 3], [0, 1], -1, 1)).repeat(count)
+
+
+class Note(keras.callbacks.Callback):
+    def __init__(self, masks):
+        super().__init__()
+        self.masks, self.seen = masks, []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(self.masks.read())
+
+
+@pytest.mark.parametrize("name", EXPLORATIONS)
+def test_the_live_weights_move_at_every_interval_and_their_number_stays(name):
+    gan = sparse_gan()
+    rule = EXPLORATIONS[name]._replace(end=1.0)
+    explore = DynamicSparsity(
+        gan.generator_masks, rule, interval=2, total_steps=6, optimizer=gan.generator_optimizer, regrow_state="reset"
+    )
+    before, note = gan.generator_masks.read(), Note(gan.generator_masks)
+    gan.fit(reals(6), callbacks=[explore, note], verbose=0)
+    moved = [
+        any(not np.array_equal(a, b) for a, b in zip(old, new, strict=True))
+        for old, new in zip([before, *note.seen], note.seen, strict=False)
+    ]
+    assert moved == [False, True, False, True, False, False]
+    counts = [[int(mask.sum()) for mask in masks] for masks in [before, *note.seen]]
+    assert all(sum(count) == sum(counts[0]) for count in counts)
+    assert rule.crosses_layers or all(count == counts[0] for count in counts)
+    for kernel, average, mask in zip(
+        gan.generator_masks.kernels, gan.generator_masks.averages, note.seen[-1], strict=True
+    ):
+        assert not kernel.numpy()[~mask].any()
+        assert not average.numpy()[~mask].any()
+
+
+def test_what_grows_are_the_largest_gradients_of_that_very_step():
+    gan = sparse_gan()
+    explore = DynamicSparsity(
+        gan.generator_masks, EXPLORATIONS["stu"], interval=1, total_steps=10, optimizer=gan.generator_optimizer
+    )
+    before = gan.generator_masks.read()
+    gan.fit(reals(1), callbacks=[explore], verbose=0)
+    kept_order = zip(before, gan.generator_masks.read(), gan.generator_masks.gradients(), strict=True)
+    for old, new, gradient in kept_order:
+        grown, dead = new & ~old, ~old & ~new
+        if grown.any():
+            assert np.abs(gradient[grown]).min() >= np.abs(gradient[dead]).max()
+
+
+def test_the_average_of_a_grown_weight_is_the_weight_after_its_first_step():
+    gan = sparse_gan()
+    explore = DynamicSparsity(
+        gan.generator_masks, EXPLORATIONS["stu"], interval=1, total_steps=10**9, optimizer=gan.generator_optimizer
+    )
+    gan.fit(reals(1), callbacks=[explore], verbose=0)
+    grown = [fresh.numpy() > 0 for fresh in gan.generator_masks._fresh]
+    explore.interval = 100
+    gan.fit(reals(1), callbacks=[explore], verbose=0)
+    weights, averages = gan.generator_masks.weights(), gan.generator_masks.averages
+    assert sum(where.sum() for where in grown) > 1000
+    for weight, average, where in zip(weights, averages, grown, strict=True):
+        np.testing.assert_array_equal(average.numpy()[where], weight[where])
+        assert (average.numpy()[~where] != weight[~where]).any()
+
+
+def test_a_share_over_all_kernels_may_move_weights_between_them():
+    weights = [np.array([0.1, 0.2]), np.array([5.0, 6.0, 0.0])]
+    masks = [np.array([True, True]), np.array([True, True, False])]
+    scores = [np.array([0.0, 0.0]), np.array([0.0, 0.0, 1.0])]
+    first, second = explored(weights, masks, scores, 0.25, crosses_layers=True)
+    assert first.tolist() == [False, True]
+    assert second.tolist() == [True, True, True]
+
+
+def test_a_dense_kernel_stays_dense():
+    masks = explored([np.array([1.0, 2.0])], [np.array([True, True])], [np.zeros(2)], 0.5, crosses_layers=False)
+    assert masks[0].all()
+
+
+def test_the_balance_ratio_is_the_mean_of_the_measured_ones():
+    ratio = BalanceRatio()
+    assert ratio.read() is None
+    # (after - before) / (real - before): 1 / 4 at step 0, 3 / 4 at step 10, and nothing in between.
+    for step, after in ((0, 0.0), (5, 100.0), (10, 2.0)):
+        ratio.observe(tf.constant(step, tf.int64), lambda after=after: (tf.constant(3.0), tf.constant(-1.0), after))
+    assert ratio.read() == pytest.approx(0.5)
+    for step in range(20, 1020, 10):
+        ratio.observe(tf.constant(step, tf.int64), lambda: (tf.constant(3.0), tf.constant(-1.0), tf.constant(-0.6)))
+    assert ratio.read() == pytest.approx(0.1)
+
+
+def test_the_balance_is_observed_within_training_and_trains_nothing():
+    weights = []
+    for observed in (False, True):
+        gan = sparse_gan()
+        gan.balance = BalanceRatio() if observed else None
+        gan.fit(reals(1), verbose=0)
+        weights.append([v.numpy() for v in gan.discriminator.variables + gan.generator.trainable_variables])
+    for alone, beside in zip(*weights, strict=True):
+        np.testing.assert_allclose(alone, beside, atol=1e-6)
+    gan.fit(reals(10), verbose=0)
+    assert int(gan.balance.measured) == 2
+    assert np.isfinite(gan.balance.ratios.numpy()[:2]).all()
+    assert gan.balance.ratios.numpy()[:2].all()
+
+
+def balanced(rule, density):
+    gan = sparse_gan(density)
+    callback = BalancedDiscriminator(
+        gan.discriminator_masks,
+        BalanceRatio(),
+        BALANCE_RULES[rule],
+        interval=1,
+        total_steps=100,
+        optimizer=gan.generator_optimizer,
+    )
+    gan.fit(reals(1), verbose=0)  # for the gradients
+    callback.on_train_begin()
+    return callback
+
+
+@pytest.mark.parametrize(
+    ("rule", "density", "ratio", "expected"),
+    [
+        ("relaxed", 0.5, 0.2, 0.45),
+        ("relaxed", 0.5, 0.5, 0.5),
+        ("relaxed", 0.5, 0.8, 0.55),
+        ("relaxed", 1.0, 0.8, 1.0),
+        ("relaxed", 0.05, 0.2, 0.05),
+        ("strict", 0.48, 0.8, 0.5),
+        ("strict", 0.5, 0.8, 0.5),
+    ],
+)
+def test_the_discriminators_density_follows_the_ratio(rule, density, ratio, expected):
+    callback = balanced(rule, density)
+    before = callback.masks.read()
+    callback.rebalance(ratio)
+    assert callback.masks.density() == pytest.approx(expected, abs=1e-4)
+    after = callback.masks.read()
+    moved = any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    assert moved == (expected != density or rule == "strict")
+    if rule == "relaxed":  # what lives stays when others grow, and what is dead stays dead when others are pruned
+        for old, new in zip(before, after, strict=True):
+            assert not (old & ~new).any() or not (new & ~old).any()
+
+
+def test_the_divergence_is_zero_for_equal_judgements_and_agrees_with_numpy():
+    teacher, student = np.array([0.3, -2.0, 4.0]), np.array([1.0, -1.0, 0.0])
+    p, q = 1 / (1 + np.exp(-teacher)), 1 / (1 + np.exp(-student))
+    expected = np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)))
+    assert float(discriminator_divergence(tf.constant(teacher), tf.constant(student))) == pytest.approx(expected)
+    assert float(discriminator_divergence(tf.constant(teacher), tf.constant(teacher))) == 0.0
+
+
+def test_a_student_learns_from_its_teacher_alone_and_not_before_there_is_one():
+    images = tf.random.stateless_normal([4, 64, 64, 3], [0, 2])
+    teacher, student = (fastgan.discriminator(64, 3, 8, seed) for seed in (1, 2))
+    distillation = Distillation(fastgan.discriminator(64, 3, 8, 3), 0.5)
+    logits = tf.nest.flatten(student(images, training=True))[0]
+    assert float(distillation(images, logits)) == 0.0
+    distillation.learn_from(teacher)
+    with tf.GradientTape() as tape:
+        logits = tf.nest.flatten(student(images, training=True))[0]
+        loss = distillation(images, logits)
+    expected = discriminator_divergence(tf.nest.flatten(teacher(images, training=True))[0], logits)
+    assert float(loss) == pytest.approx(0.5 * float(expected), rel=1e-3)
+    assert tape.gradient(loss, distillation.teacher.trainable_variables[0]) is None
