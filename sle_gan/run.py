@@ -33,7 +33,7 @@ from sle_gan.errors import InputError, StorageError
 CONFIG_SCHEMA = 1
 
 # Settings that may differ when a run goes on: they change when things are written, or for how long.
-_FREE_SETTINGS = frozenset(
+FREE_SETTINGS = frozenset(
     {
         "accept_data_change",
         "cache_limit",
@@ -233,7 +233,7 @@ def differing_settings(old, new):
     Returns:
         Text such as `resolution 256, asked for 512`; empty if none differ.
     """
-    names = sorted((old.keys() | new.keys()) - _FREE_SETTINGS)
+    names = sorted((old.keys() | new.keys()) - FREE_SETTINGS)
     return "; ".join(
         f"{name} {old.get(name)!r}, asked for {new.get(name)!r}" for name in names if old.get(name) != new.get(name)
     )

@@ -3,7 +3,7 @@
 import sys
 
 from sle_gan import __version__
-from sle_gan.cli import doctor, evaluate, generate, report, train
+from sle_gan.cli import compare, doctor, evaluate, generate, report, train
 from sle_gan.cli.program import ArgumentParser
 
 PROGRAMS = {
@@ -12,6 +12,7 @@ PROGRAMS = {
     "generate": generate.main,
     "evaluate": evaluate.main,
     "report": report.main,
+    "compare": compare.main,
 }
 
 

@@ -108,7 +108,7 @@ def picture(file, label, *, widest_px):
     """Makes a figure of a picture file, its bytes in the page.
 
     Args:
-        file: path of an image.
+        file: path of an image, or an open file of its bytes.
         label: what is written below it.
         widest_px: a wider picture is made this wide.
 

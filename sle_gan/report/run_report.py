@@ -113,7 +113,7 @@ def score_kind(row):
     Returns:
         Text such as `legacy, 200 reals, 1,000 fakes, 64 px, mirrored`.
     """
-    told = [row["mode"]] if "mode" in row else []
+    told = [row["mode"]] if row.get("mode") else []
     told += [f"{row[name]:,} {name}" for name in ("reals", "fakes") if name in row]
     told += [f"{row['resolution']} px"] if "resolution" in row else []
     told += ["mirrored"] if row.get("mirrored") else []
