@@ -37,7 +37,7 @@ class Mean(NamedTuple):
     count: int
 
     def __str__(self):
-        spread = "" if self.spread is None else f" ± {short_number(self.spread)}"
+        spread = f" ± {short_number(self.spread)}" if self.spread else ""
         return short_number(self.value) + spread
 
 

@@ -27,7 +27,7 @@ h1 { font-size: 1.6rem; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
 p { margin: .4rem 0; } ul { margin: .4rem 0; padding-left: 1.2rem; }
 li, p, figcaption, .card { overflow-wrap: anywhere; }
-.rows td, .rows th { white-space: nowrap; }
+.rows td { white-space: nowrap; }
 .soft, figcaption, th { color: var(--soft); font-weight: normal; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem; }
 .verdict { border-left: .4rem solid var(--soft); margin-top: 1rem; }
