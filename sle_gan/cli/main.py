@@ -3,7 +3,7 @@
 import sys
 
 from sle_gan import __version__
-from sle_gan.cli import compare, doctor, evaluate, generate, report, train
+from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, train
 from sle_gan.cli.program import ArgumentParser
 
 PROGRAMS = {
@@ -13,6 +13,7 @@ PROGRAMS = {
     "evaluate": evaluate.main,
     "report": report.main,
     "compare": compare.main,
+    "frontier": frontier.main,
 }
 
 
