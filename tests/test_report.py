@@ -245,6 +245,18 @@ def path_of(figure, index=0):
     return [tuple(map(float, point.split())) for point in drawn[1:].split("L")]
 
 
+def test_densities_of_layers_keep_their_value_until_they_change(tmp_path):
+    rows = losses(50, 100, generator_density=0.5, live_parameters=10)
+    run = write_run_files(tmp_path / "run", rows=rows)
+    write_rows(
+        run.densities_file, [{"step": step, "generator": {"a": of, "b": 1.0}} for step, of in ((0, 1.0), (50, 0.5))]
+    )
+    paths = [path["d"] for path in report_of(run).attributes("path") if path["class"] == "curve c0 dashed"]
+    assert (
+        "M46.0 10.0L227.0 10.0L227.0 108.0L408.0 108.0" in paths
+    )  # the sparsest layer: 1, then a half from step 50 on
+
+
 def test_a_curve_goes_where_its_numbers_say():
     figure = curves("share", [Line("a", [0, 50, 100], [0.0, 0.25, 1.0])], limits=(0, 1))
     assert path_of(figure) == [(46.0, 206.0), (227.0, 157.0), (408.0, 10.0)]

@@ -226,19 +226,28 @@ def _sparsity(record):
         ],
         limits=(0, 1),
     )
-    return [facts(told), _grid([figure, *_layer_curves(record.densities)]), *_layer_tables(record.densities)]
+    return [
+        facts(told),
+        _grid([figure, *_layer_curves(record.densities, record.step)]),
+        *_layer_tables(record.densities),
+    ]
 
 
-def _layer_curves(rows):
+def _layer_curves(rows, end_step):
     for network in ("generator", "discriminator"):
         found = [(row["step"], list(row[network].values())) for row in rows if row.get(network)]
         if len(found) > 1:
-            steps = [step for step, _ in found]
-            lines = [
-                Line("densest layer", steps, [max(values) for _, values in found]),
-                Line("sparsest layer", steps, [min(values) for _, values in found], is_dashed=True),
-            ]
+            densest = _held([(step, max(values)) for step, values in found], end_step)
+            sparsest = _held([(step, min(values)) for step, values in found], end_step)
+            lines = [Line("densest layer", *densest), Line("sparsest layer", *sparsest, is_dashed=True)]
             yield curves(f"Range of the {network}'s layers", lines, limits=(0, 1))
+
+
+def _held(points, end_step):
+    """Returns steps and values of what keeps its value from one point to the next."""
+    ends = [step for step, _ in points[1:]] + [max(end_step, points[-1][0])]
+    pairs = [pair for (step, value), end in zip(points, ends, strict=True) for pair in ((step, value), (end, value))]
+    return [step for step, _ in pairs], [value for _, value in pairs]
 
 
 def _layer_tables(rows):
