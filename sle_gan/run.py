@@ -12,6 +12,8 @@
       densities.jsonl   of a sparse training: the density of each layer, whenever masks changed; a plot beside it
       tickets/          of a search: the lottery ticket of each round
       tensorboard/      event files
+      networks.json     parameters of the dense networks, and what a step costs in theory
+      report.html       all of it to read, in one file
       generator_weights.h5, discriminator_weights.h5
 
 Imports no TensorFlow, so that a wrong name is told within a second.
@@ -31,7 +33,7 @@ from sle_gan.errors import InputError, StorageError
 CONFIG_SCHEMA = 1
 
 # Settings that may differ when a run goes on: they change when things are written, or for how long.
-_FREE_SETTINGS = frozenset(
+FREE_SETTINGS = frozenset(
     {
         "accept_data_change",
         "cache_limit",
@@ -85,9 +87,12 @@ class RunFolder:
         self.tickets = self.path / "tickets"
         self.scores = self.path / "scores"
         self.tensorboard = self.path / "tensorboard"
+        self.networks_file = self.path / "networks.json"
+        self.report_file = self.path / "report.html"
         self.generator_weights = self.path / "generator_weights.h5"
         self.discriminator_weights = self.path / "discriminator_weights.h5"
         self.image_cache = self.path / "images.npy"
+        self.held_out_cache = self.path / "held_out.npy"
         self.lock_file = self.path / "lock"
 
     def exists(self):
@@ -228,7 +233,7 @@ def differing_settings(old, new):
     Returns:
         Text such as `resolution 256, asked for 512`; empty if none differ.
     """
-    names = sorted((old.keys() | new.keys()) - _FREE_SETTINGS)
+    names = sorted((old.keys() | new.keys()) - FREE_SETTINGS)
     return "; ".join(
         f"{name} {old.get(name)!r}, asked for {new.get(name)!r}" for name in names if old.get(name) != new.get(name)
     )
@@ -297,6 +302,34 @@ def find_run(text, output_folder):
     there = [name for name in _names(output_folder) if RunFolder(Path(output_folder) / name).exists()]
     known = f"; there are {', '.join(sorted(there)[-5:])}" if there else ""
     raise InputError(f"no run {text!r}, neither as a folder nor in {output_folder}{known}")
+
+
+def read_rows(file):
+    """Reads a file of JSON lines, such as `metrics.jsonl`; a torn last line is left out.
+
+    Args:
+        file: path; it need not exist.
+
+    Returns:
+        A list of dictionaries, each with a whole `step`.
+
+    Raises:
+        InputError: if a whole line is damaged.
+    """
+    text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+    rows = []
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        if not line.endswith("\n"):
+            break
+        try:
+            row = json.loads(line)
+            whole = isinstance(row["step"], int)
+        except (ValueError, KeyError, TypeError):
+            whole = False
+        if not whole:
+            raise InputError(f"line {number} of {file} is damaged; delete it")
+        rows.append(row)
+    return rows
 
 
 def write_json(path, value):

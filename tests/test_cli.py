@@ -17,6 +17,8 @@ from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.metrics import append_row, keep_rows_until
 from sle_gan.cli.main import main as sle_gan_command
 from sle_gan.cli.train import main
+from sle_gan.cli.training_images import read_training_images
+from sle_gan.data.decode import read_image
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder
 
@@ -38,7 +40,9 @@ def trained(photographs, tmp_path_factory):
 
 def test_a_training_leaves_its_run_folder(trained):
     rows = [json.loads(line) for line in trained.metrics_file.read_text().splitlines()]
-    assert [row["step"] for row in rows] == [2, 4, 6]
+    health = [row for row in rows if row.get("event") == "health"]
+    assert [(row["step"], row["verdict"]) for row in health] == [(3, "too early to say"), (6, "too early to say")]
+    assert [row["step"] for row in rows if "event" not in row] == [2, 4, 6]
     assert set(rows[0]) == {
         "step",
         "generator_loss",
@@ -46,6 +50,7 @@ def test_a_training_leaves_its_run_folder(trained):
         "reconstruction_loss",
         "real_logits",
         "fake_logits",
+        "real_signs",
     }
     assert sorted(path.name for path in trained.samples.iterdir()) == [f"step-{s:06d}.png" for s in (0, 3, 6)]
     with Image.open(trained.samples / "step-000006.png") as sheet:
@@ -55,7 +60,28 @@ def test_a_training_leaves_its_run_folder(trained):
     assert trained.config()["settings"]["resolution"] == 64
     assert len(json.loads(trained.manifest_file.read_text())["images"]) == 6
     assert list(trained.tensorboard.glob("events.*"))
+    assert "step 6 of 6" in trained.report_file.read_text()
+    networks = json.loads(trained.networks_file.read_text())
+    assert networks["generator"] == {"parameters": 1_359_908}
+    assert networks["training_flops_per_step"] > 0
     assert json.loads(trained.timings_file.read_text().splitlines()[-1])["images_per_second"] > 0
+
+
+def test_held_out_images_are_not_trained_on_and_are_listed(photographs, tmp_path):
+    words = ["--steps", "2", "--log-frequency", "1", "--held-out", "0.34"]
+    assert main(arguments(photographs, tmp_path, *words)) == 0
+    run = RunFolder(tmp_path / "run")
+    manifest = json.loads(run.manifest_file.read_text())
+    trained_on, held_out = ({image["path"] for image in manifest[key]} for key in ("images", "held_out"))
+    assert (len(trained_on), len(held_out)) == (4, 2)
+    assert trained_on | held_out == {path.name for path in photographs.iterdir()}
+    rows = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
+    assert all({"held_out_logits", "train_logits", "drawn_logits", "held_out_below"} <= set(row) for row in rows)
+    assert "2 more images held out" in run.report_file.read_text()
+    assert main(arguments(photographs, tmp_path, *words)) == 0  # the manifest still fits
+    images, _ = read_training_images(run)
+    expected = [read_image(photographs / name, 64, 3, "crop", (255, 255, 255)) for name in sorted(trained_on)]
+    np.testing.assert_array_equal(images, expected)  # what is scored against is what was trained on
 
 
 def test_the_weights_of_a_run_load_into_the_public_networks(trained):
@@ -304,6 +330,7 @@ def interrupted(words, run, number):
 
 def test_a_killed_and_twice_interrupted_run_ends_as_one_that_was_left_alone(photographs, tmp_path):
     length = ["--steps", "16", "--checkpoint-frequency", "3", "--log-frequency", "2", "--sample-frequency", "5"]
+    length += ["--held-out", "0.3"]
     alone, broken = (arguments(photographs, tmp_path / name, *length) for name in ("alone", "broken"))
     run = RunFolder(tmp_path / "broken" / "run")
     with subprocess.Popen(script(*broken), stdout=subprocess.DEVNULL) as process:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sle_gan.data.folder import changed_images, findings, manifest, read_manifest, scan
+from sle_gan.data.folder import changed_images, findings, hold_out, manifest, read_manifest, scan
 from sle_gan.errors import InputError
 
 
@@ -191,3 +191,42 @@ def test_a_damaged_manifest_is_told(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(InputError, match="is damaged or of another version"):
         read_manifest(tmp_path / "manifest.json")
+
+
+def test_some_images_are_held_out_and_equal_ones_stay_together(tmp_path):
+    for index in range(8):
+        draw(tmp_path / f"{index}.png", seed=index)
+        (tmp_path / f"copy of {index}.png").write_bytes((tmp_path / f"{index}.png").read_bytes())
+    found = scan(tmp_path)
+    kept, held_out = hold_out(found, 0.25, seed=3)
+    assert (len(kept.images), len(held_out.images)) == (12, 4)
+    assert {image.sha256 for image in kept.images}.isdisjoint(image.sha256 for image in held_out.images)
+    assert sorted((*kept.images, *held_out.images), key=found.images.index) == list(found.images)
+    assert hold_out(found, 0.25, seed=3) == (kept, held_out)
+    assert len({hold_out(found, 0.25, seed)[1].images for seed in range(9)}) > 1
+    assert hold_out(found, 0, seed=3) == (found, None)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_a_share_that_holds_out_all_or_nothing_is_told(tmp_path, share):
+    for index in range(3):
+        draw(tmp_path / f"{index}.png", seed=index)
+    with pytest.raises(InputError, match=r"leave images to train on and hold some out; got 0\.[19] of 3 images"):
+        hold_out(scan(tmp_path), share, seed=0)
+
+
+def test_a_manifest_keeps_what_was_held_out_skipped_and_ignored(tmp_path):
+    for index in range(4):
+        draw(tmp_path / f"{index}.png", seed=index)
+    (tmp_path / "broken.png").write_text("no picture")
+    (tmp_path / "notes.txt").touch()
+    kept, held_out = hold_out(scan(tmp_path), 0.25, seed=0)
+    file = tmp_path / "manifest.json"
+    file.write_text(json.dumps(manifest(kept, held_out)))
+    kept_manifest = read_manifest(file)
+    assert [image["path"] for image in kept_manifest["held_out"]] == [held_out.images[0].path]
+    assert [path for path, _ in kept_manifest["skipped"]] == ["broken.png"]
+    assert kept_manifest["ignored"] == 1
+    (tmp_path / held_out.images[0].path).unlink()
+    gone = changed_images(kept_manifest, manifest(*hold_out(scan(tmp_path), 0, seed=0)))
+    assert gone == ([], [held_out.images[0].path], [])

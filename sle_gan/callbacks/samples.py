@@ -18,6 +18,9 @@ class Samples(StepClock):
         seeds: seeds of the pictures, in reading order.
         frequency_steps: steps between sheets.
         calibrate: function of the step that brings the averaged generator's batch statistics up to date.
+
+    Attributes:
+        pictures: uint8 `[count, side, side, channels]`, those of the last sheet; None before the first.
     """
 
     def __init__(self, folder, run_name, seeds, frequency_steps, calibrate):
@@ -27,6 +30,7 @@ class Samples(StepClock):
         self.seeds = seeds
         self.frequency_steps = frequency_steps
         self.calibrate = calibrate
+        self.pictures = None
 
     def set_model(self, model):
         """Compiles the drawing of one batch."""
@@ -52,6 +56,7 @@ class Samples(StepClock):
         self.calibrate(step)
         codes = latent_codes(self.seeds, self.model.generator.input_shape[-1])
         batches = [self._draw(codes[first : first + _BATCH_SIZE]) for first in range(0, len(codes), _BATCH_SIZE)]
-        sheet = image_sheet(tf.concat(batches, axis=0).numpy())
+        self.pictures = tf.concat(batches, axis=0).numpy()
+        sheet = image_sheet(self.pictures)
         text = {"run": self.run_name, "step": str(step), "seeds": ",".join(map(str, self.seeds))}
         write_picture(self.folder / f"step-{step:06d}.png", sheet, text)

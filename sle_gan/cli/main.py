@@ -3,7 +3,7 @@
 import sys
 
 from sle_gan import __version__
-from sle_gan.cli import doctor, evaluate, frontier, generate, train
+from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, train
 from sle_gan.cli.program import ArgumentParser
 
 PROGRAMS = {
@@ -11,6 +11,8 @@ PROGRAMS = {
     "train": train.main,
     "generate": generate.main,
     "evaluate": evaluate.main,
+    "report": report.main,
+    "compare": compare.main,
     "frontier": frontier.main,
 }
 

@@ -9,8 +9,10 @@ from PIL import ImageColor
 from sle_gan.augment.diffaugment import DiffAugment, parse_policy
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
+from sle_gan.callbacks.health import Health
 from sle_gan.callbacks.metrics import Metrics
 from sle_gan.callbacks.progress import TrainingProgress
+from sle_gan.callbacks.report import Report
 from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
@@ -21,8 +23,12 @@ from sle_gan.data.pipeline import training_dataset
 from sle_gan.errors import InputError, TrainingError
 from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.features import PerceptualDistance
+from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.evaluation.scoring import Scoring, features_file_name
 from sle_gan.models import MODELS
+from sle_gan.report.run_report import write_report
+from sle_gan.run import write_json
+from sle_gan.sparsity.record import dense_costs
 from sle_gan.training.ema import Calibration, copy_weights
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
@@ -34,13 +40,14 @@ SAMPLE_SEEDS = range(24)
 tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
 
 
-def fit(run, settings, images):
+def fit(run, settings, images, held_out=None):
     """Trains until the run's last step, or until a signal.
 
     Args:
         run: the `RunFolder`, locked and started.
         settings: the resolved settings.
         images: uint8 `[count, side, side, channels]`.
+        held_out: images that are not trained on, for the discriminator to be judged by, of the same shape; or None.
 
     Returns:
         The exit code: 0, or 128 and the signal's number.
@@ -55,6 +62,8 @@ def fit(run, settings, images):
     generator, discriminator = build_networks(settings)
     gan = build_gan(settings, generator, discriminator)
     sparsity = sparsify(gan, settings, run)
+    write_json(run.networks_file, dense_costs(gan.average_generator, gan.discriminator, settings["batch_size"]))
+    held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images).row
     calibrate = Calibration(gan.average_generator, settings["batch_size"])
     checkpoints = Checkpoints(
         run.checkpoints,
@@ -69,13 +78,22 @@ def fit(run, settings, images):
     signals = Signals()
     progress = TrainingProgress(run.timings_file, settings["steps"], settings["batch_size"], settings["log_frequency"])
     best = BestGenerators(run, settings["keep_best"])
+    samples = Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate)
+    news = ["sample_frequency", *(f"{name}_frequency" for name in ("kid", "fid") if settings[name])]
     callbacks = [
         *sparsity.callbacks,
-        Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate),
-        Metrics(run.metrics_file, run.tensorboard, settings["log_frequency"], sparsity.row),
+        samples,
+        Metrics(
+            run.metrics_file,
+            run.tensorboard,
+            settings["log_frequency"],
+            lambda step: sparsity.row(step) | held_out_row(),
+        ),
         *score_callbacks(run, settings, images, calibrate, best),
+        Health(run.metrics_file, settings, images, samples),
         progress,
         *sparsity.last_callbacks,
+        Report(lambda: write_report(run), [settings[name] for name in news]),
         checkpoints,
         *([best] if settings["kid"] else []),
         signals,

@@ -21,7 +21,7 @@ from sle_gan.cli.sparsity_flags import (
     sparsity_timeline,
 )
 from sle_gan.data.decode import decode_folder
-from sle_gan.data.folder import changed_images, findings, manifest, read_manifest, scan, some_of
+from sle_gan.data.folder import changed_images, findings, hold_out, manifest, read_manifest, scan, some_of
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
@@ -121,6 +121,13 @@ def _add_data_arguments(group):
     add(
         "--data-ratio", type=density, default=1.0, metavar="SHARE", help="of the images, drawn by --seed, is trained on"
     )
+    add(
+        "--held-out",
+        type=decay,
+        default=0.0,
+        metavar="SHARE",
+        help="of the images, to judge the discriminator by alone",
+    )
     add("--flip", action=argparse.BooleanOptionalAction, default=True, help="mirror half of the images")
     add(
         "--cache-limit",
@@ -195,6 +202,7 @@ def _train(arguments, argv):
     check_settings(settings)
     check_writable(arguments.output_folder)
     folder = some_of(scan(arguments.data_folder), arguments.data_ratio, arguments.seed)
+    folder, held_out = hold_out(folder, arguments.held_out, arguments.seed)
     if (arguments.kid or arguments.fid) and len(folder.images) < FEWEST_IMAGES:
         raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {len(folder.images)}")
     if arguments.fid:
@@ -215,7 +223,7 @@ def _train(arguments, argv):
         defaults=vars(parser().parse_args(["--data-folder", ""])),
     )
     print(f"run {run.path}")
-    print("\n".join(f"data: {line}" for line in findings(folder, arguments.resolution)))
+    _print_findings(folder, held_out, arguments.resolution)
     going_on = run.exists() and not arguments.override
     if going_on:
         settings["schedule"] = run.config()["settings"].get("schedule")  # a longer training does not move its phases
@@ -225,14 +233,20 @@ def _train(arguments, argv):
         return _dry_run(settings, len(folder.images))
     with run.locked():
         if going_on:
-            _check_manifest(run, manifest(folder), accept=arguments.accept_data_change)
+            _check_manifest(run, manifest(folder, held_out), accept=arguments.accept_data_change)
         else:
-            start_run(run, settings, [Path(sys.argv[0]).name, *argv], _versions(), manifest(folder))
+            start_run(run, settings, [Path(sys.argv[0]).name, *argv], _versions(), manifest(folder, held_out))
         done = run.latest_step() or 0
         if done >= settings["steps"] and run.generator_weights.exists() and run.discriminator_weights.exists():
             print(f"nothing to do: the run is at step {done} of {settings['steps']}; --steps goes further")
             return 0
-        return _fit(run, settings, folder)
+        return _fit(run, settings, folder, held_out)
+
+
+def _print_findings(folder, held_out, resolution):
+    print("\n".join(f"data: {line}" for line in findings(folder, resolution)))
+    if held_out:
+        print(f"data: {len(held_out.images)} more images held out, to judge the discriminator by")
 
 
 def _dry_run(settings, image_count):
@@ -245,7 +259,17 @@ def _dry_run(settings, image_count):
     return 0
 
 
-def _fit(run, settings, folder):
+def _fit(run, settings, folder, held_out):
+    images = _decoded(folder, settings, run.image_cache)
+    held_out_images = _decoded(held_out, settings, run.held_out_cache) if held_out else None
+    print(f"{len(images)} images decoded; loading TensorFlow", flush=True)
+    with quiet_start():
+        from sle_gan.cli.session import fit
+
+    return fit(run, settings, images, held_out_images)
+
+
+def _decoded(folder, settings, cache_file):
     images, _, failures = decode_folder(
         folder,
         resolution=settings["resolution"],
@@ -253,16 +277,12 @@ def _fit(run, settings, folder):
         fit=settings["fit"],
         background=ImageColor.getrgb(settings["background"])[:3],
         memory_limit_bytes=settings["cache_limit"] * 2**20,
-        cache_file=run.image_cache,
+        cache_file=cache_file,
         progress=None,
     )
     for path, reason in failures:
         print(f"skipped {path}: {reason}")
-    print(f"{len(images)} images decoded; loading TensorFlow", flush=True)
-    with quiet_start():
-        from sle_gan.cli.session import fit
-
-    return fit(run, settings, images)
+    return images
 
 
 def check_settings(settings):

@@ -1,5 +1,7 @@
 """The training images of a run, decoded again as the training decoded them. Imports no TensorFlow."""
 
+from dataclasses import replace
+
 from PIL import ImageColor
 
 from sle_gan.data.decode import decode_folder
@@ -36,8 +38,9 @@ def read_training_images(run, data_folder=None):
                 f"{folder.folder} must hold the images that {run.name} was trained on; {added} were added, {removed} "
                 f"removed, {changed} changed; give --data-folder"
             )
+        held_out = {image["path"] for image in kept.get("held_out", ())}
         images, _, _ = decode_folder(
-            folder,
+            replace(folder, images=tuple(image for image in folder.images if image.path not in held_out)),
             resolution=settings["resolution"],
             channels=settings["channels"],
             fit=settings["fit"],

@@ -136,6 +136,41 @@ def some_of(found, share, seed):
     return replace(found, images=tuple(found.images[index] for index in chosen))
 
 
+def hold_out(found, share, seed):
+    """Parts the images in those to train on and those to judge the discriminator by.
+
+    Images of equal bytes stay together, or what is held out would be trained on all the same.
+
+    Args:
+        found: a `FolderScan`.
+        share: of the images that is held out, from 0 to below 1.
+        seed: whole number, of the choice.
+
+    Returns:
+        Two `FolderScan`s whose images are in the same order; the second is None for a share of 0.
+
+    Raises:
+        InputError: if no image would be left to train on, or none be held out.
+    """
+    if share == 0:
+        return found, None
+    groups = collections.defaultdict(list)
+    for index, image in enumerate(found.images):
+        groups[image.sha256].append(index)
+    order = random.Random(f"held out {seed}").sample(list(groups), len(groups))
+    chosen = {index for checksum in order[: round(share * len(groups))] for index in groups[checksum]}
+    parts = [
+        tuple(image for index, image in enumerate(found.images) if (index in chosen) is is_held_out)
+        for is_held_out in (False, True)
+    ]
+    if not all(parts):
+        told = (
+            f"--held-out must leave images to train on and hold some out; got {share:g} of {len(found.images)} images"
+        )
+        raise InputError(told)
+    return tuple(replace(found, images=images) for images in parts)
+
+
 def findings(found, resolution):
     """Says what a person should know of the images before training.
 
@@ -175,16 +210,24 @@ def findings(found, resolution):
     return lines
 
 
-def manifest(found):
+def manifest(found, held_out=None):
     """Returns what a run keeps of its images, ready for JSON.
 
     Args:
-        found: a `FolderScan`.
+        found: a `FolderScan` of those that are trained on.
+        held_out: a `FolderScan` of those that are not, or None.
 
     Returns:
-        A dictionary of `schema` and `images`: path, checksum and size of each.
+        A dictionary of `schema`, `images`: path, checksum and size of each, `held_out`: the same of the others,
+        `skipped`: path and reason of each, and `ignored`: the number of other files.
     """
-    return {"schema": MANIFEST_SCHEMA, "images": [asdict(image) for image in found.images]}
+    return {
+        "schema": MANIFEST_SCHEMA,
+        "images": [asdict(image) for image in found.images],
+        "held_out": [asdict(image) for image in held_out.images] if held_out else [],
+        "skipped": found.skipped,
+        "ignored": found.ignored,
+    }
 
 
 def read_manifest(file):
@@ -211,7 +254,7 @@ def read_manifest(file):
 
 
 def changed_images(old, new):
-    """Compares two manifests.
+    """Compares two manifests, the held-out images included.
 
     Args:
         old: the manifest of the run.
@@ -220,7 +263,10 @@ def changed_images(old, new):
     Returns:
         `(added, removed, changed)`: lists of paths.
     """
-    before, now = ({image["path"]: image["sha256"] for image in content["images"]} for content in (old, new))
+    before, now = (
+        {image["path"]: image["sha256"] for image in content["images"] + content.get("held_out", [])}
+        for content in (old, new)
+    )
     return (
         [path for path in now if path not in before],
         [path for path in before if path not in now],

@@ -91,3 +91,27 @@ class SparsityRecord:
         # Of what can be pruned, kernels alone make products.
         counted = {layer: density for layer, density in densities.get(network, {}).items() if layer in macs}
         return network_macs(macs, counted)
+
+
+def dense_costs(generator, discriminator, batch_size, n_critic=1):
+    """Says what two networks hold and what a step of theirs costs in theory, with every weight alive.
+
+    Args:
+        generator: the network that draws, a built `keras.Model`.
+        discriminator: the network that judges.
+        batch_size: images in a step.
+        n_critic: discriminator steps for each generator step.
+
+    Returns:
+        `parameters` of either, by name, `inference_flops` for an image and `training_flops_per_step`.
+    """
+    macs = [network_macs(layer_macs(network), {}) for network in (generator, discriminator)]
+    counts = [
+        sum(v.shape.num_elements() for v in network.trainable_variables) for network in (generator, discriminator)
+    ]
+    return {
+        "generator": {"parameters": counts[0]},
+        "discriminator": {"parameters": counts[1]},
+        "inference_flops": 2 * macs[0],
+        "training_flops_per_step": 2 * training_macs_per_step(*macs, batch_size, n_critic),
+    }

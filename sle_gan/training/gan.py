@@ -71,7 +71,14 @@ class GAN(keras.Model):
             name="steps",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
-        names = ["generator_loss", "discriminator_loss", "reconstruction_loss", "real_logits", "fake_logits"]
+        names = [
+            "generator_loss",
+            "discriminator_loss",
+            "reconstruction_loss",
+            "real_logits",
+            "fake_logits",
+            "real_signs",
+        ]
         self.loss_means = [keras.metrics.Mean(name=name) for name in names]
 
     def compile(self, generator_optimizer, discriminator_optimizer, generator_loss, discriminator_loss, **kwargs):
@@ -203,6 +210,7 @@ class GAN(keras.Model):
             "reconstruction_loss": reconstruction_loss,
             "real_logits": tf.reduce_mean(real_logits),
             "fake_logits": tf.reduce_mean(fake_logits),
+            "real_signs": tf.reduce_mean(tf.sign(real_logits)),
         }
 
     def _generator_step(self, fakes, generator_tape):

@@ -1,0 +1,84 @@
+"""`sle-gan compare`: runs side by side, in a table and a plot."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
+from sle_gan.data.pictures import whole_file
+from sle_gan.errors import InputError
+from sle_gan.report.comparison import compare, quality_plot, text_cells, to_csv, to_html
+from sle_gan.report.record import read_record
+from sle_gan.run import find_run
+
+_WIDTH_OF_A_FILE = 100_000
+
+
+def main(argv=None):
+    """Runs the program.
+
+    Args:
+        argv: words of the command line, without the program's name; the process's own if None.
+
+    Returns:
+        The exit code: 0 done, 2 bad input, 4 input/output, 130 SIGINT.
+    """
+    arguments = parser().parse_args(sys.argv[1:] if argv is None else argv)
+    return run_program(lambda: _compare(arguments), debug=arguments.debug)
+
+
+def parser():
+    """Returns the parser of the arguments."""
+    result = ArgumentParser(
+        prog="sle-gan compare",
+        description="Compare runs: scores, live parameters, theoretical FLOPs. Runs that differ in their seed alone "
+        "become mean and spread; scores that were measured otherwise stand in columns of their own.",
+        formatter_class=HelpFormatter,
+    )
+    add = result.add_argument
+    add("runs", nargs="+", metavar="RUN", help="run folders, or their names")
+    add("--output-folder", default="runs", metavar="FOLDER", help="where runs are looked for by name")
+    add("--csv", type=Path, metavar="FILE", help="write the table as CSV")
+    add("--html", type=Path, metavar="FILE", help="write the table and the plot as one page")
+    add("--plot", type=Path, metavar="FILE", help="write the plot as PNG: scores against live parameters and FLOPs")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return result
+
+
+def _compare(arguments):
+    runs = [find_run(text, arguments.output_folder) for text in arguments.runs]
+    paths = [run.path.resolve() for run in runs]
+    if len(set(paths)) < len(paths):
+        raise InputError("each run must be given once")
+    comparison = compare([read_record(run) for run in runs])
+    _print(*text_cells(comparison))
+    if arguments.csv:
+        _write(arguments.csv, to_csv(comparison).encode("utf-8"))
+    if arguments.html:
+        _write(arguments.html, to_html(comparison))
+    if arguments.plot:
+        plot = quality_plot(comparison)
+        if plot is None:
+            raise InputError("there is nothing to plot: no run has scores; sle-gan evaluate adds them")
+        _write(arguments.plot, plot)
+    return 0
+
+
+def _write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+    print(path)
+
+
+def _print(head, lines):
+    table = Table()
+    for word in head:
+        table.add_column(Text(word))
+    for line in lines:
+        table.add_row(*(Text(cell) for cell in line))
+    # What is no terminal is read by programs: no line of theirs is folded.
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE).print(table)

@@ -1,0 +1,212 @@
+"""The health of a training, judged from the rows of `metrics.jsonl` alone. Imports no TensorFlow.
+
+Nothing here is certain: a verdict names what was measured, and one flag that is worth a try.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+NOT_FINITE = "numbers not finite"
+TOO_EARLY = "too early to say"
+COLLAPSING = "collapsing"
+OVERFITS = "discriminator overfits"
+HEALTHY = "healthy"
+
+_EARLY_STEPS = 200
+_FEWEST_ROWS = 4
+_COLLAPSED_RATIO = 0.3  # of the samples' diversity to that of the training images
+_FALLEN_SHARE = 0.5  # of the largest diversity so far
+# Where the authors of adaptive augmentation hold the mean sign; and what a held-out image must be besides, or two mean
+# outputs that hardly differ would say much.
+_OVERFITTING = 0.6
+_MOSTLY_BELOW = 0.75
+_SCORINGS_WITHOUT_GAIN = 3
+_GAIN = 0.05
+_THUMB_PX = 16
+
+
+class Verdict(NamedTuple):
+    """What is said of a training.
+
+    Attributes:
+        verdict: `healthy`, `discriminator overfits`, `collapsing`, `no gain since step N`, `too early to say` or
+            `numbers not finite`.
+        evidence: sentences that name what was measured.
+        suggestion: a flag for the next run, or None.
+    """
+
+    verdict: str
+    evidence: list
+    suggestion: str | None
+
+
+def judge(rows, settings):
+    """Judges a training from what it has written.
+
+    Args:
+        rows: of `metrics.jsonl`, in the order of their steps: losses, scores, and measurements of diversity.
+        settings: the resolved settings; the suggestion depends on them.
+
+    Returns:
+        A `Verdict`: the gravest of what was found, its evidence and then that of the others.
+    """
+    losses = [row for row in rows if "event" not in row]
+    broken = _not_finite(rows)
+    if broken:
+        return Verdict(NOT_FINITE, broken, f"--G-learning-rate {settings.get('G_learning_rate', 2e-4) / 2:g}")
+    step = losses[-1]["step"] if losses else 0
+    if step < _EARLY_STEPS or len(losses) < _FEWEST_ROWS:
+        needed = f"{_EARLY_STEPS} steps and {_FEWEST_ROWS} rows"
+        return Verdict(TOO_EARLY, [f"{step} steps and {len(losses)} rows of losses; judged from {needed} on"], None)
+    found = [of(rows, losses, settings) for of in (_diversity, _discriminator, _plateau)]
+    gravest = next((one for one in found if one.verdict != HEALTHY), Verdict(HEALTHY, [], None))
+    others = [sentence for one in found if one is not gravest for sentence in one.evidence]
+    return gravest._replace(evidence=[*gravest.evidence, *others, *_balance(losses)])
+
+
+def pixel_diversity(images):
+    """Returns how different images are, without a network: a quick sign of collapse.
+
+    Args:
+        images: uint8 `[count, side, side, channels]`, two or more, side a multiple of 16.
+
+    Returns:
+        float: root mean squared difference over all pairs of the images' 16x16 thumbnails, in [0, 255].
+    """
+    count, side, _, channels = images.shape
+    block = side // _THUMB_PX
+    blocks = np.asarray(images, np.float64).reshape(count, _THUMB_PX, block, _THUMB_PX, block, channels)
+    thumbs = blocks.mean(axis=(2, 4)).reshape(count, -1)
+    # The mean over all pairs of |a - b|^2 is twice the unbiased variance.
+    return float(np.sqrt(2 * thumbs.var(axis=0, ddof=1).mean()))
+
+
+def overfitting(rows):
+    """Returns r_v: 0 where the discriminator rates held-out images like those it trains on, 1 like drawn ones.
+
+    Args:
+        rows: of losses, one or more, with `train_logits`, `held_out_logits` and `drawn_logits`, measured alike.
+
+    Returns:
+        float; beyond 1 where held-out images are rated below drawn ones. None where training images are rated
+        no higher than drawn ones.
+
+    Source: Karras et al. 2020, arXiv:2006.06676, equation 1, of the means over the rows.
+    """
+    train, held_out, drawn = (
+        float(np.mean([row[f"{kind}_logits"] for row in rows])) for kind in ("train", "held_out", "drawn")
+    )
+    return (train - held_out) / (train - drawn) if train > drawn else None
+
+
+def _not_finite(rows):
+    numbers = ((row["step"], name, value) for row in rows for name, value in _numbers(row))
+    return [f"{name} at step {step} is {value}" for step, name, value in numbers if not math.isfinite(value)][:5]
+
+
+def _numbers(value, name=""):
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from _numbers(below, key if name in {"", "scores"} else f"{name} {key}")
+    elif isinstance(value, int | float):
+        yield name, value
+
+
+def _diversity(rows, losses, settings):
+    ratios = [row["diversity"]["ratio"] for row in rows if row.get("diversity")]
+    kind = "perceptual distance"
+    if not ratios:
+        ratios = [row["pixel_diversity"] for row in rows if "pixel_diversity" in row and row["step"] >= _EARLY_STEPS]
+        kind = "distance in pixels"
+    if not ratios:
+        return Verdict(HEALTHY, [], None)
+    last, best = ratios[-1], max(ratios)
+    evidence = [f"the samples differ from each other {last:.2f} times as much as the training images do ({kind})"]
+    has_fallen = last < _FALLEN_SHARE * best
+    if has_fallen:
+        evidence.append(f"they differed {best:.2f} times as much before")
+    is_collapsed = last < _COLLAPSED_RATIO or (has_fallen and last < 2 * _COLLAPSED_RATIO)
+    rate = f"--G-learning-rate {settings.get('G_learning_rate', 2e-4) / 2:g}"
+    return _found(COLLAPSING if is_collapsed else HEALTHY, evidence, _augmentation(settings) or rate)
+
+
+def _discriminator(rows, losses, settings):
+    recent = _recent(losses)
+    measured = [row for row in recent if "held_out_logits" in row]
+    if measured:
+        return _by_held_out(measured, settings)
+    signs = [row["real_signs"] for row in recent if "real_signs" in row]
+    if not signs:
+        return Verdict(HEALTHY, [], None)
+    sign = float(np.mean(signs))
+    told = f"it calls {(1 + sign) / 2:.0%} of what it sees of real images real (mean sign {sign:.2f})"
+    if sign <= _OVERFITTING:
+        return Verdict(HEALTHY, [told], None)
+    unsure = "without held-out images this is a sign of overfitting, not a proof"
+    return Verdict(OVERFITS, [told, unsure], "--held-out 0.1")
+
+
+def _by_held_out(rows, settings):
+    share, below = overfitting(rows), float(np.mean([row["held_out_below"] for row in rows]))
+    last = rows[-1]
+    evidence = [
+        f"the discriminator rates a held-out image below one it trains on in {below:.0%} of all pairs",
+        f"its mean output is {last['train_logits']:+.2f} on images it trains on, {last['held_out_logits']:+.2f} on "
+        f"held-out ones, {last['drawn_logits']:+.2f} on drawn ones",
+    ]
+    if share is None:
+        return Verdict(HEALTHY, [*evidence, "it rates drawn images as high as those it trains on"], None)
+    evidence.append(f"lately held-out images lie {share:.0%} of the way from training images to drawn ones")
+    is_overfit = share > _OVERFITTING and below > _MOSTLY_BELOW
+    rate = f"--D-learning-rate {settings.get('D_learning_rate', 2e-4) / 2:g}"
+    return _found(OVERFITS if is_overfit else HEALTHY, evidence, _augmentation(settings) or rate)
+
+
+def _plateau(rows, losses, settings):
+    by_kind = {}
+    for row in rows:
+        for name, score in row.get("scores", {}).items():
+            if row.get("event") == "scores" and name.startswith("kid"):
+                kind = (name, *(row.get(key) for key in ("weights_sha256", "mode", "reals", "fakes", "resolution")))
+                by_kind.setdefault(kind, []).append((row["step"], score["value"], score.get("spread") or 0.0))
+    if not by_kind:
+        return Verdict(HEALTHY, [], None)
+    kind, series = max(by_kind.items(), key=lambda item: len(item[1]))
+    best_step, best, best_index = series[0][0], series[0][1], 0
+    for index, (step, value, spread) in enumerate(series):
+        # A hundred subsets: their mean is ten times as sure as each.
+        if value < best - max(_GAIN * abs(best), spread / 10):
+            best_step, best, best_index = step, value, index
+    last_step, last, _ = series[-1]
+    evidence = [f"{kind[0]} is {last:.3g}, at best {best:.3g} at step {best_step}"]
+    is_long_ago = len(series) - 1 - best_index >= _SCORINGS_WITHOUT_GAIN and last_step >= 4 / 3 * best_step
+    verdict = f"no gain since step {best_step}" if is_long_ago else HEALTHY
+    return _found(verdict, evidence, f"--steps {best_step}")
+
+
+def _balance(losses):
+    recent = _recent(losses)
+    real, fake = (float(np.mean([row[name] for row in recent])) for name in ("real_logits", "fake_logits"))
+    sentences = [f"in training the discriminator's mean output is {real:+.2f} on reals and {fake:+.2f} on fakes"]
+    if real <= fake:
+        sentences.append("it does not tell them apart")
+    return sentences
+
+
+def _found(verdict, evidence, suggestion):
+    return Verdict(verdict, evidence, None if verdict == HEALTHY else suggestion)
+
+
+def _recent(losses):
+    """Returns the last quarter of the rows."""
+    return losses[-max(_FEWEST_ROWS, len(losses) // 4) :]
+
+
+def _augmentation(settings):
+    """Returns the flag that augments more than the settings do, or None."""
+    policy = settings.get("diff_augment")
+    if policy is None:
+        return "--diff-augment"
+    return None if "cutout" in policy else "--diff-augment color,translation,cutout"

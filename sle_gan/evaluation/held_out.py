@@ -1,0 +1,59 @@
+"""What the discriminator says of images that it has not seen: the plainest sign that it learns the others by heart."""
+
+import numpy as np
+import tensorflow as tf
+
+from sle_gan.layers.resample import downsample_nearest
+
+_MOST_IMAGES = 64
+_BATCH_SIZE = 8
+
+
+class HeldOutLogits:
+    """The discriminator's mean logits on held-out images, training images and drawn ones, all measured alike.
+
+    None is augmented, and both networks are at rest: their statistics are read and not moved, so that training goes on
+    as if nothing had been measured. The drawn images are those of fixed codes.
+
+    Args:
+        gan: a `sle_gan.training.gan.GAN`.
+        held_out: uint8 `[count, side, side, channels]`, images that are not trained on.
+        images: uint8, as many or more of those that are; the first are used.
+    """
+
+    def __init__(self, gan, held_out, images):
+        self._count = min(len(held_out), len(images), _MOST_IMAGES)
+        self._reals = {"held_out_logits": held_out[: self._count], "train_logits": images[: self._count]}
+        self._gan = gan
+        self._judge_reals = tf.function(self._logits_of_reals, reduce_retracing=True)
+        self._judge_drawn = tf.function(self._logits_of_drawn, reduce_retracing=True)
+
+    def row(self):
+        """Judges the images.
+
+        Returns:
+            `held_out_logits`, `train_logits` and `drawn_logits`: means over as many images of each; and
+            `held_out_below`: the share of all pairs of a held-out and a training image in which the held-out one has
+            the lower logit, 1/2 where the discriminator knows neither.
+        """
+        codes = tf.random.stateless_normal([self._count, *self._gan.generator.input_shape[1:]], [0, 0])
+        logits = {name: self._logits(self._judge_reals, images) for name, images in self._reals.items()}
+        logits["drawn_logits"] = self._logits(self._judge_drawn, codes)
+        held_out, train = logits["held_out_logits"][:, None], logits["train_logits"]
+        below = np.mean((held_out < train) + 0.5 * (held_out == train))
+        return {name: float(np.mean(values)) for name, values in logits.items()} | {"held_out_below": float(below)}
+
+    def _logits(self, judge, inputs):
+        batches = [inputs[first : first + _BATCH_SIZE] for first in range(0, self._count, _BATCH_SIZE)]
+        return np.concatenate([judge(batch).numpy() for batch in batches]).astype(np.float64)
+
+    def _logits_of_reals(self, images):
+        images = tf.cast(images, tf.float32) / 127.5 - 1.0
+        return self._logits_of([downsample_nearest(images, x.shape[1]) for x in self._gan.discriminator.inputs])
+
+    def _logits_of_drawn(self, codes):
+        return self._logits_of(tf.nest.flatten(self._gan.generator(codes, training=False)))
+
+    def _logits_of(self, images):
+        logits = tf.nest.flatten(self._gan.discriminator(images, training=False))[0]
+        return tf.reduce_mean(tf.reshape(logits, [tf.shape(logits)[0], -1]), axis=1)
