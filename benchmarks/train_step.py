@@ -64,7 +64,7 @@ def measure(side, batch, mode, width, steps):
     from sle_gan.cli import train
 
     words = f"--data-folder . --resolution {side} --batch-size {batch} --width {width}".split()
-    settings = vars(train.parser().parse_args(words))
+    settings = train.resolve(train.parser().parse_args(words))
     import tensorflow as tf
 
     from sle_gan.cli.session import build_gan, build_networks

@@ -134,3 +134,22 @@ def test_everything_that_a_step_changes_is_in_the_checkpoint(tmp_path):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.name)
     for a, b in zip(first.generator_optimizer.variables, second.generator_optimizer.variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.name)
+
+
+def test_each_step_of_the_discriminator_has_images_and_codes_of_its_own():
+    gan = linear_gan(n_critic=3)
+    reals = tf.reshape(tf.constant([1.0, 2.0, 4.0, 8.0, 16.0, 32.0]), [6, 1, 1, 1])
+    seed = gan._step_seed()
+    fold = tf.random.experimental.stateless_fold_in
+    seeds = [fold(fold(seed, 5), 0), fold(fold(seed, 5), 1), seed]
+    codes = [tf.random.stateless_normal([2, 2], fold(turn_seed, 0)).numpy() for turn_seed in seeds]
+    fakes = [turn_codes.sum(axis=1).mean() for turn_codes in codes]
+    assert len(set(fakes)) == 3
+    gan.train_step(reals)
+    # D(x) = x at first, and each step adds 0.1 (mean real - mean fake).
+    weight = 1.0 + 0.1 * ((1.5 - fakes[0]) + (6.0 - fakes[1]) + (24.0 - fakes[2]))
+    assert gan.discriminator.get_layer("dense").kernel.numpy().item() == pytest.approx(weight, rel=1e-5)
+    # The generator makes one step, against the last discriminator and with its codes.
+    kernel = 1.0 + 0.1 * weight * codes[-1].mean(axis=0)
+    np.testing.assert_allclose(gan.generator.get_layer("dense").kernel[:, 0], kernel, rtol=1e-5)
+    assert int(gan.steps) == 1

@@ -58,7 +58,8 @@ def fit(run, settings, images):
     if done:
         print(f"resuming {run.name} from step {done}")
     signals = Signals()
-    progress = TrainingProgress(run.timings_file, settings["steps"], settings["batch_size"], settings["log_frequency"])
+    images_per_step = settings["batch_size"] * settings["n_critic"]
+    progress = TrainingProgress(run.timings_file, settings["steps"], images_per_step, settings["log_frequency"])
     callbacks = [
         Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate),
         Metrics(run.metrics_file, run.tensorboard, settings["log_frequency"]),
@@ -68,7 +69,7 @@ def fit(run, settings, images):
     ]
     dataset = training_dataset(
         images,
-        batch_size=settings["batch_size"],
+        batch_size=images_per_step,
         seed=settings["seed"],
         flip=settings["flip"],
         first_step=done,
@@ -146,29 +147,36 @@ def build_gan(settings, generator, discriminator):
     average = module.generator(settings["resolution"], settings["channels"], settings["width"], settings["seed"])
     copy_weights(average, generator)
     graph = module.training_graph(generator, discriminator)
-    distance = {"perceptual": PerceptualDistance, "l1": lambda: mean_absolute_difference}
     augment = settings["diff_augment"]
     gan = GAN(
         graph.generator,
         graph.discriminator,
         average,
-        reconstruction=Reconstruction(graph.decoders, distance[settings["reconstruction_loss"]]()),
+        reconstruction=_reconstruction(graph.decoders, settings["reconstruction_loss"]),
         augment=None if augment is None else DiffAugment(parse_policy(augment)),
         average_decay=settings["ema_decay"],
+        n_critic=settings["n_critic"],
         seed=settings["seed"],
     )
     gan.compile(
-        adam(settings["G_learning_rate"]),
-        adam(settings["D_learning_rate"]),
+        adam(settings["G_learning_rate"], settings["adam_beta_1"], settings["adam_beta_2"]),
+        adam(settings["D_learning_rate"], settings["adam_beta_1"], settings["adam_beta_2"]),
         hinge_generator,
         hinge_discriminator,
     )
     return gan
 
 
-def adam(learning_rate):
-    """Builds FastGAN's optimizer: Adam (0.5, 0.999) with the epsilon of its reference, 1e-8."""
-    return keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+def _reconstruction(decoders, distance):
+    if decoders is None:
+        return None
+    distances = {"perceptual": PerceptualDistance, "l1": lambda: mean_absolute_difference}
+    return Reconstruction(decoders, distances[distance]())
+
+
+def adam(learning_rate, beta_1, beta_2):
+    """Builds Adam with the epsilon of the networks' references, 1e-8."""
+    return keras.optimizers.Adam(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=1e-8)
 
 
 def describe(settings, image_count):
@@ -186,7 +194,7 @@ def describe(settings, image_count):
         f"{network.name}: {sum(v.shape.num_elements() for v in network.trainable_variables):,} trainable parameters"
         for network in (generator, discriminator)
     ]
-    epochs = settings["steps"] * settings["batch_size"] / image_count
+    epochs = settings["steps"] * settings["batch_size"] * settings["n_critic"] / image_count
     memory = estimated_bytes(generator, discriminator, settings["batch_size"]) / 2**30
     cache = image_count * settings["resolution"] ** 2 * settings["channels"] / 2**30
     return [

@@ -47,7 +47,8 @@ def parser():
     _add_run_arguments(result.add_argument_group("the run"))
     _add_data_arguments(result.add_argument_group("the images"))
     _add_network_arguments(result.add_argument_group("the networks"))
-    _add_training_arguments(result.add_argument_group("training"))
+    told = "What is not given of width, batch, losses and optimizers is as in the network's paper."
+    _add_training_arguments(result.add_argument_group("training", told))
     return result
 
 
@@ -123,9 +124,9 @@ def _add_network_arguments(group):
     add(
         "--width",
         type=int,
-        default=64,
+        nargs="?",
         metavar="CHANNELS",
-        help="channels of the 128 px maps; 64 in the paper",
+        help="channels that those of all maps are multiples of; the paper's without it (fastgan, sngan: 64)",
     )
     add("--generator-weights", metavar="FILE", help="start from these weights of the generator (.h5)")
     add("--discriminator-weights", metavar="FILE", help="start from these weights of the discriminator (.h5)")
@@ -136,16 +137,13 @@ def _add_training_arguments(group):
     length = group.add_mutually_exclusive_group()
     length.add_argument("--steps", type=_positive, default=50_000, metavar="STEPS", help="generator steps in all")
     length.add_argument("--epochs", type=_positive, metavar="EPOCHS", help="passes over the images, instead of --steps")
-    add("--batch-size", type=_positive, default=8, metavar="IMAGES", help="images in a step")
-    add("--G-learning-rate", type=_rate, default=2e-4, metavar="RATE", help="of the generator's Adam")
-    add("--D-learning-rate", type=_rate, default=2e-4, metavar="RATE", help="of the discriminator's Adam")
-    add(
-        "--ema-decay",
-        type=_share,
-        default=0.999,
-        metavar="SHARE",
-        help="kept of the averaged generator at each step",
-    )
+    add("--batch-size", type=_positive, metavar="IMAGES", help="images in a step of the discriminator")
+    add("--n-critic", type=_positive, metavar="STEPS", help="discriminator's steps for each of the generator")
+    add("--G-learning-rate", type=_rate, metavar="RATE", help="of the generator's Adam")
+    add("--D-learning-rate", type=_rate, metavar="RATE", help="of the discriminator's Adam")
+    add("--adam-beta-1", type=_share, metavar="SHARE", help="kept of the mean gradient at each step")
+    add("--adam-beta-2", type=_share, metavar="SHARE", help="kept of the mean squared gradient at each step")
+    add("--ema-decay", type=_share, metavar="SHARE", help="kept of the averaged generator at each step")
     add(
         "--reconstruction-loss",
         choices=("perceptual", "l1"),
@@ -164,13 +162,31 @@ def _add_training_arguments(group):
     add("--seed", type=_seed, default=0, metavar="NUMBER", help="of initial weights and everything drawn")
 
 
-def _train(arguments, argv):
-    settings = vars(arguments).copy()
+def resolve(arguments):
+    """Fills in what was not given from the recipe of the network.
+
+    Args:
+        arguments: as `parser` parses them.
+
+    Returns:
+        The settings, by name.
+
+    Raises:
+        InputError: if they cannot be used.
+    """
+    recipe = MODELS[arguments.model].recipe._asdict()
+    settings = {name: recipe.get(name) if value is None else value for name, value in vars(arguments).items()}
     _check(settings)
+    return settings
+
+
+def _train(arguments, argv):
+    settings = resolve(arguments)
     check_writable(arguments.output_folder)
     folder = scan(arguments.data_folder)
     if arguments.epochs is not None:
-        settings["steps"] = math.ceil(arguments.epochs * len(folder.images) / arguments.batch_size)
+        images_per_step = settings["batch_size"] * settings["n_critic"]
+        settings["steps"] = math.ceil(arguments.epochs * len(folder.images) / images_per_step)
     settings["data_folder"] = str(Path(arguments.data_folder).resolve())
     label = f"{arguments.model}-{Path(settings['data_folder']).name}"
     run = choose_run(

@@ -8,6 +8,30 @@ import importlib
 from typing import NamedTuple
 
 
+class Recipe(NamedTuple):
+    """How a network's paper trains it; the names are those of the settings, and a flag that is given wins.
+
+    Attributes:
+        width: the `width` that its networks are built with.
+        batch_size: images in a step of the discriminator.
+        n_critic: steps of the discriminator for each step of the generator.
+        G_learning_rate: of the generator's Adam.
+        D_learning_rate: of the discriminator's Adam.
+        adam_beta_1: what both Adams keep of the mean gradient at each step.
+        adam_beta_2: what both Adams keep of the mean squared gradient at each step.
+        ema_decay: what the averaged generator keeps of itself at each step.
+    """
+
+    width: int
+    batch_size: int
+    n_critic: int
+    G_learning_rate: float
+    D_learning_rate: float
+    adam_beta_1: float
+    adam_beta_2: float
+    ema_decay: float
+
+
 class Model(NamedTuple):
     """A row of the table of networks.
 
@@ -17,11 +41,13 @@ class Model(NamedTuple):
             `LATENT_SIZE`.
         resolutions: sides of the images in pixels that it can be built for.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
+        recipe: how its paper trains it.
     """
 
     file: str
     resolutions: tuple
     channels: tuple
+    recipe: Recipe
 
     def module(self):
         """Loads the module."""
@@ -29,5 +55,34 @@ class Model(NamedTuple):
 
 
 MODELS = {
-    "fastgan": Model("sle_gan.models.fastgan", (64, 128, 256, 512, 1024), (1, 3, 4)),
+    "fastgan": Model(
+        "sle_gan.models.fastgan",
+        (64, 128, 256, 512, 1024),
+        (1, 3, 4),
+        Recipe(
+            width=64,
+            batch_size=8,
+            n_critic=1,
+            G_learning_rate=2e-4,
+            D_learning_rate=2e-4,
+            adam_beta_1=0.5,
+            adam_beta_2=0.999,
+            ema_decay=0.999,
+        ),
+    ),
+    "sngan": Model(
+        "sle_gan.models.sngan",
+        (32, 48, 64, 128),
+        (1, 3, 4),
+        Recipe(
+            width=64,
+            batch_size=64,
+            n_critic=5,
+            G_learning_rate=2e-4,
+            D_learning_rate=2e-4,
+            adam_beta_1=0.0,
+            adam_beta_2=0.9,
+            ema_decay=0.999,
+        ),
+    ),
 }

@@ -14,7 +14,7 @@ from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training.ema import update_average
 
 # What a step draws, each with numbers of its own.
-_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT = range(5)
+_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT, _CRITIC_TURN = range(6)
 
 
 class GAN(keras.Model):
@@ -33,6 +33,8 @@ class GAN(keras.Model):
             discriminator's loss, with `decoders` whose weights the discriminator's optimizer trains; or None.
         augment: function of (images, seed int32 `[2]`) -> images, for reals and fakes alike; or None.
         average_decay: what the averaged generator keeps of itself at each step, in [0, 1).
+        n_critic: steps of the discriminator for each step of the generator, each with images and codes of its own;
+            the generator's step shares the fakes of the last.
         seed: of everything that training draws.
     """
 
@@ -45,6 +47,7 @@ class GAN(keras.Model):
         reconstruction=None,
         augment=None,
         average_decay=0.999,
+        n_critic=1,
         seed=0,
     ):
         super().__init__(name="gan")
@@ -54,6 +57,7 @@ class GAN(keras.Model):
         self.reconstruction = reconstruction
         self.augment = augment
         self.average_decay = average_decay
+        self.n_critic = n_critic
         self.seed = seed
         self.steps = tf.Variable(0, trainable=False, dtype=tf.int64, name="steps")
         names = ["generator_loss", "discriminator_loss", "reconstruction_loss", "real_logits", "fake_logits"]
@@ -124,23 +128,23 @@ class GAN(keras.Model):
         return self.average_generator(codes, training=training)
 
     def train_step(self, images):
-        """Makes one step of the discriminator and one of the generator.
+        """Makes the steps of the discriminator and one of the generator.
 
         Args:
-            images: real images, float32 `[batch, side, side, channels]` in [-1, 1].
+            images: real images, float32 `[n_critic * batch, side, side, channels]` in [-1, 1].
 
         Returns:
-            The losses of this step and the mean logits, by name.
+            The losses of this step, the discriminator's of its last, and the mean logits, by name.
         """
         seed = self._step_seed()
-        code_shape = [tf.shape(images)[0], *self.generator.input_shape[1:]]
-        codes = tf.random.stateless_normal(code_shape, _fold(seed, _LATENT_CODES))
+        *earlier, images = tf.split(images, self.n_critic)
+        for turn, batch in enumerate(earlier):
+            turn_seed = _fold(seed, _CRITIC_TURN, turn)
+            fakes = self._fake_inputs(tf.shape(batch)[0], turn_seed)
+            self._discriminator_step(self._real_inputs(batch, turn_seed), fakes, turn_seed)
         with tf.GradientTape() as generator_tape:
-            fakes = tf.nest.flatten(self.generator(codes, training=True))
-            fakes = [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
-        reals = self._augmented(images, _fold(seed, _REAL_AUGMENTATION))
-        reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in self.discriminator.inputs]
-        logs = self._discriminator_step(reals, fakes, seed)
+            fakes = self._fake_inputs(tf.shape(images)[0], seed)
+        logs = self._discriminator_step(self._real_inputs(images, seed), fakes, seed)
         logs |= self._generator_step(fakes, generator_tape)
         update_average(self.average_generator, self.generator, self.average_decay)
         self.steps.assign_add(1)
@@ -153,6 +157,16 @@ class GAN(keras.Model):
         # The counter counts this step's predecessors; both halves of a seed are 32 bits wide.
         seed = tf.stack([tf.constant(self.seed, tf.int32), tf.cast(self.steps, tf.int32)])
         return _fold(seed, replica)
+
+    def _fake_inputs(self, count, seed):
+        code_shape = [count, *self.generator.input_shape[1:]]
+        codes = tf.random.stateless_normal(code_shape, _fold(seed, _LATENT_CODES))
+        fakes = tf.nest.flatten(self.generator(codes, training=True))
+        return [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
+
+    def _real_inputs(self, images, seed):
+        reals = self._augmented(images, _fold(seed, _REAL_AUGMENTATION))
+        return [downsample_nearest(reals, inputs.shape[1]) for inputs in self.discriminator.inputs]
 
     def _augmented(self, images, seed):
         return images if self.augment is None else self.augment(images, seed)
