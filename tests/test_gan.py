@@ -9,6 +9,7 @@ from sle_gan.training.ema import copy_weights
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
+from sle_gan.training.regularizers import Regularizer
 
 
 def linear_networks():
@@ -153,3 +154,24 @@ def test_each_step_of_the_discriminator_has_images_and_codes_of_its_own():
     kernel = 1.0 + 0.1 * weight * codes[-1].mean(axis=0)
     np.testing.assert_allclose(gan.generator.get_layer("dense").kernel[:, 0], kernel, rtol=1e-5)
     assert int(gan.steps) == 1
+
+
+def test_a_penalty_joins_the_loss_of_its_steps_of_the_discriminator():
+    gan = linear_gan(n_critic=3)
+
+    def squared_kernel(discriminator, reals, fakes, seed):
+        return tf.reduce_mean(discriminator([tf.ones([1, 1, 1, 1])]) - discriminator([tf.zeros([1, 1, 1, 1])])) ** 2
+
+    gan.compile(
+        keras.optimizers.SGD(0.1),
+        keras.optimizers.SGD(0.1),
+        hinge_generator,
+        lambda real, fake, seed: 0.0 * tf.reduce_mean(fake),
+        [Regularizer(squared_kernel, 2.0, 2)],
+    )
+    data = tf.data.Dataset.from_tensors(tf.ones([6, 1, 1, 1])).repeat()
+    gan.fit(data, steps_per_epoch=2, verbose=0)
+    # Due at steps 0, 2 and 4 of the discriminator's six: w -> w - 0.1 * 2 * 2 w.
+    assert gan.discriminator.get_layer("dense").kernel.numpy().item() == pytest.approx(0.6**3, rel=1e-5)
+    (penalty,) = [mean for mean in gan.loss_means if mean.name == "penalty"]
+    assert float(penalty.result()) == pytest.approx(2 * (1 + 0.6**2 + 0.6**4) / 6, rel=1e-5)

@@ -9,6 +9,7 @@ from PIL import Image
 from test_cli import final_state
 
 from sle_gan.cli.generate import main as generate
+from sle_gan.cli.session import adam
 from sle_gan.cli.train import main as train
 from sle_gan.cli.train import parser, resolve
 from sle_gan.errors import InputError
@@ -48,14 +49,37 @@ def test_what_is_given_wins_also_where_it_is_zero():
     assert settings("--width", "--seed", "1")["width"] == 64
 
 
+def test_penalties_that_are_not_given_follow_from_the_loss_and_the_turns():
+    names = ("loss", "smallest_margin", "r1_gamma", "gradient_penalty", "dig_weight", "dig_interval")
+    assert [settings()[name] for name in names] == ["hinge", 0.8, 0.0, 0.0, 0.0, 4]
+    sngan = settings("--model", "sngan", "--resolution", "64", "--loss", "wasserstein")
+    assert [sngan[name] for name in names] == ["wasserstein", 1.0, 0.0, 10.0, 0.0, 5]
+    given = settings("--loss", "wasserstein", "--gradient-penalty", "0", "--dig-interval", "2")
+    assert (given["gradient_penalty"], given["dig_interval"]) == (0.0, 2)
+
+
+def test_a_lazy_penalty_scales_the_rate_and_the_betas_of_its_optimizer():
+    plain, lazy = adam(0.0025, 0.0, 0.99), adam(0.0025, 0.5, 0.99, lazy_interval=16)
+    assert float(plain.learning_rate) == pytest.approx(0.0025)
+    assert float(lazy.learning_rate) == pytest.approx(0.0025 * 16 / 17)
+    assert (lazy.beta_1, lazy.beta_2) == pytest.approx((0.5 ** (16 / 17), 0.99 ** (16 / 17)))
+    assert (plain.beta_1, plain.beta_2, plain.epsilon) == (0.0, 0.99, 1e-8)
+
+
 def test_a_resolution_of_another_network_is_refused():
     with pytest.raises(InputError, match=r"--resolution must be one of \(32, 48, 64, 128\) for sngan; got 256"):
         settings("--model", "sngan")
 
 
-@pytest.mark.parametrize("more", [["--model", "sngan", "--n-critic", "3"]], ids=["sngan"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        "--model sngan --n-critic 3 --r1-gamma 1 --r1-interval 2",
+    ],
+    ids=["sngan"],
+)
 def test_a_network_trains_resumes_exactly_and_draws(pictures, tmp_path, more):
-    whole, broken = (words(pictures, tmp_path, name, *more, "--steps") for name in ("whole", "broken"))
+    whole, broken = (words(pictures, tmp_path, name, *more.split(), "--steps") for name in ("whole", "broken"))
     assert train([*whole, "4"]) == 0
     assert train([*broken, "2"]) == 0
     assert train([*broken, "4"]) == 0

@@ -15,9 +15,10 @@ from sle_gan.data.pipeline import training_dataset
 from sle_gan.errors import InputError, TrainingError
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.models import MODELS
+from sle_gan.training import regularizers
 from sle_gan.training.ema import Calibration, copy_weights
 from sle_gan.training.gan import GAN
-from sle_gan.training.losses import hinge_discriminator, hinge_generator
+from sle_gan.training.losses import adversarial_losses
 from sle_gan.training.memory import estimated_bytes
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 
@@ -158,11 +159,12 @@ def build_gan(settings, generator, discriminator):
         n_critic=settings["n_critic"],
         seed=settings["seed"],
     )
+    betas = settings["adam_beta_1"], settings["adam_beta_2"]
     gan.compile(
-        adam(settings["G_learning_rate"], settings["adam_beta_1"], settings["adam_beta_2"]),
-        adam(settings["D_learning_rate"], settings["adam_beta_1"], settings["adam_beta_2"]),
-        hinge_generator,
-        hinge_discriminator,
+        adam(settings["G_learning_rate"], *betas),
+        adam(settings["D_learning_rate"], *betas, settings["r1_interval"] if settings["r1_gamma"] else None),
+        *adversarial_losses(settings["loss"], settings["smallest_margin"]),
+        _regularizers(settings),
     )
     return gan
 
@@ -174,9 +176,32 @@ def _reconstruction(decoders, distance):
     return Reconstruction(decoders, distances[distance]())
 
 
-def adam(learning_rate, beta_1, beta_2):
-    """Builds Adam with the epsilon of the networks' references, 1e-8."""
-    return keras.optimizers.Adam(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=1e-8)
+def _regularizers(settings):
+    chosen = {
+        "r1_gamma": lambda gamma: regularizers.r1(gamma, settings["r1_interval"]),
+        "gradient_penalty": lambda weight: regularizers.Regularizer(regularizers.gradient_penalty, weight),
+        "dig_weight": lambda weight: regularizers.diggan(weight, settings["dig_interval"]),
+    }
+    return tuple(make(settings[name]) for name, make in chosen.items() if settings[name])
+
+
+def adam(learning_rate, beta_1, beta_2, lazy_interval=None):
+    """Builds Adam with the epsilon of the networks' references, 1e-8.
+
+    Args:
+        learning_rate: per step.
+        beta_1: what is kept of the mean gradient at each step.
+        beta_2: what is kept of the mean squared gradient at each step.
+        lazy_interval: steps between computations of a lazy regularizer, which scales the other three; or None.
+
+    Returns:
+        The optimizer.
+
+    Source: the scaling is Karras et al. 2020, arXiv:1912.04958, appendix B.
+    Differs: there a lazy regularizer has optimizer steps of its own, here its gradient joins that of the loss.
+    """
+    share = 1.0 if lazy_interval is None else lazy_interval / (lazy_interval + 1)
+    return keras.optimizers.Adam(share * learning_rate, beta_1=beta_1**share, beta_2=beta_2**share, epsilon=1e-8)
 
 
 def describe(settings, image_count):

@@ -19,6 +19,7 @@ from sle_gan.errors import InputError
 from sle_gan.models import MODELS
 from sle_gan.run import check_writable, choose_run, start_run, write_json
 
+LOSSES = ("hinge", "non-saturating", "wasserstein", "least-squares")
 AUGMENT_DEFAULT = "color,translation"
 _VERSIONED = ("sle-gan", "tensorflow", "tf-keras", "numpy", "pillow")
 
@@ -49,6 +50,7 @@ def parser():
     _add_network_arguments(result.add_argument_group("the networks"))
     told = "What is not given of width, batch, losses and optimizers is as in the network's paper."
     _add_training_arguments(result.add_argument_group("training", told))
+    _add_regularization_arguments(result.add_argument_group("regularization of the discriminator"))
     return result
 
 
@@ -132,6 +134,25 @@ def _add_network_arguments(group):
     add("--discriminator-weights", metavar="FILE", help="start from these weights of the discriminator (.h5)")
 
 
+def _add_regularization_arguments(group):
+    add = group.add_argument
+    add("--r1-gamma", type=_weight, metavar="WEIGHT", help="of R1, the discriminator's slope at real images; 0 is off")
+    add("--r1-interval", type=_positive, default=16, metavar="STEPS", help="discriminator's steps from R1 to R1")
+    add(
+        "--gradient-penalty",
+        type=_weight,
+        metavar="WEIGHT",
+        help="of the distance of the discriminator's slope from 1; 10 with --loss wasserstein, otherwise off",
+    )
+    add("--dig-weight", type=_weight, default=0.0, metavar="WEIGHT", help="of DigGAN's gap of slopes; 0 is off")
+    add(
+        "--dig-interval",
+        type=_positive,
+        metavar="STEPS",
+        help="discriminator's steps from gap to gap; 4, or --n-critic above 1, without it",
+    )
+
+
 def _add_training_arguments(group):
     add = group.add_argument
     length = group.add_mutually_exclusive_group()
@@ -139,6 +160,8 @@ def _add_training_arguments(group):
     length.add_argument("--epochs", type=_positive, metavar="EPOCHS", help="passes over the images, instead of --steps")
     add("--batch-size", type=_positive, metavar="IMAGES", help="images in a step of the discriminator")
     add("--n-critic", type=_positive, metavar="STEPS", help="discriminator's steps for each of the generator")
+    add("--loss", choices=LOSSES, help="adversarial loss of both networks")
+    add("--smallest-margin", type=_share_or_all, metavar="SHARE", help="margins of the hinge are drawn from here to 1")
     add("--G-learning-rate", type=_rate, metavar="RATE", help="of the generator's Adam")
     add("--D-learning-rate", type=_rate, metavar="RATE", help="of the discriminator's Adam")
     add("--adam-beta-1", type=_share, metavar="SHARE", help="kept of the mean gradient at each step")
@@ -176,6 +199,12 @@ def resolve(arguments):
     """
     recipe = MODELS[arguments.model].recipe._asdict()
     settings = {name: recipe.get(name) if value is None else value for name, value in vars(arguments).items()}
+    derived = {
+        "r1_gamma": recipe["r1_share"] * settings["resolution"] ** 2 / settings["batch_size"],
+        "gradient_penalty": 10.0 if settings["loss"] == "wasserstein" else 0.0,
+        "dig_interval": settings["n_critic"] if settings["n_critic"] > 1 else 4,
+    }
+    settings |= {name: value for name, value in derived.items() if settings[name] is None}
     _check(settings)
     return settings
 
@@ -294,8 +323,16 @@ def _rate(text):
     return _number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
 
 
+def _weight(text):
+    return _number(text, float, lambda value: 0 <= value < math.inf, "a number from 0")
+
+
 def _share(text):
     return _number(text, float, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+
+
+def _share_or_all(text):
+    return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
 
 
 def _number(text, convert, is_allowed, allowed):

@@ -15,6 +15,9 @@ class Recipe(NamedTuple):
         width: the `width` that its networks are built with.
         batch_size: images in a step of the discriminator.
         n_critic: steps of the discriminator for each step of the generator.
+        loss: of both networks, one of `hinge`, `non-saturating`, `wasserstein` and `least-squares`.
+        smallest_margin: margins of the hinge are drawn from U(smallest_margin, 1).
+        r1_share: the weight of R1 in multiples of (pixels of an image) / (images in a step).
         G_learning_rate: of the generator's Adam.
         D_learning_rate: of the discriminator's Adam.
         adam_beta_1: what both Adams keep of the mean gradient at each step.
@@ -25,6 +28,9 @@ class Recipe(NamedTuple):
     width: int
     batch_size: int
     n_critic: int
+    loss: str
+    smallest_margin: float
+    r1_share: float
     G_learning_rate: float
     D_learning_rate: float
     adam_beta_1: float
@@ -63,6 +69,9 @@ MODELS = {
             width=64,
             batch_size=8,
             n_critic=1,
+            loss="hinge",
+            smallest_margin=0.8,
+            r1_share=0.0,
             G_learning_rate=2e-4,
             D_learning_rate=2e-4,
             adam_beta_1=0.5,
@@ -78,6 +87,9 @@ MODELS = {
             width=64,
             batch_size=64,
             n_critic=5,
+            loss="hinge",
+            smallest_margin=1.0,
+            r1_share=0.0,
             G_learning_rate=2e-4,
             D_learning_rate=2e-4,
             adam_beta_1=0.0,

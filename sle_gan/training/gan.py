@@ -14,7 +14,7 @@ from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training.ema import update_average
 
 # What a step draws, each with numbers of its own.
-_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT, _CRITIC_TURN = range(6)
+_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT, _CRITIC_TURN, _PENALTY = range(7)
 
 
 class GAN(keras.Model):
@@ -56,6 +56,7 @@ class GAN(keras.Model):
         self.average_generator = average_generator
         self.reconstruction = reconstruction
         self.augment = augment
+        self.regularizers = ()
         self.average_decay = average_decay
         self.n_critic = n_critic
         self.seed = seed
@@ -63,7 +64,15 @@ class GAN(keras.Model):
         names = ["generator_loss", "discriminator_loss", "reconstruction_loss", "real_logits", "fake_logits"]
         self.loss_means = [keras.metrics.Mean(name=name) for name in names]
 
-    def compile(self, generator_optimizer, discriminator_optimizer, generator_loss, discriminator_loss, **kwargs):
+    def compile(
+        self,
+        generator_optimizer,
+        discriminator_optimizer,
+        generator_loss,
+        discriminator_loss,
+        regularizers=(),
+        **kwargs,
+    ):
         """Sets the optimizers and losses.
 
         Args:
@@ -71,6 +80,7 @@ class GAN(keras.Model):
             discriminator_optimizer: of the discriminator's weights and the decoders'.
             generator_loss: function of (fake logits) -> float32 scalar.
             discriminator_loss: function of (real logits, fake logits, seed int32 `[2]`) -> float32 scalar.
+            regularizers: `sle_gan.training.regularizers.Regularizer`s that are added to the discriminator's loss.
             **kwargs: as `keras.Model.compile`.
         """
         super().compile(**kwargs)
@@ -78,6 +88,9 @@ class GAN(keras.Model):
         self.discriminator_optimizer = discriminator_optimizer
         self.generator_loss = generator_loss
         self.discriminator_loss = discriminator_loss
+        self.regularizers = regularizers
+        if regularizers:
+            self.loss_means.append(keras.metrics.Mean(name="penalty"))
         # The slots must be there before a checkpoint is restored into them.
         generator_optimizer.build(self.generator.trainable_variables)
         discriminator_optimizer.build(self.discriminator_variables)
@@ -134,17 +147,19 @@ class GAN(keras.Model):
             images: real images, float32 `[n_critic * batch, side, side, channels]` in [-1, 1].
 
         Returns:
-            The losses of this step, the discriminator's of its last, and the mean logits, by name.
+            The losses of this step and the mean logits, by name; the discriminator's are means over its steps.
         """
         seed = self._step_seed()
+        turns = []
         *earlier, images = tf.split(images, self.n_critic)
         for turn, batch in enumerate(earlier):
             turn_seed = _fold(seed, _CRITIC_TURN, turn)
             fakes = self._fake_inputs(tf.shape(batch)[0], turn_seed)
-            self._discriminator_step(self._real_inputs(batch, turn_seed), fakes, turn_seed)
+            turns.append(self._discriminator_step(turn, self._real_inputs(batch, turn_seed), fakes, turn_seed))
         with tf.GradientTape() as generator_tape:
             fakes = self._fake_inputs(tf.shape(images)[0], seed)
-        logs = self._discriminator_step(self._real_inputs(images, seed), fakes, seed)
+        turns.append(self._discriminator_step(len(earlier), self._real_inputs(images, seed), fakes, seed))
+        logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
         logs |= self._generator_step(fakes, generator_tape)
         update_average(self.average_generator, self.generator, self.average_decay)
         self.steps.assign_add(1)
@@ -175,7 +190,14 @@ class GAN(keras.Model):
         logits, *maps = tf.nest.flatten(self.discriminator(images, training=True))
         return logits, maps
 
-    def _discriminator_step(self, reals, fakes, seed):
+    def _penalty(self, turn, reals, fakes, seed):
+        step = self.steps * self.n_critic + turn
+        return sum(
+            regularizer(step, lambda images: self._judge(images)[0], reals, fakes, _fold(seed, _PENALTY))
+            for regularizer in self.regularizers
+        )
+
+    def _discriminator_step(self, turn, reals, fakes, seed):
         reconstruction_loss = 0.0
         with tf.GradientTape() as tape:
             real_logits, maps = self._judge(reals)
@@ -183,15 +205,17 @@ class GAN(keras.Model):
             loss = self.discriminator_loss(real_logits, fake_logits, _fold(seed, _MARGINS))
             if self.reconstruction is not None:
                 reconstruction_loss = self.reconstruction(reals[0], maps, _fold(seed, _QUADRANT))
-            total = loss + reconstruction_loss
+            penalty = self._penalty(turn, reals, fakes, seed)
+            total = loss + reconstruction_loss + penalty
         variables = self.discriminator_variables
         self.discriminator_optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
-        return {
+        logs = {
             "discriminator_loss": loss,
             "reconstruction_loss": reconstruction_loss,
             "real_logits": tf.reduce_mean(real_logits),
             "fake_logits": tf.reduce_mean(fake_logits),
         }
+        return logs | ({"penalty": penalty} if self.regularizers else {})
 
     def _generator_step(self, fakes, generator_tape):
         # The same fakes serve both steps, so the gradient is carried on from the images.
