@@ -8,18 +8,28 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.layers.carry import CarryAlong
+from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense
+from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralDense, SpectralUpConv2D
+from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
 from sle_gan.models import MODELS
 
 SIDE = 64
 OUR_LAYERS = (
     CarryAlong,
+    EqualizedConv2D,
+    EqualizedDense,
+    LearnedConstant,
+    ModulatedConv2D,
     NoiseInjection,
+    PartnerCodes,
     SpectralConv2D,
     SpectralConv2DTranspose,
     SpectralDense,
     SpectralUpConv2D,
+    StyleAverage,
+    StyleMixing,
 )
 
 
@@ -42,6 +52,13 @@ LAYERS = {
     ),
     "spectral_dense": Row(lambda: layer_model(SpectralDense(4), (6,)), [(6,)], (4,)),
     "noise": Row(lambda: layer_model(NoiseInjection(3), (4, 4, 2), (8,)), [(4, 4, 2), (8,)], (4, 4, 2)),
+    "equalized_conv": Row(lambda: layer_model(EqualizedConv2D(4, 3), (6, 6, 2)), [(6, 6, 2)], (4, 4, 4)),
+    "equalized_dense": Row(lambda: layer_model(EqualizedDense(4, 1, 0.01, 1.0), (6,)), [(6,)], (4,)),
+    "modulated_conv": Row(lambda: layer_model(ModulatedConv2D(4, 3), (6, 6, 2), (2,)), [(6, 6, 2), (2,)], (6, 6, 4)),
+    "learned_constant": Row(lambda: layer_model(LearnedConstant([4, 4, 2]), (6,)), [(6,)], (4, 4, 2)),
+    "partner_codes": Row(lambda: layer_model(PartnerCodes(), (6,)), [(6,)], (6,)),
+    "style_average": Row(lambda: layer_model(StyleAverage(), (6,)), [(6,)], (6,)),
+    "style_mixing": Row(lambda: layer_model(StyleMixing(5), (6,), (6,), (8,)), [(6,), (6,), (8,)], (5, 6)),
     "carry": Row(lambda: layer_model(CarryAlong(), (4,), (5,)), [(4,), (5,)], (4,)),
 }
 

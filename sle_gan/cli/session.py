@@ -16,10 +16,11 @@ from sle_gan.errors import InputError, TrainingError
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.models import MODELS
 from sle_gan.training import regularizers
-from sle_gan.training.ema import Calibration, copy_weights
+from sle_gan.training.ema import Calibration, copy_weights, half_life_decay
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import adversarial_losses
 from sle_gan.training.memory import estimated_bytes
+from sle_gan.training.path_length import PathLength
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 
 SAMPLE_SEEDS = range(24)
@@ -155,16 +156,21 @@ def build_gan(settings, generator, discriminator):
         average,
         reconstruction=_reconstruction(graph.decoders, settings["reconstruction_loss"]),
         augment=None if augment is None else DiffAugment(parse_policy(augment)),
-        average_decay=settings["ema_decay"],
+        average_decay=_average_decay(settings),
         n_critic=settings["n_critic"],
         seed=settings["seed"],
     )
+    path_length = None
+    if settings["path_length_weight"]:
+        _, mixing, synthesis, _ = module.styles(generator)
+        path_length = PathLength(mixing, synthesis, settings["path_length_weight"], settings["path_length_interval"])
     betas = settings["adam_beta_1"], settings["adam_beta_2"]
     gan.compile(
-        adam(settings["G_learning_rate"], *betas),
+        adam(settings["G_learning_rate"], *betas, path_length and path_length.interval_steps),
         adam(settings["D_learning_rate"], *betas, settings["r1_interval"] if settings["r1_gamma"] else None),
         *adversarial_losses(settings["loss"], settings["smallest_margin"]),
         _regularizers(settings),
+        path_length,
     )
     return gan
 
@@ -174,6 +180,12 @@ def _reconstruction(decoders, distance):
         return None
     distances = {"perceptual": PerceptualDistance, "l1": lambda: mean_absolute_difference}
     return Reconstruction(decoders, distances[distance]())
+
+
+def _average_decay(settings):
+    if settings["ema_kimg"] is None:
+        return settings["ema_decay"]
+    return half_life_decay(settings["ema_kimg"], settings["batch_size"] * settings["n_critic"])
 
 
 def _regularizers(settings):

@@ -50,7 +50,7 @@ def parser():
     _add_network_arguments(result.add_argument_group("the networks"))
     told = "What is not given of width, batch, losses and optimizers is as in the network's paper."
     _add_training_arguments(result.add_argument_group("training", told))
-    _add_regularization_arguments(result.add_argument_group("regularization of the discriminator"))
+    _add_regularization_arguments(result.add_argument_group("regularization"))
     return result
 
 
@@ -128,7 +128,7 @@ def _add_network_arguments(group):
         type=int,
         nargs="?",
         metavar="CHANNELS",
-        help="channels that those of all maps are multiples of; the paper's without it (fastgan, sngan: 64)",
+        help="channels that those of all maps are multiples of; the paper's without it (64)",
     )
     add("--generator-weights", metavar="FILE", help="start from these weights of the generator (.h5)")
     add("--discriminator-weights", metavar="FILE", help="start from these weights of the discriminator (.h5)")
@@ -151,6 +151,14 @@ def _add_regularization_arguments(group):
         metavar="STEPS",
         help="discriminator's steps from gap to gap; 4, or --n-critic above 1, without it",
     )
+    add(
+        "--path-length-weight",
+        type=_weight,
+        default=0.0,
+        metavar="WEIGHT",
+        help="of the generator's path length, for networks with styles; 2 in the paper, 0 is off",
+    )
+    add("--path-length-interval", type=_positive, default=4, metavar="STEPS", help="generator's steps between them")
 
 
 def _add_training_arguments(group):
@@ -166,7 +174,13 @@ def _add_training_arguments(group):
     add("--D-learning-rate", type=_rate, metavar="RATE", help="of the discriminator's Adam")
     add("--adam-beta-1", type=_share, metavar="SHARE", help="kept of the mean gradient at each step")
     add("--adam-beta-2", type=_share, metavar="SHARE", help="kept of the mean squared gradient at each step")
-    add("--ema-decay", type=_share, metavar="SHARE", help="kept of the averaged generator at each step")
+    average = group.add_mutually_exclusive_group()
+    average.add_argument(
+        "--ema-decay", type=_share, metavar="SHARE", help="kept of the averaged generator at each step"
+    )
+    average.add_argument(
+        "--ema-kimg", type=_weight, metavar="KIMG", help="its half-life in thousands of images, instead of --ema-decay"
+    )
     add(
         "--reconstruction-loss",
         choices=("perceptual", "l1"),
@@ -198,6 +212,8 @@ def resolve(arguments):
         InputError: if they cannot be used.
     """
     recipe = MODELS[arguments.model].recipe._asdict()
+    if arguments.ema_decay is not None or arguments.ema_kimg is not None:
+        recipe |= {"ema_decay": None, "ema_kimg": None}
     settings = {name: recipe.get(name) if value is None else value for name, value in vars(arguments).items()}
     derived = {
         "r1_gamma": recipe["r1_share"] * settings["resolution"] ** 2 / settings["batch_size"],
@@ -281,6 +297,10 @@ def _check(settings):
             raise InputError(f"--{name} must be one of {allowed} for {settings['model']}; got {settings[name]}")
     if settings["width"] < 8 or settings["width"] % 8:
         raise InputError(f"--width must be a positive multiple of 8; got {settings['width']}")
+    if settings["path_length_weight"] and not model.has_styles:
+        raise InputError(
+            f"--path-length-weight needs a network with styles, such as stylegan2; got {settings['model']}"
+        )
     if settings["override"] and settings["name"] is None:
         raise InputError("--override needs the --name of the run to delete")
     for name in ("generator_weights", "discriminator_weights"):

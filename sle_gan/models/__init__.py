@@ -22,7 +22,8 @@ class Recipe(NamedTuple):
         D_learning_rate: of the discriminator's Adam.
         adam_beta_1: what both Adams keep of the mean gradient at each step.
         adam_beta_2: what both Adams keep of the mean squared gradient at each step.
-        ema_decay: what the averaged generator keeps of itself at each step.
+        ema_decay: what the averaged generator keeps of itself at each step; None if `ema_kimg` says it.
+        ema_kimg: half-life of the averaged generator in thousands of images; None if `ema_decay` says it.
     """
 
     width: int
@@ -35,7 +36,8 @@ class Recipe(NamedTuple):
     D_learning_rate: float
     adam_beta_1: float
     adam_beta_2: float
-    ema_decay: float
+    ema_decay: float | None
+    ema_kimg: float | None
 
 
 class Model(NamedTuple):
@@ -48,12 +50,14 @@ class Model(NamedTuple):
         resolutions: sides of the images in pixels that it can be built for.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         recipe: how its paper trains it.
+        has_styles: whether the file has `styles(generator)`: a space of styles between two parts of the generator.
     """
 
     file: str
     resolutions: tuple
     channels: tuple
     recipe: Recipe
+    has_styles: bool = False
 
     def module(self):
         """Loads the module."""
@@ -77,6 +81,7 @@ MODELS = {
             adam_beta_1=0.5,
             adam_beta_2=0.999,
             ema_decay=0.999,
+            ema_kimg=None,
         ),
     ),
     "sngan": Model(
@@ -95,6 +100,27 @@ MODELS = {
             adam_beta_1=0.0,
             adam_beta_2=0.9,
             ema_decay=0.999,
+            ema_kimg=None,
         ),
+    ),
+    "stylegan2": Model(
+        "sle_gan.models.stylegan2",
+        (32, 64, 128, 256, 512, 1024),
+        (1, 3, 4),
+        Recipe(
+            width=64,
+            batch_size=16,
+            n_critic=1,
+            loss="non-saturating",
+            smallest_margin=1.0,
+            r1_share=0.0002,
+            G_learning_rate=0.0025,
+            D_learning_rate=0.0025,
+            adam_beta_1=0.0,
+            adam_beta_2=0.99,
+            ema_decay=None,
+            ema_kimg=10.0,
+        ),
+        has_styles=True,
     ),
 }

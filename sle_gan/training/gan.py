@@ -14,7 +14,7 @@ from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training.ema import update_average
 
 # What a step draws, each with numbers of its own.
-_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT, _CRITIC_TURN, _PENALTY = range(7)
+_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT, _CRITIC_TURN, _PENALTY, _PATHS = range(8)
 
 
 class GAN(keras.Model):
@@ -32,7 +32,8 @@ class GAN(keras.Model):
         reconstruction: function of (real images, maps, seed) -> float32 scalar that is added to the
             discriminator's loss, with `decoders` whose weights the discriminator's optimizer trains; or None.
         augment: function of (images, seed int32 `[2]`) -> images, for reals and fakes alike; or None.
-        average_decay: what the averaged generator keeps of itself at each step, in [0, 1).
+        average_decay: what the averaged generator keeps of itself at each step, in [0, 1); or a function of the
+            number of steps done.
         n_critic: steps of the discriminator for each step of the generator, each with images and codes of its own;
             the generator's step shares the fakes of the last.
         seed: of everything that training draws.
@@ -57,6 +58,7 @@ class GAN(keras.Model):
         self.reconstruction = reconstruction
         self.augment = augment
         self.regularizers = ()
+        self.path_length = None
         self.average_decay = average_decay
         self.n_critic = n_critic
         self.seed = seed
@@ -71,6 +73,7 @@ class GAN(keras.Model):
         generator_loss,
         discriminator_loss,
         regularizers=(),
+        path_length=None,
         **kwargs,
     ):
         """Sets the optimizers and losses.
@@ -81,6 +84,7 @@ class GAN(keras.Model):
             generator_loss: function of (fake logits) -> float32 scalar.
             discriminator_loss: function of (real logits, fake logits, seed int32 `[2]`) -> float32 scalar.
             regularizers: `sle_gan.training.regularizers.Regularizer`s that are added to the discriminator's loss.
+            path_length: `sle_gan.training.path_length.PathLength` that is added to the generator's loss; or None.
             **kwargs: as `keras.Model.compile`.
         """
         super().compile(**kwargs)
@@ -89,6 +93,7 @@ class GAN(keras.Model):
         self.generator_loss = generator_loss
         self.discriminator_loss = discriminator_loss
         self.regularizers = regularizers
+        self.path_length = path_length
         if regularizers:
             self.loss_means.append(keras.metrics.Mean(name="penalty"))
         # The slots must be there before a checkpoint is restored into them.
@@ -121,6 +126,8 @@ class GAN(keras.Model):
         }
         if self.reconstruction is not None:
             items["decoders"] = self.reconstruction.decoders
+        if self.path_length is not None:
+            items["mean_path_length"] = self.path_length.mean_length
         return items
 
     def raise_if_not_finite(self):
@@ -160,8 +167,9 @@ class GAN(keras.Model):
             fakes = self._fake_inputs(tf.shape(images)[0], seed)
         turns.append(self._discriminator_step(len(earlier), self._real_inputs(images, seed), fakes, seed))
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
-        logs |= self._generator_step(fakes, generator_tape)
-        update_average(self.average_generator, self.generator, self.average_decay)
+        logs |= self._generator_step(fakes, generator_tape, seed)
+        decay = self.average_decay(self.steps) if callable(self.average_decay) else self.average_decay
+        update_average(self.average_generator, self.generator, decay)
         self.steps.assign_add(1)
         for mean in self.loss_means:
             mean.update_state(logs[mean.name])
@@ -217,7 +225,7 @@ class GAN(keras.Model):
         }
         return logs | ({"penalty": penalty} if self.regularizers else {})
 
-    def _generator_step(self, fakes, generator_tape):
+    def _generator_step(self, fakes, generator_tape, seed):
         # The same fakes serve both steps, so the gradient is carried on from the images.
         with tf.GradientTape() as tape:
             tape.watch(fakes)
@@ -225,6 +233,12 @@ class GAN(keras.Model):
             loss = self.generator_loss(logits)
         variables = self.generator.trainable_variables
         gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(loss, fakes))
+        if self.path_length is not None:
+            with tf.GradientTape() as tape:
+                penalty = self.path_length(self.steps, tf.shape(fakes[0])[0], _fold(seed, _PATHS))
+            # The last picture's bias moves no path.
+            added = tape.gradient(penalty, variables, unconnected_gradients="zero")
+            gradients = [gradient + more for gradient, more in zip(gradients, added, strict=True)]
         self.generator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return {"generator_loss": loss}
 
