@@ -9,6 +9,7 @@ import tf_keras as keras
 
 from sle_gan.layers.carry import CarryAlong
 from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense
+from sle_gan.layers.minibatch import MinibatchDeviation
 from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralDense, SpectralUpConv2D
@@ -21,6 +22,7 @@ OUR_LAYERS = (
     EqualizedConv2D,
     EqualizedDense,
     LearnedConstant,
+    MinibatchDeviation,
     ModulatedConv2D,
     NoiseInjection,
     PartnerCodes,
@@ -55,6 +57,7 @@ LAYERS = {
     "equalized_conv": Row(lambda: layer_model(EqualizedConv2D(4, 3), (6, 6, 2)), [(6, 6, 2)], (4, 4, 4)),
     "equalized_dense": Row(lambda: layer_model(EqualizedDense(4, 1, 0.01, 1.0), (6,)), [(6,)], (4,)),
     "modulated_conv": Row(lambda: layer_model(ModulatedConv2D(4, 3), (6, 6, 2), (2,)), [(6, 6, 2), (2,)], (6, 6, 4)),
+    "minibatch_deviation": Row(lambda: layer_model(MinibatchDeviation(), (4, 4, 2)), [(4, 4, 2)], (4, 4, 3)),
     "learned_constant": Row(lambda: layer_model(LearnedConstant([4, 4, 2]), (6,)), [(6,)], (4, 4, 2)),
     "partner_codes": Row(lambda: layer_model(PartnerCodes(), (6,)), [(6,)], (6,)),
     "style_average": Row(lambda: layer_model(StyleAverage(), (6,)), [(6,)], (6,)),

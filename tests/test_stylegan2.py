@@ -6,7 +6,7 @@ from scipy import signal
 from test_fastgan import trainable
 
 from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense, scaled_leaky_relu
-from sle_gan.layers.minibatch import append_minibatch_deviation
+from sle_gan.layers.minibatch import MinibatchDeviation
 from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.resample import upsample_fir
@@ -62,7 +62,7 @@ def test_the_activation_keeps_the_power_of_normal_numbers():
 @pytest.mark.parametrize(("batch", "group"), [(1, 1), (2, 2), (5, 1), (6, 3), (8, 4)])
 def test_the_deviation_is_that_of_each_group(batch, group):
     features = normal(batch, 4, 4, 3).numpy()
-    outputs = append_minibatch_deviation(tf.constant(features)).numpy()
+    outputs = MinibatchDeviation()(tf.constant(features)).numpy()
     np.testing.assert_array_equal(outputs[..., :3], features)
     step = batch // group
     for index in range(batch):
@@ -249,15 +249,16 @@ def test_path_lengths_are_those_of_the_jacobian_and_their_mean_is_kept():
 
 
 def smooth_parts():
-    """A synthesis of the layers of StyleGAN2 but for its activation, at whose kink path lengths jump."""
+    """A synthesis of layers of StyleGAN2, without its kinks and its noise, at which path lengths would jump."""
     codes = keras.Input([6])
     mixing = keras.Model(codes, tf.tile(tf.tanh(EqualizedDense(8, seed=1)(codes))[:, None], [1, 2, 1]))
     styles = keras.Input([2, 8])
     first, second = tf.unstack(styles, axis=1)
     x = LearnedConstant([4, 4, 5], seed=2)(first)
     x = ModulatedConv2D(4, 3, seed=3)([x, EqualizedDense(5, seed=4, initial_bias=1.0)(first)])
-    x = tf.tanh(NoiseInjection(1)([x, first]))
-    image = ModulatedConv2D(3, 1, seed=5, demodulate=False)([upsample_fir(x), EqualizedDense(4, seed=6)(second)])
+    image = ModulatedConv2D(3, 1, seed=5, demodulate=False)(
+        [upsample_fir(tf.tanh(x)), EqualizedDense(4, seed=6)(second)]
+    )
     return mixing, keras.Model(styles, image)
 
 

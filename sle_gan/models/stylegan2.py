@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense, scaled_leaky_relu
-from sle_gan.layers.minibatch import append_minibatch_deviation
+from sle_gan.layers.minibatch import MinibatchDeviation
 from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.resample import blur_fir, downsample_fir, upsample_fir
@@ -92,7 +92,7 @@ def discriminator(resolution=256, channels=3, width=64, seed=0):
     x = scaled_leaky_relu(blocks.conv(images, _count(resolution, width), 1, "rgb"))
     while x.shape[1] > 4:
         x = _down_block(x, _count(x.shape[1] // 2, width), blocks)
-    x = append_minibatch_deviation(x)
+    x = MinibatchDeviation(name="minibatch_deviation")(x)
     x = scaled_leaky_relu(blocks.conv(x, _count(4, width), 3, "last_conv"))
     x = tf.reshape(x, [-1, 16 * _count(4, width)])
     x = scaled_leaky_relu(blocks.dense(x, _count(4, width), "last_dense"))
