@@ -43,6 +43,26 @@ def test_what_is_not_given_is_as_in_the_networks_paper():
     assert (fastgan["batch_size"], sngan["batch_size"]) == (8, 64)
 
 
+def test_stylegan2_has_the_settings_of_its_papers():
+    given = settings("--model", "stylegan2", "--resolution", "128", "--batch-size", "32")
+    names = ("loss", "n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2", "r1_interval")
+    assert [given[name] for name in names] == ["non-saturating", 1, 0.0025, 0.0025, 0.0, 0.99, 16]
+    assert given["r1_gamma"] == pytest.approx(0.1024)
+    assert (given["ema_decay"], given["ema_kimg"], given["path_length_weight"]) == (None, 10.0, 0.0)
+
+
+def test_the_average_is_set_in_one_way():
+    by_decay = settings("--model", "stylegan2", "--ema-decay", "0.9")
+    assert (by_decay["ema_decay"], by_decay["ema_kimg"]) == (0.9, None)
+    by_kimg = settings("--ema-kimg", "2")
+    assert (by_kimg["ema_decay"], by_kimg["ema_kimg"]) == (None, 2.0)
+
+
+def test_path_lengths_need_styles():
+    with pytest.raises(InputError, match="--path-length-weight needs a network with styles, such as stylegan2"):
+        settings("--path-length-weight", "2")
+
+
 def test_what_is_given_wins_also_where_it_is_zero():
     given = settings("--adam-beta-1", "0", "--n-critic", "2", "--width", "16", "--ema-decay", "0")
     assert [given[name] for name in ("adam_beta_1", "n_critic", "width", "ema_decay")] == [0.0, 2, 16, 0.0]
@@ -75,8 +95,9 @@ def test_a_resolution_of_another_network_is_refused():
     "more",
     [
         "--model sngan --n-critic 3 --r1-gamma 1 --r1-interval 2",
+        "--model stylegan2 --r1-interval 2 --path-length-weight 2 --path-length-interval 2",
     ],
-    ids=["sngan"],
+    ids=["sngan", "stylegan2"],
 )
 def test_a_network_trains_resumes_exactly_and_draws(pictures, tmp_path, more):
     whole, broken = (words(pictures, tmp_path, name, *more.split(), "--steps") for name in ("whole", "broken"))
