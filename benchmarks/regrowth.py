@@ -11,7 +11,7 @@ import argparse
 import numpy as np
 import tf_keras as keras
 
-from sle_gan.cli import train
+from sle_gan.cli import train_flags
 from sle_gan.cli.session import build_gan, build_networks
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import scan
@@ -55,7 +55,7 @@ def main():
     parser.add_argument("--intervals", type=int, nargs="+", default=[50, 200], help="steps of the sparse phase")
     arguments = parser.parse_args()
     words = ["--data-folder", arguments.data_folder, "--resolution", "64", "--width", arguments.width]
-    settings = vars(train.parser().parse_args([*words, "--reconstruction-loss", "l1"]))
+    settings = train_flags.resolve(train_flags.parser().parse_args([*words, "--reconstruction-loss", "l1"]))
     images, _, _ = decode_folder(
         scan(arguments.data_folder),
         resolution=64,

@@ -14,7 +14,7 @@ import time
 
 import tensorflow as tf
 
-from sle_gan.cli import train
+from sle_gan.cli import train_flags
 from sle_gan.cli.session import build_gan, build_networks
 from sle_gan.sparsity.masks import Masks, prunable_kernels
 from sle_gan.sparsity.selection import magnitude_masks
@@ -56,7 +56,7 @@ def measure(arguments, density, tracks):
         Seconds of the dense steps and of the masked ones.
     """
     words = f"--data-folder . --resolution {arguments.resolution} --batch-size {arguments.batch_size}"
-    settings = vars(train.parser().parse_args([*words.split(), "--width", str(arguments.width)]))
+    settings = train_flags.resolve(train_flags.parser().parse_args([*words.split(), "--width", str(arguments.width)]))
     shape = [arguments.batch_size, arguments.resolution, arguments.resolution, 3]
     images = tf.random.stateless_uniform(shape, [0, 0], -1, 1)
     steps = []

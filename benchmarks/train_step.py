@@ -61,10 +61,10 @@ def measure(side, batch, mode, width, steps):
     Returns:
         Seconds of the first step, median seconds of the others, and peak bytes of the process.
     """
-    from sle_gan.cli import train
+    from sle_gan.cli import train_flags
 
     words = f"--data-folder . --resolution {side} --batch-size {batch} --width {width}".split()
-    settings = vars(train.parser().parse_args(words))
+    settings = train_flags.resolve(train_flags.parser().parse_args(words))
     import tensorflow as tf
 
     from sle_gan.cli.session import build_gan, build_networks

@@ -8,11 +8,31 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.layers.carry import CarryAlong
+from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense
+from sle_gan.layers.minibatch import MinibatchDeviation
+from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
-from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D
+from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralDense, SpectralUpConv2D
+from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
 from sle_gan.models import MODELS
 
 SIDE = 64
+OUR_LAYERS = (
+    CarryAlong,
+    EqualizedConv2D,
+    EqualizedDense,
+    LearnedConstant,
+    MinibatchDeviation,
+    ModulatedConv2D,
+    NoiseInjection,
+    PartnerCodes,
+    SpectralConv2D,
+    SpectralConv2DTranspose,
+    SpectralDense,
+    SpectralUpConv2D,
+    StyleAverage,
+    StyleMixing,
+)
 
 
 class Row(NamedTuple):
@@ -32,7 +52,16 @@ LAYERS = {
     "spectral_conv_transpose": Row(
         lambda: layer_model(SpectralConv2DTranspose(4, 4), (1, 1, 3)), [(1, 1, 3)], (4, 4, 4)
     ),
+    "spectral_dense": Row(lambda: layer_model(SpectralDense(4), (6,)), [(6,)], (4,)),
     "noise": Row(lambda: layer_model(NoiseInjection(3), (4, 4, 2), (8,)), [(4, 4, 2), (8,)], (4, 4, 2)),
+    "equalized_conv": Row(lambda: layer_model(EqualizedConv2D(4, 3), (6, 6, 2)), [(6, 6, 2)], (4, 4, 4)),
+    "equalized_dense": Row(lambda: layer_model(EqualizedDense(4, 1, 0.01, 1.0), (6,)), [(6,)], (4,)),
+    "modulated_conv": Row(lambda: layer_model(ModulatedConv2D(4, 3), (6, 6, 2), (2,)), [(6, 6, 2), (2,)], (6, 6, 4)),
+    "minibatch_deviation": Row(lambda: layer_model(MinibatchDeviation(), (4, 4, 2)), [(4, 4, 2)], (4, 4, 3)),
+    "learned_constant": Row(lambda: layer_model(LearnedConstant([4, 4, 2]), (6,)), [(6,)], (4, 4, 2)),
+    "partner_codes": Row(lambda: layer_model(PartnerCodes(), (6,)), [(6,)], (6,)),
+    "style_average": Row(lambda: layer_model(StyleAverage(), (6,)), [(6,)], (6,)),
+    "style_mixing": Row(lambda: layer_model(StyleMixing(5), (6,), (6,), (8,)), [(6,), (6,), (8,)], (5, 6)),
     "carry": Row(lambda: layer_model(CarryAlong(), (4,), (5,)), [(4,), (5,)], (4,)),
 }
 
@@ -89,9 +118,7 @@ def test_the_batch_size_is_free_and_the_graph_agrees_with_eager(row):
 @every_row
 def test_the_configuration_rebuilds_the_model(row):
     model = with_drawn_weights(row.build())
-    ours = (SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D, NoiseInjection, CarryAlong)
-    custom = {layer.__name__: layer for layer in ours}
-    with keras.utils.custom_object_scope(custom):
+    with keras.utils.custom_object_scope({layer.__name__: layer for layer in OUR_LAYERS}):
         again = keras.Model.from_config(model.get_config())
     again.set_weights(model.get_weights())
     inputs = drawn_inputs(row, 2)
@@ -124,16 +151,16 @@ def test_every_trainable_weight_that_the_output_rests_on_has_a_gradient(row):
     assert all(name.startswith(("small_rgb", "decode")) for name in without)
 
 
-@every_network
-def test_a_branch_that_serves_training_has_gradients_there(row):
-    module = MODELS["fastgan"].module()
+@pytest.mark.parametrize("model", MODELS)
+def test_every_weight_has_a_gradient_in_the_training_graph(model):
+    module = MODELS[model].module()
     networks = [with_drawn_weights(build(SIDE, 3, 8, 1)) for build in (module.generator, module.discriminator)]
     graph = module.training_graph(*networks)
     with tf.GradientTape() as tape:
         pictures = graph.generator(tf.random.stateless_normal([3, module.LATENT_SIZE], [0, 1]), training=True)
-        logits, *maps = graph.discriminator(pictures, training=True)
-        decoded = graph.decoders([*maps, tf.constant([0, 1, 3])], training=True)
-        loss = sum(tf.reduce_sum(tensor**3) for tensor in (*pictures, logits, *decoded))
+        logits, *maps = tf.nest.flatten(graph.discriminator(pictures, training=True))
+        decoded = graph.decoders([*maps, tf.constant([0, 1, 3])], training=True) if graph.decoders else []
+        loss = sum(tf.reduce_sum(tensor**3) for tensor in (*tf.nest.flatten(pictures), logits, *decoded))
     variables = [variable for network in networks for variable in network.trainable_variables]
     for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
         assert gradient is not None, variable.name
@@ -162,6 +189,6 @@ def test_every_kernel_can_be_pruned(row):
     model = row.build()
     layers = [layer for part in (model, *model.submodules) for layer in getattr(part, "layers", [])]
     kernels = {id(layer.kernel) for layer in layers if hasattr(layer, "kernel")}
-    of_rank_four = {id(variable) for variable in model.trainable_variables if variable.shape.rank == 4}
-    assert of_rank_four == kernels
+    matrices = {id(variable) for variable in model.trainable_variables if variable.shape.rank in (2, 4)}
+    assert matrices == kernels
     assert len(kernels) > 10

@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.layers.spectral import SpectralConv2D
-from sle_gan.training.ema import Calibration, copy_weights, update_average
+from sle_gan.training.ema import Calibration, copy_weights, half_life_decay, update_average
 
 
 def network():
@@ -74,3 +75,12 @@ def test_calibration_rests_on_the_weights_alone_and_is_done_once_for_a_step():
     np.testing.assert_array_equal(model.get_layer("norm").moving_mean, measured + 1)
     calibrate(step=2)
     np.testing.assert_array_equal(model.get_layer("norm").moving_mean, measured)
+
+
+def test_a_half_life_halves_what_is_held_of_a_step():
+    decay = half_life_decay(kimg=2.0, images_per_step=16, ramp=0.05)
+    far = tf.constant(100_000, tf.int64)
+    assert float(decay(far)) ** (2000 / 16) == pytest.approx(0.5, rel=1e-3)
+    # Early the half-life is a twentieth of what was shown: 100 steps of 16 images have one of 80 images.
+    assert float(decay(tf.constant(100, tf.int64))) ** (80 / 16) == pytest.approx(0.5, rel=1e-4)
+    assert float(decay(tf.constant(0, tf.int64))) == 0.0

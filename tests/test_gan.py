@@ -9,6 +9,7 @@ from sle_gan.training.ema import copy_weights
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
+from sle_gan.training.regularizers import Regularizer
 
 
 def linear_networks():
@@ -134,3 +135,43 @@ def test_everything_that_a_step_changes_is_in_the_checkpoint(tmp_path):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.name)
     for a, b in zip(first.generator_optimizer.variables, second.generator_optimizer.variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.name)
+
+
+def test_each_step_of_the_discriminator_has_images_and_codes_of_its_own():
+    gan = linear_gan(n_critic=3)
+    reals = tf.reshape(tf.constant([1.0, 2.0, 4.0, 8.0, 16.0, 32.0]), [6, 1, 1, 1])
+    seed = gan._step_seed()
+    fold = tf.random.experimental.stateless_fold_in
+    seeds = [fold(fold(seed, 5), 0), fold(fold(seed, 5), 1), seed]
+    codes = [tf.random.stateless_normal([2, 2], fold(turn_seed, 0)).numpy() for turn_seed in seeds]
+    fakes = [turn_codes.sum(axis=1).mean() for turn_codes in codes]
+    assert len(set(fakes)) == 3
+    gan.train_step(reals)
+    # D(x) = x at first, and each step adds 0.1 (mean real - mean fake).
+    weight = 1.0 + 0.1 * ((1.5 - fakes[0]) + (6.0 - fakes[1]) + (24.0 - fakes[2]))
+    assert gan.discriminator.get_layer("dense").kernel.numpy().item() == pytest.approx(weight, rel=1e-5)
+    # The generator makes one step, against the last discriminator and with its codes.
+    kernel = 1.0 + 0.1 * weight * codes[-1].mean(axis=0)
+    np.testing.assert_allclose(gan.generator.get_layer("dense").kernel[:, 0], kernel, rtol=1e-5)
+    assert int(gan.steps) == 1
+
+
+def test_a_penalty_joins_the_loss_of_its_steps_of_the_discriminator():
+    gan = linear_gan(n_critic=3)
+
+    def squared_kernel(discriminator, reals, fakes, seed):
+        return tf.reduce_mean(discriminator([tf.ones([1, 1, 1, 1])]) - discriminator([tf.zeros([1, 1, 1, 1])])) ** 2
+
+    gan.compile(
+        keras.optimizers.SGD(0.1),
+        keras.optimizers.SGD(0.1),
+        hinge_generator,
+        lambda real, fake, seed: 0.0 * tf.reduce_mean(fake),
+        [Regularizer(squared_kernel, 2.0, 2)],
+    )
+    data = tf.data.Dataset.from_tensors(tf.ones([6, 1, 1, 1])).repeat()
+    gan.fit(data, steps_per_epoch=2, verbose=0)
+    # Due at steps 0, 2 and 4 of the discriminator's six: w -> w - 0.1 * 2 * 2 w.
+    assert gan.discriminator.get_layer("dense").kernel.numpy().item() == pytest.approx(0.6**3, rel=1e-5)
+    (penalty,) = [mean for mean in gan.loss_means if mean.name == "penalty"]
+    assert float(penalty.result()) == pytest.approx(2 * (1 + 0.6**2 + 0.6**4) / 6, rel=1e-5)

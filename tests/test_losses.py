@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from sle_gan.layers.resample import crop_quadrant
 from sle_gan.models import fastgan
-from sle_gan.training.losses import hinge_discriminator, hinge_generator
+from sle_gan.training.losses import adversarial_losses, hinge_discriminator, hinge_generator
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 
 SEED = tf.constant([1, 2])
@@ -26,6 +26,33 @@ def test_the_hinge_is_zero_beyond_the_margins():
 
 def test_the_generator_raises_the_logits():
     assert float(hinge_generator(tf.constant([[1.0, 2.0], [3.0, 6.0]]))) == -3.0
+
+
+@pytest.mark.parametrize(
+    ("name", "generator", "discriminator"),
+    [
+        # Logits of reals 2 and -1, of fakes 0.5 and -3.
+        ("hinge", 1.25, (0 + 2) / 2 + (1.5 + 0) / 2),
+        (
+            "non-saturating",
+            (np.log1p(np.exp(-0.5)) + np.log1p(np.exp(3))) / 2,
+            (np.log1p(np.exp(-2)) + np.log1p(np.exp(1)) + np.log1p(np.exp(0.5)) + np.log1p(np.exp(-3))) / 2,
+        ),
+        ("wasserstein", 1.25, -1.25 - 0.5),
+        ("least-squares", (0.25 + 16) / 4, (1 + 4) / 4 + (0.25 + 9) / 4),
+    ],
+)
+def test_each_loss_is_the_one_that_is_computed_by_hand(name, generator, discriminator):
+    generator_loss, discriminator_loss = adversarial_losses(name, smallest_margin=1.0)
+    reals, fakes = tf.constant([[2.0], [-1.0]]), tf.constant([[0.5], [-3.0]])
+    assert float(generator_loss(fakes)) == pytest.approx(generator, rel=1e-6)
+    assert float(discriminator_loss(reals, fakes, SEED)) == pytest.approx(discriminator, rel=1e-6)
+
+
+def test_the_smallest_margin_is_that_of_the_hinge():
+    _, loss = adversarial_losses("hinge", smallest_margin=0.5)
+    zeros = tf.zeros([200, 50])
+    assert float(loss(zeros, zeros, SEED)) == pytest.approx(1.5, abs=0.01)
 
 
 def test_the_absolute_difference_is_that_of_each_pair():

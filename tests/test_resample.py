@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import signal
 
-from sle_gan.layers.resample import average_pool_to, crop_quadrant, downsample_nearest, upsample_nearest
+from sle_gan.layers.resample import (
+    average_pool_to,
+    blur_fir,
+    crop_quadrant,
+    downsample_fir,
+    downsample_nearest,
+    upsample_fir,
+    upsample_nearest,
+)
 
 
 def images(side, channels=3):
@@ -48,8 +57,15 @@ def test_each_quadrant_is_the_quarter_of_its_number():
 
 @pytest.mark.parametrize(
     "operation",
-    [upsample_nearest, lambda x: average_pool_to(x, 2), lambda x: downsample_nearest(x, 2)],
-    ids=["upsample", "average pool", "downsample"],
+    [
+        upsample_nearest,
+        lambda x: average_pool_to(x, 2),
+        lambda x: downsample_nearest(x, 2),
+        upsample_fir,
+        blur_fir,
+        downsample_fir,
+    ],
+    ids=["upsample", "average pool", "downsample", "FIR upsample", "blur", "FIR downsample"],
 )
 def test_second_order_gradients_agree_with_finite_differences(operation):
     # R1 and DigGAN differentiate the norm of an input gradient: f(x) = |d sum(op(x)^3) / dx|^2.
@@ -69,3 +85,29 @@ def test_second_order_gradients_agree_with_finite_differences(operation):
     step = 1e-3
     ahead, behind = (float(squared_gradient_norm(x0 + sign * step * direction)) for sign in (1, -1))
     assert exact == pytest.approx((ahead - behind) / (2 * step), rel=1e-2)
+
+
+TAPS = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
+
+
+def test_fir_upsampling_inserts_zeros_and_filters():
+    x = images(6)
+    inserted = np.zeros([2, 12, 12, 3])
+    inserted[:, ::2, ::2] = x
+    padded = np.pad(inserted, [[0, 0], [2, 1], [2, 1], [0, 0]])
+    expected = 4 * signal.convolve(padded, TAPS[None, :, :, None], "valid")
+    np.testing.assert_allclose(upsample_fir(tf.constant(x)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_fir_upsampling_is_bilinear_within_the_border():
+    x = tf.constant(images(6))
+    bilinear = tf.image.resize(x, [12, 12])
+    np.testing.assert_allclose(upsample_fir(x)[:, 1:-1, 1:-1], bilinear[:, 1:-1, 1:-1], rtol=1e-4, atol=1e-5)
+
+
+def test_fir_downsampling_and_blur_filter_with_their_borders_of_zeros():
+    x = images(8)
+    for operation, padding, stride in ((blur_fir, 2, 1), (downsample_fir, 1, 2)):
+        padded = np.pad(x, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+        expected = signal.convolve(padded, TAPS[None, :, :, None], "valid")[:, ::stride, ::stride]
+        np.testing.assert_allclose(operation(tf.constant(x)), expected, rtol=1e-4, atol=1e-5)

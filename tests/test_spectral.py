@@ -3,7 +3,13 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D, spectral_norm
+from sle_gan.layers.spectral import (
+    SpectralConv2D,
+    SpectralConv2DTranspose,
+    SpectralDense,
+    SpectralUpConv2D,
+    spectral_norm,
+)
 
 
 def iterate(layer, inputs, times):
@@ -13,21 +19,28 @@ def iterate(layer, inputs, times):
 
 
 @pytest.mark.parametrize(
-    ("layer", "to_matrix"),
+    ("layer", "to_matrix", "inputs"),
     [
         (
             SpectralConv2D(5, 3, kernel_initializer=keras.initializers.RandomNormal(seed=1)),
             lambda k: k.reshape(-1, 5),
+            tf.ones([1, 6, 6, 7]),
         ),
         (
             SpectralConv2DTranspose(5, 4, kernel_initializer=keras.initializers.RandomNormal(seed=1)),
             lambda k: k.transpose(0, 1, 3, 2).reshape(-1, 5),
+            tf.ones([1, 6, 6, 7]),
+        ),
+        (
+            SpectralDense(5, kernel_initializer=keras.initializers.RandomNormal(seed=1)),
+            lambda k: k,
+            tf.ones([1, 7]),
         ),
     ],
-    ids=["convolution", "transposed"],
+    ids=["convolution", "transposed", "dense"],
 )
-def test_the_normalized_kernel_has_the_largest_singular_value_one(layer, to_matrix):
-    iterate(layer, tf.ones([1, 6, 6, 7]), 200)
+def test_the_normalized_kernel_has_the_largest_singular_value_one(layer, to_matrix, inputs):
+    iterate(layer, inputs, 200)
     stored = np.linalg.svd(to_matrix(layer.kernel.numpy()), compute_uv=False)[0]
     normalized = to_matrix(layer.normalized_kernel(training=False).numpy())
     np.testing.assert_allclose(normalized, to_matrix(layer.kernel.numpy()) / stored, rtol=1e-4)
@@ -83,6 +96,12 @@ def test_bias_and_activation_are_applied_after_the_convolution():
     # The 2x2 matrix of ones has sigma 2: -5 * (1 + 1) / 2 + 1 = -4, and relu makes it 0.
     np.testing.assert_allclose(outputs, 0.0)
     np.testing.assert_allclose(layer(5 * tf.ones([1, 1, 1, 2])), 6.0, rtol=1e-5)
+
+
+def test_the_dense_layer_multiplies_with_the_normalized_kernel():
+    layer = SpectralDense(1, use_bias=False, kernel_initializer=keras.initializers.Constant([[3.0], [4.0]]))
+    # One column: sigma is its length, 5.
+    np.testing.assert_allclose(iterate(layer, tf.constant([[1.0, 0.0], [2.0, 1.0]]), 2), [[0.6], [2.0]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("side", [4, 16], ids=["as two operations", "as one transposed convolution"])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import ImageColor
 
-from sle_gan.cli import train
+from sle_gan.cli import train_flags
 from sle_gan.cli.numbers import positive
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
 from sle_gan.data.decode import decode_folder
@@ -42,7 +42,7 @@ def main(argv=None):
 
 def parser():
     """Returns the parser of the arguments; those of a training have its defaults."""
-    defaults = vars(train.parser().parse_args(["--data-folder", "."]))
+    defaults = vars(train_flags.parser().parse_args(["--data-folder", "."]))
     result = ArgumentParser(
         prog="sle-gan doctor",
         description="Look over a folder of images before training on it.",
@@ -57,7 +57,7 @@ def parser():
     add("--resolution", type=int, default=defaults["resolution"], metavar="PX", help="side of the images in pixels")
     add("--channels", type=int, default=defaults["channels"], metavar="COUNT", help="1 grey, 3 RGB, 4 RGB and alpha")
     add("--fit", choices=("crop", "pad", "stretch"), default=defaults["fit"], help="what makes an image square")
-    add("--model", choices=sorted(train.MODELS), default=defaults["model"], help="the networks")
+    add("--model", choices=sorted(train_flags.MODELS), default=defaults["model"], help="the networks")
     add("--width", type=int, default=defaults["width"], metavar="CHANNELS", help="channels of the 128 px maps")
     add("--batch-size", type=positive, default=defaults["batch_size"], metavar="IMAGES", help="images in a step")
     add("--cache-limit", type=positive, default=defaults["cache_limit"], metavar="MB", help="as for train")
@@ -68,9 +68,9 @@ def parser():
 
 
 def _examine(arguments):
-    words = [f"--{name.replace('_', '-')}={getattr(arguments, name)}" for name in _PASSED_ON]
-    settings = vars(train.parser().parse_args([f"--data-folder={arguments.data_folder}", *words]))
-    train.check_settings(settings)
+    given = [name for name in _PASSED_ON if getattr(arguments, name) is not None]
+    words = [f"--{name.replace('_', '-')}={getattr(arguments, name)}" for name in given]
+    settings = train_flags.resolve(train_flags.parser().parse_args([f"--data-folder={arguments.data_folder}", *words]))
     found = scan(arguments.data_folder)
     print(f"{found.folder}: looking at {len(found.images)} images", flush=True)
     diagnosis = diagnose(found, arguments.resolution)
@@ -152,7 +152,11 @@ def _seconds_per_step(settings, found, diagnosis):
 
     gan = build_gan(settings, *build_networks(settings))
     dataset = training_dataset(
-        images, batch_size=settings["batch_size"], seed=settings["seed"], flip=settings["flip"], first_step=0
+        images,
+        batch_size=settings["batch_size"] * settings["n_critic"],
+        seed=settings["seed"],
+        flip=settings["flip"],
+        first_step=0,
     )
     step = gan.make_train_function()
     batches = iter(dataset)

@@ -4,6 +4,8 @@ The arguments and the run are checked before TensorFlow is imported.
 """
 
 import argparse
+import itertools
+import math
 import re
 import sys
 from pathlib import Path
@@ -16,10 +18,12 @@ from sle_gan.cli.training_images import background_of, read_training_images
 from sle_gan.data.pictures import image_sheet, opaque, write_picture
 from sle_gan.errors import InputError
 from sle_gan.export.pictures import FILM_EXTENSIONS, Film, map_ahead, write_film
+from sle_gan.models import MODELS
 from sle_gan.run import find_run
 
 # A GIF counts hundredths of a second, and programs show a frame of one hundredth for ten; others count thousandths.
 _LARGEST_FPS = {".gif": 50, ".webp": 1000, ".png": 1000}
+_STYLES_TOLD = "Of networks with styles, such as stylegan2."
 _KEY_SEEDS = 16  # of a film's seeds, to choose a GIF's colors from
 
 
@@ -48,6 +52,10 @@ def parser():
     add("--output", type=Path, metavar="FOLDER", help="where they are written; RUN/generated without it")
     add("--reject-copies", action="store_true", help="leave out pictures that are near copies of a training image")
     add("--data-folder", metavar="FOLDER", help="for --reject-copies: where the training images are now, if moved")
+    add = samples.add_argument_group("styles", _STYLES_TOLD).add_argument
+    add("--truncation", type=_share, metavar="PSI", help="how far pictures go from the average one; 1 is all the way")
+    add("--mix-seeds", type=_seeds, metavar="SEEDS", help="draw each seed with the finer styles of each of these")
+    add("--mix-from", type=_side, default=16, metavar="PX", help="side of the coarsest map that --mix-seeds shape")
     interpolate = _add_command(commands, "interpolate", _interpolate, "film a walk from seed to seed")
     add = interpolate.add_argument_group("film").add_argument
     add("--seeds", type=_seeds, required=True, metavar="SEEDS", help="two or more, such as 0,1,2")
@@ -61,6 +69,9 @@ def parser():
         metavar="FILE",
         help=f"a {', '.join(FILM_EXTENSIONS)} file, or a folder of frames",
     )
+    add = interpolate.add_argument_group("styles", _STYLES_TOLD).add_argument
+    add("--truncation", type=_share, metavar="PSI", help="how far pictures go from the average one; 1 is all the way")
+    add("--space", choices=("z", "w"), default="z", help="walk among latent codes (z) or among styles (w)")
     export = _add_command(commands, "export", _export, "write the generator in another program's format")
     add = export.add_argument_group("format").add_argument
     add("--format", choices=("saved-model",), default="saved-model", help="saved-model: for TensorFlow")
@@ -81,9 +92,11 @@ def _add_command(commands, name, make, told):
 
 def _samples(arguments):
     reals = _training_images(arguments) if arguments.reject_copies else None
-    trained = _trained(arguments)
+    trained = _trained(arguments, with_styles=arguments.mix_seeds is not None)
     if arguments.reject_copies:
         arguments.seeds = _without_copies(trained, arguments.seeds, reals)
+    if arguments.mix_seeds is not None:
+        return _mixed_samples(arguments, trained)
     folder = arguments.output or trained.run.path / "generated"
     folder.mkdir(parents=True, exist_ok=True)
     extension = {"jpeg": "jpg"}.get(arguments.format, arguments.format)
@@ -125,18 +138,47 @@ def _without_copies(trained, seeds, reals):
     return kept
 
 
+def _mixed_samples(arguments, trained):
+    """Draws every seed with the finer styles of every other; a sheet has a row for each seed."""
+    side = trained.generator.output_shape[1]
+    if arguments.mix_from > side:
+        raise InputError(f"--mix-from must be {side} at most, the side of the pictures; got {arguments.mix_from}")
+    folder = arguments.output or trained.run.path / "generated"
+    folder.mkdir(parents=True, exist_ok=True)
+    extension = {"jpeg": "jpg"}.get(arguments.format, arguments.format)
+    drawn = trained.draw_mixed(arguments.seeds, arguments.mix_seeds, arguments.mix_from)
+    pictures = _without_alpha(drawn, trained, extension)
+    pairs = list(itertools.product(arguments.seeds, arguments.mix_seeds))
+    origin = {"run": trained.run.name, "step": str(trained.step), "mix_from": str(arguments.mix_from)}
+    if arguments.grid:
+        path = folder / f"mix-{arguments.seeds[0]:06d}-{arguments.mix_seeds[0]:06d}.{extension}"
+        told = origin | {"seeds": _told(arguments.seeds), "mix_seeds": _told(arguments.mix_seeds)}
+        write_picture(path, image_sheet(np.stack(list(pictures)), columns=len(arguments.mix_seeds)), told)
+        print(f"{len(pairs)} pictures of step {trained.step} in {path}")
+        return 0
+
+    def write(pair, picture):
+        told = origin | {"seed": str(pair[0]), "mix_seed": str(pair[1])}
+        write_picture(folder / f"seed-{pair[0]:06d}-mix-{pair[1]:06d}.{extension}", picture, told)
+
+    _write_all(write, zip(pairs, pictures, strict=True))
+    print(f"{len(pairs)} pictures of step {trained.step} in {folder}")
+    return 0
+
+
 def _interpolate(arguments):
     seeds, output = arguments.seeds, arguments.output
     extension = output.suffix.lower()
     _check_film(arguments, extension)
-    trained = _trained(arguments)
-    walk = trained.draw_walk(seeds, arguments.frames, loop=arguments.loop)
+    trained = _trained(arguments, with_styles=arguments.space == "w")
+    draw_walk = trained.draw_style_walk if arguments.space == "w" else trained.draw_walk
+    walk = draw_walk(seeds, arguments.frames, loop=arguments.loop)
     legs = len(seeds) if arguments.loop else len(seeds) - 1
     count = arguments.frames * legs + (0 if arguments.loop else 1)
     if extension:
         output.parent.mkdir(parents=True, exist_ok=True)
         key_seeds = seeds[:: -(-len(seeds) // _KEY_SEEDS)]
-        keys = _without_alpha(trained.draw_walk(key_seeds, 2, loop=arguments.loop), trained, extension[1:])
+        keys = _without_alpha(draw_walk(key_seeds, 2, loop=arguments.loop), trained, extension[1:])
         frames = _without_alpha(walk, trained, extension[1:])
         write_film(output, Film(frames, arguments.fps, arguments.loop, keys))
     else:
@@ -174,16 +216,22 @@ def _export(arguments):
     return 0
 
 
-def _trained(arguments):
+def _trained(arguments, *, with_styles=False):
     run = find_run(arguments.run, arguments.output_folder)
-    run.config()  # what is wrong with it is told before TensorFlow is loaded
+    settings = run.config()["settings"]  # what is wrong with it is told before TensorFlow is loaded
+    truncation = getattr(arguments, "truncation", None)
+    with_styles = with_styles or truncation is not None
+    model = MODELS.get(settings.get("model"))
+    if with_styles and model is not None and not model.has_styles:
+        asked = "--truncation, --mix-seeds and --space w"
+        raise InputError(f"{asked} need a network with styles, such as stylegan2; {run.path} is {settings['model']}")
     with quiet_start():
         import tensorflow as tf
 
         from sle_gan.export.trained import TrainedGenerator
 
         tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
-    return TrainedGenerator(run, arguments.step)
+    return TrainedGenerator(run, arguments.step, 1.0 if with_styles and truncation is None else truncation)
 
 
 def _write_all(write, pictures):
@@ -212,6 +260,22 @@ def _seeds(text):
             raise argparse.ArgumentTypeError(f"must be whole numbers and ranges such as 0-15,20; got {text!r}")
         seeds.append(range(int(match[1]), int(match[2] or match[1]) + 1))
     return seeds[0] if len(seeds) == 1 else [seed for part in seeds for seed in part]
+
+
+def _share(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 2:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 2; got {text!r}")
+    return value
+
+
+def _side(text):
+    if text not in {str(2**power) for power in range(2, 11)}:
+        raise argparse.ArgumentTypeError(f"must be a power of two from 4 to 1024; got {text!r}")
+    return int(text)
 
 
 def _told(seeds):

@@ -28,6 +28,11 @@ def density(text):
     return _number(text, float, lambda value: 0 < value <= 1, "a number above 0 and up to 1")
 
 
+def share(text):
+    """Reads a number from 0 to 1."""
+    return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+
+
 def weight(text):
     """Reads a finite number from 0."""
     return _number(text, float, lambda value: 0 <= value < float("inf"), "a number from 0")

@@ -1,6 +1,7 @@
 """A training, put together from resolved settings: networks, optimizers, callbacks, and the run folder."""
 
 import logging
+import math
 
 import tensorflow as tf
 import tf_keras as keras
@@ -29,10 +30,12 @@ from sle_gan.models import MODELS
 from sle_gan.report.run_report import write_report
 from sle_gan.run import write_json
 from sle_gan.sparsity.record import dense_costs
-from sle_gan.training.ema import Calibration, copy_weights
+from sle_gan.training import regularizers
+from sle_gan.training.ema import Calibration, copy_weights, half_life_decay
 from sle_gan.training.gan import GAN
-from sle_gan.training.losses import hinge_discriminator, hinge_generator
+from sle_gan.training.losses import adversarial_losses
 from sle_gan.training.memory import estimated_bytes
+from sle_gan.training.path_length import PathLength
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 
 SAMPLE_SEEDS = range(24)
@@ -62,7 +65,10 @@ def fit(run, settings, images, held_out=None):
     generator, discriminator = build_networks(settings)
     gan = build_gan(settings, generator, discriminator)
     sparsity = sparsify(gan, settings, run)
-    write_json(run.networks_file, dense_costs(gan.average_generator, gan.discriminator, settings["batch_size"]))
+    write_json(
+        run.networks_file,
+        dense_costs(gan.average_generator, gan.discriminator, settings["batch_size"], settings["n_critic"]),
+    )
     held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images).row
     calibrate = Calibration(gan.average_generator, settings["batch_size"])
     checkpoints = Checkpoints(
@@ -76,7 +82,8 @@ def fit(run, settings, images, held_out=None):
     if done:
         print(f"resuming {run.name} from step {done}")
     signals = Signals()
-    progress = TrainingProgress(run.timings_file, settings["steps"], settings["batch_size"], settings["log_frequency"])
+    images_per_step = math.prod(steps)
+    progress = TrainingProgress(run.timings_file, settings["steps"], images_per_step, settings["log_frequency"])
     best = BestGenerators(run, settings["keep_best"])
     samples = Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate)
     news = ["sample_frequency", *(f"{name}_frequency" for name in ("kid", "fid") if settings[name])]
@@ -100,7 +107,7 @@ def fit(run, settings, images, held_out=None):
     ]
     dataset = training_dataset(
         images,
-        batch_size=settings["batch_size"],
+        batch_size=images_per_step,
         seed=settings["seed"],
         flip=settings["flip"],
         first_step=done,
@@ -209,29 +216,71 @@ def build_gan(settings, generator, discriminator):
     average = module.generator(settings["resolution"], settings["channels"], settings["width"], settings["seed"])
     copy_weights(average, generator)
     graph = module.training_graph(generator, discriminator)
-    distance = {"perceptual": PerceptualDistance, "l1": lambda: mean_absolute_difference}
     augment = settings["diff_augment"]
     gan = GAN(
         graph.generator,
         graph.discriminator,
         average,
-        reconstruction=Reconstruction(graph.decoders, distance[settings["reconstruction_loss"]]()),
+        reconstruction=_reconstruction(graph.decoders, settings["reconstruction_loss"]),
         augment=None if augment is None else DiffAugment(parse_policy(augment)),
-        average_decay=settings["ema_decay"],
+        average_decay=_average_decay(settings),
+        n_critic=settings["n_critic"],
         seed=settings["seed"],
     )
+    path_length = None
+    if settings["path_length_weight"]:
+        _, mixing, synthesis, _ = module.styles(generator)
+        path_length = PathLength(mixing, synthesis, settings["path_length_weight"], settings["path_length_interval"])
+    betas = settings["adam_beta_1"], settings["adam_beta_2"]
     gan.compile(
-        adam(settings["G_learning_rate"]),
-        adam(settings["D_learning_rate"]),
-        hinge_generator,
-        hinge_discriminator,
+        adam(settings["G_learning_rate"], *betas, path_length and path_length.interval_steps),
+        adam(settings["D_learning_rate"], *betas, settings["r1_interval"] if settings["r1_gamma"] else None),
+        *adversarial_losses(settings["loss"], settings["smallest_margin"]),
+        _regularizers(settings),
+        path_length,
     )
     return gan
 
 
-def adam(learning_rate):
-    """Builds FastGAN's optimizer: Adam (0.5, 0.999) with the epsilon of its reference, 1e-8."""
-    return keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+def _reconstruction(decoders, distance):
+    if decoders is None:
+        return None
+    distances = {"perceptual": PerceptualDistance, "l1": lambda: mean_absolute_difference}
+    return Reconstruction(decoders, distances[distance]())
+
+
+def _average_decay(settings):
+    if settings["ema_kimg"] is None:
+        return settings["ema_decay"]
+    return half_life_decay(settings["ema_kimg"], settings["batch_size"] * settings["n_critic"])
+
+
+def _regularizers(settings):
+    chosen = {
+        "r1_gamma": lambda gamma: regularizers.r1(gamma, settings["r1_interval"]),
+        "gradient_penalty": lambda weight: regularizers.Regularizer(regularizers.gradient_penalty, weight),
+        "dig_weight": lambda weight: regularizers.diggan(weight, settings["dig_interval"]),
+    }
+    return tuple(make(settings[name]) for name, make in chosen.items() if settings[name])
+
+
+def adam(learning_rate, beta_1, beta_2, lazy_interval=None):
+    """Builds Adam with the epsilon of the networks' references, 1e-8.
+
+    Args:
+        learning_rate: per step.
+        beta_1: what is kept of the mean gradient at each step.
+        beta_2: what is kept of the mean squared gradient at each step.
+        lazy_interval: steps between computations of a lazy regularizer, which scales the other three; or None.
+
+    Returns:
+        The optimizer.
+
+    Source: the scaling is Karras et al. 2020, arXiv:1912.04958, appendix B.
+    Differs: there a lazy regularizer has optimizer steps of its own, here its gradient joins that of the loss.
+    """
+    share = 1.0 if lazy_interval is None else lazy_interval / (lazy_interval + 1)
+    return keras.optimizers.Adam(share * learning_rate, beta_1=beta_1**share, beta_2=beta_2**share, epsilon=1e-8)
 
 
 def describe(settings, image_count):
@@ -249,7 +298,7 @@ def describe(settings, image_count):
         f"{network.name}: {sum(v.shape.num_elements() for v in network.trainable_variables):,} trainable parameters"
         for network in (generator, discriminator)
     ]
-    epochs = settings["steps"] * settings["batch_size"] / image_count
+    epochs = settings["steps"] * settings["batch_size"] * settings["n_critic"] / image_count
     memory = estimated_bytes(generator, discriminator, settings["batch_size"]) / 2**30
     cache = image_count * settings["resolution"] ** 2 * settings["channels"] / 2**30
     return [

@@ -149,7 +149,8 @@ def _mask(gan, network, *, track_gradients=False):
 def _recorded(gan, settings, run, callbacks, last_callbacks=(), items=None):
     found = {"generator": gan.generator_masks, "discriminator": gan.discriminator_masks}
     masks = {network: of_network for network, of_network in found.items() if of_network is not None}
-    record = SparsityRecord(gan.average_generator, gan.discriminator, masks, batch_size=settings["batch_size"])
+    steps = {name: settings[name] for name in ("batch_size", "n_critic")}
+    record = SparsityRecord(gan.average_generator, gan.discriminator, masks, **steps)
     densities = Densities(record, run.densities_file, run.density_plot, run.tensorboard)
     items = (items or {}) | record.checkpoint_items()
     for network, of_network in masks.items():

@@ -182,7 +182,7 @@ def ticket_rounds(settings):
 
 
 def _phases(settings, image_count):
-    steps_per_epoch = image_count / settings["batch_size"]
+    steps_per_epoch = image_count / (settings["batch_size"] * settings["n_critic"])
     default = default_reconfiguration(settings["steps"], steps_per_epoch)
     unit = steps_per_epoch if settings["reconfigure_unit"] == "epochs" else 1
     times = (settings["reconfigure_warmup"], settings["reconfigure_interval"])

@@ -4,7 +4,6 @@ Everything that can be wrong with the arguments, the images and the run folder i
 imported.
 """
 
-import argparse
 import importlib.metadata
 import math
 import sys
@@ -12,23 +11,16 @@ from pathlib import Path
 
 from PIL import ImageColor
 
-from sle_gan.cli.numbers import decay, density, positive, rate, seed
-from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
-from sle_gan.cli.sparsity_flags import (
-    add_sparsity_arguments,
-    check_sparsity,
-    resolve_sparsity,
-    sparsity_timeline,
-)
+from sle_gan.cli.program import quiet_start, run_program
+from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
+from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import changed_images, findings, hold_out, manifest, read_manifest, scan, some_of
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
-from sle_gan.models import MODELS
 from sle_gan.run import check_writable, choose_run, start_run, write_json
 
-AUGMENT_DEFAULT = "color,translation"
 _VERSIONED = ("sle-gan", "tensorflow", "tf-keras", "numpy", "pillow")
 
 
@@ -46,160 +38,8 @@ def main(argv=None):
     return run_program(lambda: _train(arguments, argv), debug=arguments.debug)
 
 
-def parser():
-    """Returns the parser of the arguments; what it parses is what a run calls its settings."""
-    result = ArgumentParser(
-        prog="train.py",
-        description="Train a GAN on a folder of images.",
-        formatter_class=HelpFormatter,
-    )
-    _add_run_arguments(result.add_argument_group("the run"))
-    _add_data_arguments(result.add_argument_group("the images"))
-    _add_network_arguments(result.add_argument_group("the networks"))
-    _add_training_arguments(result.add_argument_group("training"))
-    _add_score_arguments(result.add_argument_group("scores while it trains"))
-    add_sparsity_arguments(result)
-    return result
-
-
-def _add_run_arguments(group):
-    add = group.add_argument
-    add("--output-folder", default="runs", metavar="FOLDER", help="where runs are written")
-    add("--name", metavar="NAME", help="name of the run; the next number, model and data folder without it")
-    add(
-        "--resume",
-        choices=("auto", "never"),
-        default="auto",
-        help="auto: go on with the run of this name, or the newest unfinished run of the same settings",
-    )
-    add("--override", action="store_true", help="delete the run of this --name and start anew")
-    add(
-        "--sample-frequency",
-        type=positive,
-        default=500,
-        metavar="STEPS",
-        help="steps between sheets of samples",
-    )
-    add(
-        "--checkpoint-frequency",
-        type=positive,
-        default=1000,
-        metavar="STEPS",
-        help="steps between checkpoints",
-    )
-    add(
-        "--keep-checkpoints",
-        type=positive,
-        default=3,
-        metavar="COUNT",
-        help="newest checkpoints that are kept",
-    )
-    add("--log-frequency", type=positive, default=50, metavar="STEPS", help="steps between rows of metrics")
-    add("--accept-data-change", action="store_true", help="resume although the images have changed")
-    add("--dry-run", action="store_true", help="print what would be done, and train nothing")
-    add("--debug", action="store_true", help="show the traceback of an error")
-
-
-def _add_data_arguments(group):
-    add = group.add_argument
-    add("--data-folder", required=True, metavar="FOLDER", help="images, also in sub-folders")
-    add("--resolution", type=int, default=256, metavar="PX", help="side of the images in pixels")
-    add("--channels", type=int, default=3, metavar="COUNT", help="1 grey, 3 RGB, 4 RGB and alpha")
-    add(
-        "--fit",
-        choices=("crop", "pad", "stretch"),
-        default="crop",
-        help="what makes an image square: the middle is cut out, borders are added, or it is stretched",
-    )
-    add(
-        "--background",
-        type=_color,
-        default="#ffffff",
-        metavar="COLOR",
-        help="under transparency and around --fit pad",
-    )
-    add(
-        "--data-ratio", type=density, default=1.0, metavar="SHARE", help="of the images, drawn by --seed, is trained on"
-    )
-    add(
-        "--held-out",
-        type=decay,
-        default=0.0,
-        metavar="SHARE",
-        help="of the images, to judge the discriminator by alone",
-    )
-    add("--flip", action=argparse.BooleanOptionalAction, default=True, help="mirror half of the images")
-    add(
-        "--cache-limit",
-        type=positive,
-        default=4096,
-        metavar="MB",
-        help="decoded images beyond this lie in a file",
-    )
-
-
-def _add_network_arguments(group):
-    add = group.add_argument
-    add("--model", choices=sorted(MODELS), default="fastgan", help="the networks")
-    add(
-        "--width",
-        type=int,
-        default=64,
-        metavar="CHANNELS",
-        help="channels of the 128 px maps; 64 in the paper",
-    )
-    add("--generator-weights", metavar="FILE", help="start from these weights of the generator (.h5)")
-    add("--discriminator-weights", metavar="FILE", help="start from these weights of the discriminator (.h5)")
-
-
-def _add_training_arguments(group):
-    add = group.add_argument
-    length = group.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=positive, default=50_000, metavar="STEPS", help="generator steps in all")
-    length.add_argument("--epochs", type=positive, metavar="EPOCHS", help="passes over the images, instead of --steps")
-    add("--batch-size", type=positive, default=8, metavar="IMAGES", help="images in a step")
-    add("--G-learning-rate", type=rate, default=2e-4, metavar="RATE", help="of the generator's Adam")
-    add("--D-learning-rate", type=rate, default=2e-4, metavar="RATE", help="of the discriminator's Adam")
-    add(
-        "--ema-decay",
-        type=decay,
-        default=0.999,
-        metavar="SHARE",
-        help="kept of the averaged generator at each step",
-    )
-    add(
-        "--reconstruction-loss",
-        choices=("perceptual", "l1"),
-        default="perceptual",
-        help="distance that the discriminator's decoders minimize",
-    )
-    add(
-        "--diff-augment",
-        nargs="?",
-        const=AUGMENT_DEFAULT,
-        default=AUGMENT_DEFAULT,
-        metavar="POLICY",
-        help="augment what the discriminator sees: some of color,translation,cutout",
-    )
-    add("--no-diff-augment", dest="diff_augment", action="store_const", const=None, help="do not augment")
-    add("--seed", type=seed, default=0, metavar="NUMBER", help="of initial weights and everything drawn")
-
-
-def _add_score_arguments(group):
-    add = group.add_argument
-    add("--kid", action="store_true", help="KID by a packaged network, also precision, recall, copies, diversity")
-    add("--kid-frequency", type=positive, default=2500, metavar="STEPS", help="steps between them")
-    add("--kid-number-of-images", type=positive, default=1000, metavar="IMAGES", help="drawn for each")
-    add("--keep-best", type=positive, default=1, metavar="COUNT", help="generators of the lowest KID that are kept")
-    add("--fid", action="store_true", help="FID by the 2015 Inception, which is fetched if it is not there")
-    add("--fid-frequency", type=positive, default=10_000, metavar="STEPS", help="steps between them")
-    add("--fid-number-of-images", type=positive, default=5000, metavar="IMAGES", help="drawn for each")
-    add("--inception-weights", metavar="FILE", help="of the 2015 Inception; the cache folder's, or fetched, without it")
-
-
 def _train(arguments, argv):
-    settings = vars(arguments).copy()
-    check_settings(settings)
+    settings = resolve(arguments)
     check_writable(arguments.output_folder)
     folder = some_of(scan(arguments.data_folder), arguments.data_ratio, arguments.seed)
     folder, held_out = hold_out(folder, arguments.held_out, arguments.seed)
@@ -208,7 +48,8 @@ def _train(arguments, argv):
     if arguments.fid:
         settings["inception_weights"] = str(inception_weights(arguments.inception_weights, print))
     if arguments.epochs is not None:
-        settings["steps"] = math.ceil(arguments.epochs * len(folder.images) / arguments.batch_size)
+        images_per_step = settings["batch_size"] * settings["n_critic"]
+        settings["steps"] = math.ceil(arguments.epochs * len(folder.images) / images_per_step)
     resolve_sparsity(settings, len(folder.images))
     for name in ("data_folder", "ticket"):
         settings[name] = settings[name] and str(Path(settings[name]).resolve())
@@ -220,7 +61,7 @@ def _train(arguments, argv):
         settings,
         resume=arguments.resume == "auto",
         override=arguments.override,
-        defaults=vars(parser().parse_args(["--data-folder", ""])),
+        defaults=resolve(parser().parse_args(["--data-folder", "", "--model", arguments.model])),
     )
     print(f"run {run.path}")
     _print_findings(folder, held_out, arguments.resolution)
@@ -285,36 +126,6 @@ def _decoded(folder, settings, cache_file):
     return images
 
 
-def check_settings(settings):
-    """Checks what one argument alone does not show.
-
-    Args:
-        settings: the parsed arguments, by name.
-
-    Raises:
-        InputError: if they do not go together.
-    """
-    model = MODELS[settings["model"]]
-    for name in ("resolution", "channels"):
-        allowed = getattr(model, name if name == "channels" else "resolutions")
-        if settings[name] not in allowed:
-            raise InputError(f"--{name} must be one of {allowed} for {settings['model']}; got {settings[name]}")
-    if settings["width"] < 8 or settings["width"] % 8:
-        raise InputError(f"--width must be a positive multiple of 8; got {settings['width']}")
-    if settings["override"] and settings["name"] is None:
-        raise InputError("--override needs the --name of the run to delete")
-    check_sparsity(settings)
-    for name in ("generator_weights", "discriminator_weights"):
-        if settings[name] is not None and not Path(settings[name]).is_file():
-            raise InputError(f"--{name.replace('_', '-')} {settings[name]} is no file")
-    for name in ("kid_number_of_images", "fid_number_of_images"):
-        if settings[name] < FEWEST_IMAGES:
-            raise InputError(f"--{name.replace('_', '-')} must be {FEWEST_IMAGES} at least; got {settings[name]}")
-    unknown = set((settings["diff_augment"] or "color").split(",")) - {"color", "translation", "cutout"}
-    if unknown:
-        raise InputError(f"--diff-augment takes some of color,translation,cutout; got {settings['diff_augment']}")
-
-
 def _check_manifest(run, new, *, accept):
     if not run.manifest_file.exists():
         write_json(run.manifest_file, new)
@@ -333,11 +144,3 @@ def _versions():
     return {"python": ".".join(map(str, sys.version_info[:3]))} | {
         name: importlib.metadata.version(name) for name in _VERSIONED
     }
-
-
-def _color(text):
-    try:
-        ImageColor.getrgb(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a color such as white or #204060; got {text!r}") from None
-    return text

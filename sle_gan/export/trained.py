@@ -17,6 +17,8 @@ class TrainedGenerator:
     Args:
         run: the `RunFolder`.
         step: step of the checkpoint; the newest if None.
+        truncation: how far styles lie from their average, in multiples of where the network puts them: 1 changes
+            nothing, 0 is the average picture. None for networks without styles.
 
     Attributes:
         run: the `RunFolder`.
@@ -25,15 +27,22 @@ class TrainedGenerator:
         latent_size: length of its codes.
 
     Raises:
-        InputError: if the run's settings describe no network, or there is no such checkpoint, or it is damaged.
+        InputError: if the run's settings describe no network, or there is no such checkpoint, or it is damaged, or
+            styles are asked for of a network that has none.
     """
 
-    def __init__(self, run, step=None):
+    def __init__(self, run, step=None, truncation=None):
         self.run = run
         self.step, path = run.generator_checkpoint(step)
         self.generator, self.latent_size = _build(run)
         _restore(self.generator, path)
+        self.truncation = truncation
         self._draw = tf.function(lambda codes: postprocess_images(self.generator(codes, training=False), tf.uint8))
+        if truncation is not None:
+            self._parts = _styles(run, self.generator)
+            self._draw = tf.function(self._draw_truncated)
+            self._draw_styles = tf.function(self._draw_styles_of_layers)
+            self._map = tf.function(self._styles_of)
 
     def draw_seeds(self, seeds):
         """Draws the picture of each seed; on the CPU it is the same, bit for bit, whatever the other seeds.
@@ -47,6 +56,46 @@ class TrainedGenerator:
         for first in range(0, len(seeds), _BATCH_SIZE):
             chosen = seeds[first : first + _BATCH_SIZE]
             yield from self._draw_batch(latent_codes(list(chosen), self.latent_size))
+
+    def draw_mixed(self, seeds, mix_seeds, from_side):
+        """Draws the pictures of each seed with the finer styles of each other seed.
+
+        Args:
+            seeds: whole numbers from 0 to 2**31 - 1, whose styles shape the coarser maps.
+            mix_seeds: likewise, whose styles shape the finer maps.
+            from_side: side in pixels of the coarsest map that is shaped by `mix_seeds`: 4, 8, 16, ...
+
+        Yields:
+            uint8 `[side, side, channels]`: of the first seed with every other seed, then of the second, ...
+        """
+        model = MODELS[self.run.config()["settings"]["model"]].module()
+        layer_count = self._parts.synthesis.input_shape[1]
+        is_fine = (tf.range(layer_count) >= model.first_layer_from(from_side))[None, :, None]
+        fine = self._styles_of_seeds(mix_seeds)
+        for coarse in self._styles_of_seeds(seeds):
+            mixed = tf.where(is_fine, fine[:, None], coarse[None, None])
+            for first in range(0, len(mixed), _BATCH_SIZE):
+                yield from _drawn(self._draw_styles, mixed[first : first + _BATCH_SIZE])
+
+    def draw_style_walk(self, seeds, frames, *, loop):
+        """Draws a walk from seed to seed in the space of styles, where straight lines are walked.
+
+        Args:
+            seeds: two whole numbers or more, from 0 to 2**31 - 1.
+            frames: pictures from one seed to the next, the next left out.
+            loop: whether to return to the first seed; the film then has no end, otherwise it ends on the last.
+
+        Yields:
+            uint8 `[side, side, channels]`, `frames` for each leg, and one more without `loop`.
+        """
+        styles = self._styles_of_seeds([*seeds, seeds[0]] if loop else seeds)
+        layer_count = self._parts.synthesis.input_shape[1]
+        shares = tf.range(frames, dtype=tf.float32)[:, None] / frames
+        legs = [start + shares * (end - start) for start, end in itertools.pairwise(styles)]
+        walk = tf.concat(legs if loop else [*legs, styles[-1:]], axis=0)
+        for first in range(0, len(walk), _BATCH_SIZE):
+            batch = tf.repeat(walk[first : first + _BATCH_SIZE, None], layer_count, axis=1)
+            yield from _drawn(self._draw_styles, batch)
 
     def draw_walk(self, seeds, frames, *, loop):
         """Draws a walk from seed to seed.
@@ -69,9 +118,37 @@ class TrainedGenerator:
             yield from self._draw_batch(codes[-1:])
 
     def _draw_batch(self, codes):
-        count = len(codes)
-        padded = tf.pad(codes, [[0, _BATCH_SIZE - count], [0, 0]])
-        return self._draw(padded).numpy()[:count]
+        return _drawn(self._draw, codes)
+
+    def _draw_truncated(self, codes):
+        layer_count = self._parts.synthesis.input_shape[1]
+        return self._draw_styles_of_layers(tf.repeat(self._styles_of(codes)[:, None], layer_count, axis=1))
+
+    def _draw_styles_of_layers(self, styles):
+        return postprocess_images(self._parts.synthesis(styles, training=False), tf.uint8)
+
+    def _styles_of_seeds(self, seeds):
+        codes = latent_codes(list(seeds), self.latent_size)
+        batches = [codes[first : first + _BATCH_SIZE] for first in range(0, len(codes), _BATCH_SIZE)]
+        return tf.concat([_drawn(self._map, batch) for batch in batches], axis=0)
+
+    def _styles_of(self, codes):
+        average = self._parts.average
+        return average + self.truncation * (self._parts.mapping(codes, training=False) - average)
+
+
+def _drawn(draw, batch):
+    """Draws a batch of any count up to that of all."""
+    count = len(batch)
+    padded = tf.pad(batch, [[0, _BATCH_SIZE - count]] + [[0, 0]] * (len(batch.shape) - 1))
+    return draw(padded).numpy()[:count]
+
+
+def _styles(run, generator):
+    model = run.config()["settings"]["model"]
+    if not MODELS[model].has_styles:
+        raise InputError(f"{run.path} is a run of {model}, which has no styles; stylegan2 has")
+    return MODELS[model].module().styles(generator)
 
 
 def _build(run):

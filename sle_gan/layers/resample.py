@@ -83,3 +83,59 @@ def crop_quadrant(images, quadrants):
     # A sum over three zeros and a one: a slice at a drawn place would compile badly under XLA.
     chosen = tf.reshape(tf.one_hot(quadrants, 4, dtype=images.dtype), [-1, 2, 1, 2, 1, 1])
     return tf.reduce_sum(quarters * chosen, axis=[1, 3])
+
+
+def upsample_fir(images):
+    """Doubles the side, each pixel 3/4 of its nearest and 1/4 of its next neighbor along each axis.
+
+    Zeros inserted between pixels, filtered with [1, 3, 3, 1]; the border sees zeros beyond it.
+
+    Args:
+        images: float `[batch, height, width, channels]`; height and width are static.
+
+    Returns:
+        The same dtype, `[batch, 2 * height, 2 * width, channels]`.
+
+    Source: Karras et al. 2020, arXiv:1912.04958.
+    """
+    height, width, channels = images.shape[1:]
+    rows = tf.pad(images, [[0, 0], [1, 1], [0, 0], [0, 0]])
+    above = 0.25 * rows[:, :-2] + 0.75 * rows[:, 1:-1]
+    below = 0.75 * rows[:, 1:-1] + 0.25 * rows[:, 2:]
+    doubled = tf.reshape(tf.stack([above, below], axis=2), [-1, 2 * height, width, channels])
+    columns = tf.pad(doubled, [[0, 0], [0, 0], [1, 1], [0, 0]])
+    left = 0.25 * columns[:, :, :-2] + 0.75 * columns[:, :, 1:-1]
+    right = 0.75 * columns[:, :, 1:-1] + 0.25 * columns[:, :, 2:]
+    return tf.reshape(tf.stack([left, right], axis=3), [-1, 2 * height, 2 * width, channels])
+
+
+def blur_fir(images):
+    """Filters with [1, 3, 3, 1] / 8 along each axis, two pixels of zeros around: the side grows by one.
+
+    A 3x3 convolution of stride 2 without padding then halves the side that the images had.
+
+    Args:
+        images: float `[batch, height, width, channels]`.
+
+    Returns:
+        The same dtype, `[batch, height + 1, width + 1, channels]`.
+
+    Source: Karras et al. 2020, arXiv:1912.04958.
+    """
+    x = tf.pad(images, [[0, 0], [2, 2], [2, 2], [0, 0]])
+    x = 0.125 * (x[:, :-3] + x[:, 3:]) + 0.375 * (x[:, 1:-2] + x[:, 2:-1])
+    return 0.125 * (x[:, :, :-3] + x[:, :, 3:]) + 0.375 * (x[:, :, 1:-2] + x[:, :, 2:-1])
+
+
+def downsample_fir(images):
+    """Halves the side after a filter of [1, 3, 3, 1] / 8 along each axis; the border sees zeros beyond it.
+
+    Args:
+        images: float `[batch, height, width, channels]` of even height and width.
+
+    Returns:
+        The same dtype, `[batch, height / 2, width / 2, channels]`.
+
+    Source: Karras et al. 2020, arXiv:1912.04958.
+    """
+    return blur_fir(images)[:, 1:-1:2, 1:-1:2]

@@ -1,4 +1,4 @@
-"""Spectral normalization: convolutions whose kernel is divided by its largest singular value.
+"""Spectral normalization: layers whose kernel is divided by its largest singular value.
 
 The stored kernel is never overwritten: sigma is computed in the forward pass, so gradients flow through it,
 masks and optimizers see the kernel itself, and a weight file holds it once.
@@ -31,19 +31,15 @@ def spectral_norm(matrix, left_vector):
     return tf.reduce_sum(product * new_left_vector), new_left_vector
 
 
-class _SpectralConvolution:
-    """What the two convolutions share: an estimate of the singular vector, and the division by sigma."""
-
-    def __init__(self, filters, kernel_size, left_vector_seed=0, **kwargs):
-        super().__init__(filters, kernel_size, **kwargs)
-        self.left_vector_seed = left_vector_seed
+class _SpectralKernel:
+    """What the layers share: an estimate of the singular vector, and the division by sigma."""
 
     def build(self, input_shape):
         """Adds the kernel and the estimate of its singular vector."""
         super().build(input_shape)
         self.left_vector = self.add_weight(
             name="left_vector",
-            shape=[1, self.filters],
+            shape=[1, self.compute_output_shape(input_shape)[-1]],
             initializer=keras.initializers.RandomNormal(seed=self.left_vector_seed),
             trainable=False,
             dtype=tf.float32,
@@ -61,11 +57,14 @@ class _SpectralConvolution:
         Returns:
             The kernel's shape, in the dtype of the computation.
         """
-        matrix = tf.reshape(self._channels_out_last(self.kernel), [-1, self.filters])
+        matrix = tf.reshape(self._channels_out_last(self.kernel), [-1, self.left_vector.shape[1]])
         sigma, left_vector = spectral_norm(tf.cast(matrix, tf.float32), self.left_vector)
         if training:
             self.left_vector.assign(left_vector)
         return self.kernel * tf.cast(1.0 / sigma, self.kernel.dtype)
+
+    def _channels_out_last(self, kernel):
+        return kernel
 
     def _finish(self, outputs):
         if self.use_bias:
@@ -77,6 +76,32 @@ class _SpectralConvolution:
         return {**super().get_config(), "left_vector_seed": self.left_vector_seed}
 
 
+class SpectralDense(_SpectralKernel, keras.layers.Dense):
+    """`Dense` with a spectrally normalized kernel; every training pass makes one power iteration.
+
+    Args:
+        units: numbers out.
+        left_vector_seed: seed of the first estimate of the singular vector.
+        **kwargs: as `keras.layers.Dense`.
+    """
+
+    def __init__(self, units, left_vector_seed=0, **kwargs):
+        super().__init__(units, **kwargs)
+        self.left_vector_seed = left_vector_seed
+
+    def call(self, inputs, training=None):
+        """Multiplies `[batch, size]` with the normalized kernel."""
+        return self._finish(tf.matmul(inputs, self.normalized_kernel(training)))
+
+
+class _SpectralConvolution(_SpectralKernel):
+    """What the convolutions share: the constructor."""
+
+    def __init__(self, filters, kernel_size, left_vector_seed=0, **kwargs):
+        super().__init__(filters, kernel_size, **kwargs)
+        self.left_vector_seed = left_vector_seed
+
+
 class SpectralConv2D(_SpectralConvolution, keras.layers.Conv2D):
     """`Conv2D` with a spectrally normalized kernel; every training pass makes one power iteration.
 
@@ -86,9 +111,6 @@ class SpectralConv2D(_SpectralConvolution, keras.layers.Conv2D):
         left_vector_seed: seed of the first estimate of the singular vector.
         **kwargs: as `keras.layers.Conv2D`.
     """
-
-    def _channels_out_last(self, kernel):
-        return kernel
 
     def call(self, inputs, training=None):
         """Convolves `[batch, height, width, channels]` with the normalized kernel."""

@@ -8,6 +8,38 @@ import importlib
 from typing import NamedTuple
 
 
+class Recipe(NamedTuple):
+    """How a network's paper trains it; the names are those of the settings, and a flag that is given wins.
+
+    Attributes:
+        width: the `width` that its networks are built with.
+        batch_size: images in a step of the discriminator.
+        n_critic: steps of the discriminator for each step of the generator.
+        loss: of both networks, one of `hinge`, `non-saturating`, `wasserstein` and `least-squares`.
+        smallest_margin: margins of the hinge are drawn from U(smallest_margin, 1).
+        r1_share: the weight of R1 in multiples of (pixels of an image) / (images in a step).
+        G_learning_rate: of the generator's Adam.
+        D_learning_rate: of the discriminator's Adam.
+        adam_beta_1: what both Adams keep of the mean gradient at each step.
+        adam_beta_2: what both Adams keep of the mean squared gradient at each step.
+        ema_decay: what the averaged generator keeps of itself at each step; None if `ema_kimg` says it.
+        ema_kimg: half-life of the averaged generator in thousands of images; None if `ema_decay` says it.
+    """
+
+    width: int
+    batch_size: int
+    n_critic: int
+    loss: str
+    smallest_margin: float
+    r1_share: float
+    G_learning_rate: float
+    D_learning_rate: float
+    adam_beta_1: float
+    adam_beta_2: float
+    ema_decay: float | None
+    ema_kimg: float | None
+
+
 class Model(NamedTuple):
     """A row of the table of networks.
 
@@ -17,11 +49,15 @@ class Model(NamedTuple):
             `LATENT_SIZE`.
         resolutions: sides of the images in pixels that it can be built for.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
+        recipe: how its paper trains it.
+        has_styles: whether the file has `styles(generator)`: a space of styles between two parts of the generator.
     """
 
     file: str
     resolutions: tuple
     channels: tuple
+    recipe: Recipe
+    has_styles: bool = False
 
     def module(self):
         """Loads the module."""
@@ -29,5 +65,62 @@ class Model(NamedTuple):
 
 
 MODELS = {
-    "fastgan": Model("sle_gan.models.fastgan", (64, 128, 256, 512, 1024), (1, 3, 4)),
+    "fastgan": Model(
+        "sle_gan.models.fastgan",
+        (64, 128, 256, 512, 1024),
+        (1, 3, 4),
+        Recipe(
+            width=64,
+            batch_size=8,
+            n_critic=1,
+            loss="hinge",
+            smallest_margin=0.8,
+            r1_share=0.0,
+            G_learning_rate=2e-4,
+            D_learning_rate=2e-4,
+            adam_beta_1=0.5,
+            adam_beta_2=0.999,
+            ema_decay=0.999,
+            ema_kimg=None,
+        ),
+    ),
+    "sngan": Model(
+        "sle_gan.models.sngan",
+        (32, 48, 64, 128),
+        (1, 3, 4),
+        Recipe(
+            width=64,
+            batch_size=64,
+            n_critic=5,
+            loss="hinge",
+            smallest_margin=1.0,
+            r1_share=0.0,
+            G_learning_rate=2e-4,
+            D_learning_rate=2e-4,
+            adam_beta_1=0.0,
+            adam_beta_2=0.9,
+            ema_decay=0.999,
+            ema_kimg=None,
+        ),
+    ),
+    "stylegan2": Model(
+        "sle_gan.models.stylegan2",
+        (32, 64, 128, 256, 512, 1024),
+        (1, 3, 4),
+        Recipe(
+            width=64,
+            batch_size=16,
+            n_critic=1,
+            loss="non-saturating",
+            smallest_margin=1.0,
+            r1_share=0.0002,
+            G_learning_rate=0.0025,
+            D_learning_rate=0.0025,
+            adam_beta_1=0.0,
+            adam_beta_2=0.99,
+            ema_decay=None,
+            ema_kimg=10.0,
+        ),
+        has_styles=True,
+    ),
 }

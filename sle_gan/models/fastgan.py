@@ -4,8 +4,6 @@ Source: Liu et al., "Towards Faster and Stabilized GAN Training for High-fidelit
 ICLR 2021, arXiv:2101.04775. `docs/methods.md` lists the deviations.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -15,6 +13,7 @@ from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.resample import average_pool_to, crop_quadrant, downsample_nearest
 from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D
 from sle_gan.models import MODELS
+from sle_gan.models.graph import TrainingGraph
 
 LATENT_SIZE = 256
 
@@ -25,20 +24,6 @@ DECODER_CHANNELS = {16: 2, 32: 1, 64: 1, 128: 1 / 2}
 EXCITED_BY = {64: 4, 128: 8, 256: 16, 512: 32}  # generator: side of the map -> side of the map that scales it
 NOISY_SIDES = (8, 32, 128, 512)
 SMALL_SIDE = 128
-
-
-class TrainingGraph(NamedTuple):
-    """The parts of a FastGAN that training calls; they share their layers with the two networks.
-
-    Attributes:
-        generator: latent codes -> (image, small image).
-        discriminator: (image, small image) -> (logits, last map, small branch's last map, 16x16 map).
-        decoders: (last map, small branch's last map, 16x16 map, quadrants `[batch]`) -> three reconstructions.
-    """
-
-    generator: keras.Model
-    discriminator: keras.Model
-    decoders: keras.Model
 
 
 def generator(resolution=512, channels=3, width=64, seed=0):
@@ -118,7 +103,8 @@ def training_graph(generator_model, discriminator_model):
         discriminator_model: as `discriminator` builds it.
 
     Returns:
-        A `TrainingGraph`.
+        A `TrainingGraph`: latent codes -> (image, small image); the two -> (logits, last map, small branch's last
+        map, 16x16 map); the maps and quadrants -> three reconstructions.
     """
     pictures = [generator_model.get_layer(name).output for name in ("full_image", "small_image")]
     return TrainingGraph(

@@ -45,6 +45,28 @@ def update_average(average, model, decay):
     tf.distribute.get_replica_context().merge_call(update)
 
 
+def half_life_decay(kimg, images_per_step, ramp=0.05):
+    """Returns the decay under which what the average holds of a step halves with the images that are shown.
+
+    Args:
+        kimg: the half-life in thousands of images.
+        images_per_step: images that a step shows.
+        ramp: the half-life is at most this share of the images that were shown, so that the start is forgotten.
+
+    Returns:
+        A function of the number of steps done -> float32 scalar in [0, 1).
+
+    Source: Karras et al. 2020, arXiv:2006.06676.
+    """
+
+    def decay(steps):
+        shown = tf.cast(steps, tf.float32) * images_per_step
+        half_life = tf.minimum(1000.0 * kimg, ramp * shown)
+        return tf.where(steps > 0, 0.5 ** (images_per_step / tf.maximum(half_life, 1e-8)), 0.0)
+
+    return decay
+
+
 class Calibration:
     """Measures the batch statistics of an averaged generator, from its own passes over drawn codes.
 

@@ -14,7 +14,7 @@ from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training.ema import update_average
 
 # What a step draws, each with numbers of its own.
-_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT = range(5)
+_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT, _CRITIC_TURN, _PENALTY, _PATHS = range(8)
 
 
 class GAN(keras.Model):
@@ -32,7 +32,10 @@ class GAN(keras.Model):
         reconstruction: function of (real images, maps, seed) -> float32 scalar that is added to the
             discriminator's loss, with `decoders` whose weights the discriminator's optimizer trains; or None.
         augment: function of (images, seed int32 `[2]`) -> images, for reals and fakes alike; or None.
-        average_decay: what the averaged generator keeps of itself at each step, in [0, 1).
+        average_decay: what the averaged generator keeps of itself at each step, in [0, 1); or a function of the
+            number of steps done.
+        n_critic: steps of the discriminator for each step of the generator, each with images and codes of its own;
+            the generator's step shares the fakes of the last.
         seed: of everything that training draws.
 
     Attributes:
@@ -53,6 +56,7 @@ class GAN(keras.Model):
         reconstruction=None,
         augment=None,
         average_decay=0.999,
+        n_critic=1,
         seed=0,
     ):
         super().__init__(name="gan")
@@ -61,7 +65,10 @@ class GAN(keras.Model):
         self.average_generator = average_generator
         self.reconstruction = reconstruction
         self.augment = augment
+        self.regularizers = ()
+        self.path_length = None
         self.average_decay = average_decay
+        self.n_critic = n_critic
         self.seed = seed
         self.generator_masks = self.discriminator_masks = self.distillation = self.balance = None
         self.steps = tf.Variable(
@@ -81,7 +88,16 @@ class GAN(keras.Model):
         ]
         self.loss_means = [keras.metrics.Mean(name=name) for name in names]
 
-    def compile(self, generator_optimizer, discriminator_optimizer, generator_loss, discriminator_loss, **kwargs):
+    def compile(
+        self,
+        generator_optimizer,
+        discriminator_optimizer,
+        generator_loss,
+        discriminator_loss,
+        regularizers=(),
+        path_length=None,
+        **kwargs,
+    ):
         """Sets the optimizers and losses.
 
         Args:
@@ -89,6 +105,8 @@ class GAN(keras.Model):
             discriminator_optimizer: of the discriminator's weights and the decoders'.
             generator_loss: function of (fake logits) -> float32 scalar.
             discriminator_loss: function of (real logits, fake logits, seed int32 `[2]`) -> float32 scalar.
+            regularizers: `sle_gan.training.regularizers.Regularizer`s that are added to the discriminator's loss.
+            path_length: `sle_gan.training.path_length.PathLength` that is added to the generator's loss; or None.
             **kwargs: as `keras.Model.compile`.
         """
         super().compile(**kwargs)
@@ -96,6 +114,10 @@ class GAN(keras.Model):
         self.discriminator_optimizer = discriminator_optimizer
         self.generator_loss = generator_loss
         self.discriminator_loss = discriminator_loss
+        self.regularizers = regularizers
+        self.path_length = path_length
+        if regularizers:
+            self.loss_means.append(keras.metrics.Mean(name="penalty"))
         # The slots must be there before a checkpoint is restored into them.
         generator_optimizer.build(self.generator.trainable_variables)
         discriminator_optimizer.build(self.discriminator_variables)
@@ -126,6 +148,8 @@ class GAN(keras.Model):
         }
         if self.reconstruction is not None:
             items["decoders"] = self.reconstruction.decoders
+        if self.path_length is not None:
+            items["mean_path_length"] = self.path_length.mean_length
         return items
 
     def raise_if_not_finite(self):
@@ -146,26 +170,31 @@ class GAN(keras.Model):
         return self.average_generator(codes, training=training)
 
     def train_step(self, images):
-        """Makes one step of the discriminator and one of the generator.
+        """Makes the steps of the discriminator and one of the generator.
 
         Args:
-            images: real images, float32 `[batch, side, side, channels]` in [-1, 1].
+            images: real images, float32 `[n_critic * batch, side, side, channels]` in [-1, 1].
 
         Returns:
-            The losses of this step and the mean logits, by name.
+            The losses of this step and the mean logits, by name; the discriminator's are means over its steps.
         """
         seed = self._step_seed()
-        code_shape = [tf.shape(images)[0], *self.generator.input_shape[1:]]
-        codes = tf.random.stateless_normal(code_shape, _fold(seed, _LATENT_CODES))
+        turns = []
+        *earlier, images = tf.split(images, self.n_critic)
+        for turn, batch in enumerate(earlier):
+            turn_seed = _fold(seed, _CRITIC_TURN, turn)
+            fakes = self._fake_inputs(tf.shape(batch)[0], turn_seed)
+            turns.append(self._discriminator_step(turn, self._real_inputs(batch, turn_seed), fakes, turn_seed))
         with tf.GradientTape() as generator_tape:
-            fakes = self._drawn(codes, seed)
-        reals = self._augmented(images, _fold(seed, _REAL_AUGMENTATION))
-        reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in self.discriminator.inputs]
-        logs = self._discriminator_step(reals, fakes, seed)
-        logs |= self._generator_step(fakes, generator_tape)
+            fakes = self._fake_inputs(tf.shape(images)[0], seed)
+        reals = self._real_inputs(images, seed)
+        turns.append(self._discriminator_step(len(earlier), reals, fakes, seed))
+        logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
+        logs |= self._generator_step(fakes, generator_tape, seed)
         if self.balance is not None:
-            self._observe_balance(reals, fakes, codes, seed)
-        update_average(self.average_generator, self.generator, self.average_decay)
+            self._observe_balance(reals, fakes, seed)
+        decay = self.average_decay(self.steps) if callable(self.average_decay) else self.average_decay
+        update_average(self.average_generator, self.generator, decay)
         if self.generator_masks is not None:
             self.generator_masks.follow_growth()
         self.steps.assign_add(1)
@@ -179,18 +208,31 @@ class GAN(keras.Model):
         seed = tf.stack([tf.constant(self.seed, tf.int32), tf.cast(self.steps, tf.int32)])
         return _fold(seed, replica)
 
-    def _augmented(self, images, seed):
-        return images if self.augment is None else self.augment(images, seed)
-
-    def _drawn(self, codes, seed):
+    def _fake_inputs(self, count, seed):
+        code_shape = [count, *self.generator.input_shape[1:]]
+        codes = tf.random.stateless_normal(code_shape, _fold(seed, _LATENT_CODES))
         fakes = tf.nest.flatten(self.generator(codes, training=True))
         return [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
+
+    def _real_inputs(self, images, seed):
+        reals = self._augmented(images, _fold(seed, _REAL_AUGMENTATION))
+        return [downsample_nearest(reals, inputs.shape[1]) for inputs in self.discriminator.inputs]
+
+    def _augmented(self, images, seed):
+        return images if self.augment is None else self.augment(images, seed)
 
     def _judge(self, images):
         logits, *maps = tf.nest.flatten(self.discriminator(images, training=True))
         return logits, maps
 
-    def _discriminator_step(self, reals, fakes, seed):
+    def _penalty(self, turn, reals, fakes, seed):
+        step = self.steps * self.n_critic + turn
+        return sum(
+            regularizer(step, lambda images: self._judge(images)[0], reals, fakes, _fold(seed, _PENALTY))
+            for regularizer in self.regularizers
+        )
+
+    def _discriminator_step(self, turn, reals, fakes, seed):
         reconstruction_loss = 0.0
         with tf.GradientTape() as tape:
             real_logits, maps = self._judge(reals)
@@ -198,22 +240,24 @@ class GAN(keras.Model):
             loss = self.discriminator_loss(real_logits, fake_logits, _fold(seed, _MARGINS))
             if self.reconstruction is not None:
                 reconstruction_loss = self.reconstruction(reals[0], maps, _fold(seed, _QUADRANT))
-            total = loss + reconstruction_loss
+            penalty = self._penalty(turn, reals, fakes, seed)
+            total = loss + reconstruction_loss + penalty
             if self.distillation is not None:
                 total += self.distillation(reals, real_logits) + self.distillation(fakes, fake_logits)
             total = _share_of_replica(total)
         variables = self.discriminator_variables
         gradients = tape.gradient(total, variables)
         _update(self.discriminator_optimizer, gradients, variables, self.discriminator_masks)
-        return {
+        logs = {
             "discriminator_loss": loss,
             "reconstruction_loss": reconstruction_loss,
             "real_logits": tf.reduce_mean(real_logits),
             "fake_logits": tf.reduce_mean(fake_logits),
             "real_signs": tf.reduce_mean(tf.sign(real_logits)),
         }
+        return logs | ({"penalty": penalty} if self.regularizers else {})
 
-    def _generator_step(self, fakes, generator_tape):
+    def _generator_step(self, fakes, generator_tape, seed):
         # The same fakes serve both steps, so the gradient is carried on from the images.
         with tf.GradientTape() as tape:
             tape.watch(fakes)
@@ -222,17 +266,24 @@ class GAN(keras.Model):
             total = _share_of_replica(loss)
         variables = self.generator.trainable_variables
         gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(total, fakes))
+        if self.path_length is not None:
+            with tf.GradientTape() as tape:
+                penalty = self.path_length(self.steps, tf.shape(fakes[0])[0], _fold(seed, _PATHS))
+                penalty = _share_of_replica(penalty)
+            # The last picture's bias moves no path.
+            added = tape.gradient(penalty, variables, unconnected_gradients="zero")
+            gradients = [gradient + more for gradient, more in zip(gradients, added, strict=True)]
         _update(self.generator_optimizer, gradients, variables, self.generator_masks)
         return {"generator_loss": loss}
 
-    def _observe_balance(self, reals, fakes, codes, seed):
+    def _observe_balance(self, reals, fakes, seed):
         def mean_logit(images):
             # Not as in training: that would move the discriminator's statistics. The generator draws as in training,
             # as it did before its step, at the price of one more power iteration of its spectral norms.
             return tf.reduce_mean(tf.nest.flatten(self.discriminator(images, training=False))[0])
 
         def mean_logits():
-            return mean_logit(reals), mean_logit(fakes), mean_logit(self._drawn(codes, seed))
+            return mean_logit(reals), mean_logit(fakes), mean_logit(self._fake_inputs(tf.shape(fakes[0])[0], seed))
 
         self.balance.observe(self.steps, mean_logits)
 

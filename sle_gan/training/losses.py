@@ -1,22 +1,46 @@
 """Adversarial losses: functions of logits."""
 
+import functools
+
 import tensorflow as tf
 
 
-def hinge_discriminator(real_logits, fake_logits, seed):
-    """Returns the hinge loss with the margin drawn for each logit from U(0.8, 1).
+def adversarial_losses(name, smallest_margin):
+    """Returns the two losses of a name.
+
+    Args:
+        name: `hinge`, `non-saturating`, `wasserstein` or `least-squares`.
+        smallest_margin: margins of the hinge are drawn from U(smallest_margin, 1).
+
+    Returns:
+        Functions of (fake logits) and of (real logits, fake logits, seed int32 `[2]`), both -> float32 scalar.
+    """
+    return {
+        "hinge": (hinge_generator, functools.partial(hinge_discriminator, smallest_margin=smallest_margin)),
+        "non-saturating": (non_saturating_generator, non_saturating_discriminator),
+        "wasserstein": (wasserstein_generator, wasserstein_discriminator),
+        "least-squares": (least_squares_generator, least_squares_discriminator),
+    }[name]
+
+
+def hinge_discriminator(real_logits, fake_logits, seed, smallest_margin=0.8):
+    """Returns the hinge loss with the margin drawn for each logit from U(smallest_margin, 1).
 
     Args:
         real_logits: float32 `[batch, patches]`.
         fake_logits: float32 `[batch, patches]`.
         seed: int32 `[2]`, of the margins.
+        smallest_margin: 0.8 in FastGAN; 1 gives the plain hinge.
 
     Returns:
         float32 scalar: mean relu(margin - real) + mean relu(margin + fake).
 
     Source: Liu et al. 2021, arXiv:2101.04775; the hinge is Lim & Ye 2017, arXiv:1705.02894.
     """
-    margins = tf.random.stateless_uniform(tf.shape(tf.stack([real_logits, fake_logits])), seed, 0.8, 1.0)
+    shape = tf.shape(tf.stack([real_logits, fake_logits]))
+    margins = (
+        tf.random.stateless_uniform(shape, seed, smallest_margin, 1.0) if smallest_margin < 1.0 else tf.ones(shape)
+    )
     real_loss = tf.reduce_mean(tf.nn.relu(margins[0] - real_logits))
     return real_loss + tf.reduce_mean(tf.nn.relu(margins[1] + fake_logits))
 
@@ -24,3 +48,66 @@ def hinge_discriminator(real_logits, fake_logits, seed):
 def hinge_generator(fake_logits):
     """Returns the generator's side of the hinge: float32 scalar, minus the mean of the logits."""
     return -tf.reduce_mean(fake_logits)
+
+
+def non_saturating_discriminator(real_logits, fake_logits, seed):
+    """Returns the cross-entropy of telling reals from fakes.
+
+    Args:
+        real_logits: float32 `[batch, patches]`.
+        fake_logits: float32 `[batch, patches]`.
+        seed: not used.
+
+    Returns:
+        float32 scalar: mean softplus(-real) + mean softplus(fake).
+
+    Source: Goodfellow et al. 2014, arXiv:1406.2661.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-real_logits)) + tf.reduce_mean(tf.nn.softplus(fake_logits))
+
+
+def non_saturating_generator(fake_logits):
+    """Returns the cross-entropy of fakes taken for reals: float32 scalar, mean softplus(-fake)."""
+    return tf.reduce_mean(tf.nn.softplus(-fake_logits))
+
+
+def wasserstein_discriminator(real_logits, fake_logits, seed):
+    """Returns minus the estimated distance, which needs a discriminator that is held Lipschitz.
+
+    Args:
+        real_logits: float32 `[batch, patches]`.
+        fake_logits: float32 `[batch, patches]`.
+        seed: not used.
+
+    Returns:
+        float32 scalar: mean fake - mean real.
+
+    Source: Arjovsky et al. 2017, arXiv:1701.07875; `sle_gan.training.regularizers.gradient_penalty` holds it.
+    """
+    return tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits)
+
+
+def wasserstein_generator(fake_logits):
+    """Returns the generator's side of the distance: float32 scalar, minus the mean of the logits."""
+    return -tf.reduce_mean(fake_logits)
+
+
+def least_squares_discriminator(real_logits, fake_logits, seed):
+    """Returns the squared distance of reals from 1 and of fakes from 0.
+
+    Args:
+        real_logits: float32 `[batch, patches]`.
+        fake_logits: float32 `[batch, patches]`.
+        seed: not used.
+
+    Returns:
+        float32 scalar: half of mean (real - 1)^2 + mean fake^2.
+
+    Source: Mao et al. 2017, arXiv:1611.04076, equation 9.
+    """
+    return 0.5 * (tf.reduce_mean((real_logits - 1.0) ** 2) + tf.reduce_mean(fake_logits**2))
+
+
+def least_squares_generator(fake_logits):
+    """Returns the squared distance of fakes from 1: float32 scalar, half of mean (fake - 1)^2."""
+    return 0.5 * tf.reduce_mean((fake_logits - 1.0) ** 2)

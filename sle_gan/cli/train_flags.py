@@ -1,0 +1,274 @@
+"""The flags of `train.py`, and the settings that follow from them.
+
+Imports no TensorFlow.
+"""
+
+import argparse
+from pathlib import Path
+
+from PIL import ImageColor
+
+from sle_gan.cli.numbers import decay, density, positive, rate, seed, share, weight
+from sle_gan.cli.program import ArgumentParser, HelpFormatter
+from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
+from sle_gan.errors import InputError
+from sle_gan.evaluation import FEWEST_IMAGES
+from sle_gan.models import MODELS
+
+LOSSES = ("hinge", "non-saturating", "wasserstein", "least-squares")
+AUGMENT_DEFAULT = "color,translation"
+
+
+def parser():
+    """Returns the parser of the arguments; what it parses is what a run calls its settings."""
+    result = ArgumentParser(
+        prog="train.py",
+        description="Train a GAN on a folder of images.",
+        formatter_class=HelpFormatter,
+    )
+    _add_run_arguments(result.add_argument_group("the run"))
+    _add_data_arguments(result.add_argument_group("the images"))
+    _add_network_arguments(result.add_argument_group("the networks"))
+    told = "What is not given of width, batch, losses and optimizers is as in the network's paper."
+    _add_training_arguments(result.add_argument_group("training", told))
+    _add_regularization_arguments(result.add_argument_group("regularization"))
+    _add_score_arguments(result.add_argument_group("scores while it trains"))
+    add_sparsity_arguments(result)
+    return result
+
+
+def _add_run_arguments(group):
+    add = group.add_argument
+    add("--output-folder", default="runs", metavar="FOLDER", help="where runs are written")
+    add("--name", metavar="NAME", help="name of the run; the next number, model and data folder without it")
+    add(
+        "--resume",
+        choices=("auto", "never"),
+        default="auto",
+        help="auto: go on with the run of this name, or the newest unfinished run of the same settings",
+    )
+    add("--override", action="store_true", help="delete the run of this --name and start anew")
+    add(
+        "--sample-frequency",
+        type=positive,
+        default=500,
+        metavar="STEPS",
+        help="steps between sheets of samples",
+    )
+    add(
+        "--checkpoint-frequency",
+        type=positive,
+        default=1000,
+        metavar="STEPS",
+        help="steps between checkpoints",
+    )
+    add(
+        "--keep-checkpoints",
+        type=positive,
+        default=3,
+        metavar="COUNT",
+        help="newest checkpoints that are kept",
+    )
+    add("--log-frequency", type=positive, default=50, metavar="STEPS", help="steps between rows of metrics")
+    add("--accept-data-change", action="store_true", help="resume although the images have changed")
+    add("--dry-run", action="store_true", help="print what would be done, and train nothing")
+    add("--debug", action="store_true", help="show the traceback of an error")
+
+
+def _add_data_arguments(group):
+    add = group.add_argument
+    add("--data-folder", required=True, metavar="FOLDER", help="images, also in sub-folders")
+    add("--resolution", type=int, default=256, metavar="PX", help="side of the images in pixels")
+    add("--channels", type=int, default=3, metavar="COUNT", help="1 grey, 3 RGB, 4 RGB and alpha")
+    add(
+        "--fit",
+        choices=("crop", "pad", "stretch"),
+        default="crop",
+        help="what makes an image square: the middle is cut out, borders are added, or it is stretched",
+    )
+    add(
+        "--background",
+        type=_color,
+        default="#ffffff",
+        metavar="COLOR",
+        help="under transparency and around --fit pad",
+    )
+    add(
+        "--data-ratio", type=density, default=1.0, metavar="SHARE", help="of the images, drawn by --seed, is trained on"
+    )
+    add(
+        "--held-out",
+        type=decay,
+        default=0.0,
+        metavar="SHARE",
+        help="of the images, to judge the discriminator by alone",
+    )
+    add("--flip", action=argparse.BooleanOptionalAction, default=True, help="mirror half of the images")
+    add(
+        "--cache-limit",
+        type=positive,
+        default=4096,
+        metavar="MB",
+        help="decoded images beyond this lie in a file",
+    )
+
+
+def _add_network_arguments(group):
+    add = group.add_argument
+    add("--model", choices=sorted(MODELS), default="fastgan", help="the networks")
+    add(
+        "--width",
+        type=int,
+        nargs="?",
+        metavar="CHANNELS",
+        help="channels that those of all maps are multiples of; the paper's without it (64)",
+    )
+    add("--generator-weights", metavar="FILE", help="start from these weights of the generator (.h5)")
+    add("--discriminator-weights", metavar="FILE", help="start from these weights of the discriminator (.h5)")
+
+
+def _add_regularization_arguments(group):
+    add = group.add_argument
+    add("--r1-gamma", type=weight, metavar="WEIGHT", help="of R1, the discriminator's slope at real images; 0 is off")
+    add("--r1-interval", type=positive, default=16, metavar="STEPS", help="discriminator's steps from R1 to R1")
+    add(
+        "--gradient-penalty",
+        type=weight,
+        metavar="WEIGHT",
+        help="of the distance of the discriminator's slope from 1; 10 with --loss wasserstein, otherwise off",
+    )
+    add("--dig-weight", type=weight, default=0.0, metavar="WEIGHT", help="of DigGAN's gap of slopes; 0 is off")
+    add(
+        "--dig-interval",
+        type=positive,
+        metavar="STEPS",
+        help="discriminator's steps from gap to gap; 4, or --n-critic above 1, without it",
+    )
+    add(
+        "--path-length-weight",
+        type=weight,
+        default=0.0,
+        metavar="WEIGHT",
+        help="of the generator's path length, for networks with styles; 2 in the paper, 0 is off",
+    )
+    add("--path-length-interval", type=positive, default=4, metavar="STEPS", help="generator's steps between them")
+
+
+def _add_training_arguments(group):
+    add = group.add_argument
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=positive, default=50_000, metavar="STEPS", help="generator steps in all")
+    length.add_argument("--epochs", type=positive, metavar="EPOCHS", help="passes over the images, instead of --steps")
+    add("--batch-size", type=positive, metavar="IMAGES", help="images in a step of the discriminator")
+    add("--n-critic", type=positive, metavar="STEPS", help="discriminator's steps for each of the generator")
+    add("--loss", choices=LOSSES, help="adversarial loss of both networks")
+    add("--smallest-margin", type=share, metavar="SHARE", help="margins of the hinge are drawn from here to 1")
+    add("--G-learning-rate", type=rate, metavar="RATE", help="of the generator's Adam")
+    add("--D-learning-rate", type=rate, metavar="RATE", help="of the discriminator's Adam")
+    add("--adam-beta-1", type=decay, metavar="SHARE", help="kept of the mean gradient at each step")
+    add("--adam-beta-2", type=decay, metavar="SHARE", help="kept of the mean squared gradient at each step")
+    average = group.add_mutually_exclusive_group()
+    average.add_argument("--ema-decay", type=decay, metavar="SHARE", help="kept of the averaged generator at each step")
+    average.add_argument(
+        "--ema-kimg", type=weight, metavar="KIMG", help="its half-life in thousands of images, instead of --ema-decay"
+    )
+    add(
+        "--reconstruction-loss",
+        choices=("perceptual", "l1"),
+        default="perceptual",
+        help="distance that the discriminator's decoders minimize",
+    )
+    add(
+        "--diff-augment",
+        nargs="?",
+        const=AUGMENT_DEFAULT,
+        default=AUGMENT_DEFAULT,
+        metavar="POLICY",
+        help="augment what the discriminator sees: some of color,translation,cutout",
+    )
+    add("--no-diff-augment", dest="diff_augment", action="store_const", const=None, help="do not augment")
+    add("--seed", type=seed, default=0, metavar="NUMBER", help="of initial weights and everything drawn")
+
+
+def _add_score_arguments(group):
+    add = group.add_argument
+    add("--kid", action="store_true", help="KID by a packaged network, also precision, recall, copies, diversity")
+    add("--kid-frequency", type=positive, default=2500, metavar="STEPS", help="steps between them")
+    add("--kid-number-of-images", type=positive, default=1000, metavar="IMAGES", help="drawn for each")
+    add("--keep-best", type=positive, default=1, metavar="COUNT", help="generators of the lowest KID that are kept")
+    add("--fid", action="store_true", help="FID by the 2015 Inception, which is fetched if it is not there")
+    add("--fid-frequency", type=positive, default=10_000, metavar="STEPS", help="steps between them")
+    add("--fid-number-of-images", type=positive, default=5000, metavar="IMAGES", help="drawn for each")
+    add("--inception-weights", metavar="FILE", help="of the 2015 Inception; the cache folder's, or fetched, without it")
+
+
+def resolve(arguments):
+    """Fills in what was not given from the recipe of the network.
+
+    Args:
+        arguments: as `parser` parses them.
+
+    Returns:
+        The settings, by name.
+
+    Raises:
+        InputError: if they cannot be used.
+    """
+    recipe = MODELS[arguments.model].recipe._asdict()
+    if arguments.ema_decay is not None or arguments.ema_kimg is not None:
+        recipe |= {"ema_decay": None, "ema_kimg": None}
+    settings = {name: recipe.get(name) if value is None else value for name, value in vars(arguments).items()}
+    derived = {
+        "r1_gamma": recipe["r1_share"] * settings["resolution"] ** 2 / settings["batch_size"],
+        "gradient_penalty": 10.0 if settings["loss"] == "wasserstein" else 0.0,
+        "dig_interval": settings["n_critic"] if settings["n_critic"] > 1 else 4,
+    }
+    settings |= {name: value for name, value in derived.items() if settings[name] is None}
+    check_settings(settings)
+    return settings
+
+
+def check_settings(settings):
+    """Checks what one argument alone does not show.
+
+    Args:
+        settings: the parsed arguments, by name.
+
+    Raises:
+        InputError: if they do not go together.
+    """
+    model = MODELS[settings["model"]]
+    for name in ("resolution", "channels"):
+        allowed = getattr(model, name if name == "channels" else "resolutions")
+        if settings[name] not in allowed:
+            raise InputError(f"--{name} must be one of {allowed} for {settings['model']}; got {settings[name]}")
+    if settings["width"] < 8 or settings["width"] % 8:
+        raise InputError(f"--width must be a positive multiple of 8; got {settings['width']}")
+    if settings["path_length_weight"] and not model.has_styles:
+        raise InputError(
+            f"--path-length-weight needs a network with styles, such as stylegan2; got {settings['model']}"
+        )
+    if settings["override"] and settings["name"] is None:
+        raise InputError("--override needs the --name of the run to delete")
+    _check_files_and_counts(settings)
+    check_sparsity(settings)
+
+
+def _check_files_and_counts(settings):
+    for name in ("generator_weights", "discriminator_weights"):
+        if settings[name] is not None and not Path(settings[name]).is_file():
+            raise InputError(f"--{name.replace('_', '-')} {settings[name]} is no file")
+    for name in ("kid_number_of_images", "fid_number_of_images"):
+        if settings[name] < FEWEST_IMAGES:
+            raise InputError(f"--{name.replace('_', '-')} must be {FEWEST_IMAGES} at least; got {settings[name]}")
+    unknown = set((settings["diff_augment"] or "color").split(",")) - {"color", "translation", "cutout"}
+    if unknown:
+        raise InputError(f"--diff-augment takes some of color,translation,cutout; got {settings['diff_augment']}")
+
+
+def _color(text):
+    try:
+        ImageColor.getrgb(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a color such as white or #204060; got {text!r}") from None
+    return text

@@ -1,0 +1,37 @@
+"""Minibatch standard deviation: what a discriminator sees of the other images of its batch.
+
+Source: Karras et al. 2018, arXiv:1710.10196, section 3.
+"""
+
+import tensorflow as tf
+import tf_keras as keras
+
+LARGEST_GROUP = 4
+
+
+class MinibatchDeviation(keras.layers.Layer):
+    """Appends a channel that holds how much the images of a group differ from each other.
+
+    Groups are of four images, or of three, two or one where four does not divide the batch.
+    """
+
+    def call(self, inputs):
+        """Appends the channel.
+
+        Args:
+            inputs: features `[batch, height, width, channels]` of static height, width and channels.
+
+        Returns:
+            Features `[batch, height, width, channels + 1]`.
+        """
+        height, width, channels = inputs.shape[1:]
+        batch = tf.shape(inputs)[0]
+        group = tf.constant(1)
+        for size in range(2, LARGEST_GROUP + 1):
+            group = tf.where(batch % size == 0, size, group)
+        x = tf.reshape(tf.cast(inputs, tf.float32), [group, -1, height, width, channels])
+        variance = tf.reduce_mean((x - tf.reduce_mean(x, axis=0)) ** 2, axis=0)  # [batch / group, ...]
+        deviation = tf.reduce_mean(tf.sqrt(variance + 1e-8), axis=[1, 2, 3], keepdims=True)
+        # The images of a group lie batch / group apart.
+        channel = tf.tile(deviation, [group, height, width, 1])  # [batch, height, width, 1]
+        return tf.concat([inputs, tf.cast(channel, inputs.dtype)], axis=-1)

@@ -1,0 +1,151 @@
+"""What lies between a mapping and a synthesis network: styles mixed, averaged, and the map they begin to shape.
+
+What is drawn is a pure function of the latent codes, as in `sle_gan.layers.noise`, so that a resumed run draws
+what the uninterrupted one would have drawn.
+
+Source: Karras et al. 2019, arXiv:1812.04948.
+"""
+
+import tensorflow as tf
+import tf_keras as keras
+
+_PARTNERS, _COIN, _CUT = range(3)
+
+
+class LearnedConstant(keras.layers.Layer):
+    """The map that a synthesis network begins with, the same for all images.
+
+    Args:
+        shape: height, width and channels.
+        seed: of the initial values, N(0, 1).
+        **kwargs: as `keras.layers.Layer`.
+    """
+
+    def __init__(self, shape, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.shape = tuple(shape)
+        self.seed = seed
+
+    def build(self, input_shape):
+        """Adds the map."""
+        initializer = keras.initializers.RandomNormal(0.0, 1.0, seed=self.seed)
+        self.values = self.add_weight(name="values", shape=self.shape, initializer=initializer)
+        super().build(input_shape)
+
+    def call(self, inputs):
+        """Repeats the map for every image of a batch.
+
+        Args:
+            inputs: `[batch, ...]`, whose values do not matter.
+
+        Returns:
+            `[batch, height, width, channels]`.
+        """
+        return tf.tile(self.values[None], [tf.shape(inputs)[0], 1, 1, 1])
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "shape": self.shape, "seed": self.seed}
+
+
+class PartnerCodes(keras.layers.Layer):
+    """Draws other latent codes for the batch, whose styles are mixed in; outside training returns the codes."""
+
+    def call(self, inputs, training=None):
+        """Draws.
+
+        Args:
+            inputs: latent codes `[batch, size]`.
+            training: whether to draw.
+
+        Returns:
+            Latent codes of the same shape, N(0, 1).
+        """
+        if not training:
+            return inputs
+        return tf.cast(tf.random.stateless_normal(tf.shape(inputs), _seed(inputs, _PARTNERS)), inputs.dtype)
+
+
+class StyleMixing(keras.layers.Layer):
+    """Gives every layer of a synthesis network its style; in training the later ones often have another's.
+
+    Args:
+        layer_count: number of styles that the synthesis network takes.
+        probability: of a batch to be mixed; the first layer that has the other style is then drawn evenly.
+        **kwargs: as `keras.layers.Layer`.
+    """
+
+    def __init__(self, layer_count, probability=0.9, **kwargs):
+        super().__init__(**kwargs)
+        self.layer_count = layer_count
+        self.probability = probability
+
+    def call(self, inputs, training=None):
+        """Repeats and mixes.
+
+        Args:
+            inputs: styles `[batch, size]`, other styles `[batch, size]`, and latent codes `[batch, latent size]`.
+            training: whether to mix.
+
+        Returns:
+            Styles `[batch, layer_count, size]`.
+        """
+        styles, others, codes = inputs
+        repeated = tf.tile(styles[:, None], [1, self.layer_count, 1])
+        if not training:
+            return repeated
+        mixes = tf.random.stateless_uniform([], _seed(codes, _COIN)) < self.probability
+        cut = tf.random.stateless_uniform([], _seed(codes, _CUT), 1, self.layer_count, tf.int32)
+        is_other = (tf.range(self.layer_count) >= cut) & mixes
+        return tf.where(is_other[None, :, None], others[:, None], repeated)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "layer_count": self.layer_count, "probability": self.probability}
+
+
+class StyleAverage(keras.layers.Layer):
+    """Passes styles on and keeps their moving average, towards which truncation draws them.
+
+    Args:
+        decay: what is kept of the average at each training pass.
+        **kwargs: as `keras.layers.Layer`.
+
+    Attributes:
+        average: float32 `[size]`.
+    """
+
+    def __init__(self, decay=0.995, **kwargs):
+        super().__init__(**kwargs)
+        self.decay = decay
+
+    def build(self, input_shape):
+        """Adds the average."""
+        self.average = self.add_weight(
+            name="average",
+            shape=input_shape[-1:],
+            initializer="zeros",
+            trainable=False,
+            dtype=tf.float32,
+            experimental_autocast=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.MEAN,
+        )
+        super().build(input_shape)
+
+    def call(self, inputs, training=None):
+        """Returns styles `[batch, size]` as they came; a training pass moves the average towards their mean."""
+        if training:
+            mean = tf.reduce_mean(tf.cast(inputs, tf.float32), axis=0)
+            self.average.assign_add((1.0 - self.decay) * (mean - self.average))
+        return tf.identity(inputs)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "decay": self.decay}
+
+
+def _seed(codes, use):
+    # Layers of noise fold their index, which is not negative, into other bits.
+    bits = tf.bitcast(tf.cast(codes[0, -2:], tf.float32), tf.int32)
+    return tf.random.experimental.stateless_fold_in(bits, use)

@@ -1,0 +1,74 @@
+"""Path length: equal steps in the styles should change the pictures equally.
+
+Source: Karras et al. 2020, arXiv:1912.04958, section 3.2.
+"""
+
+import tensorflow as tf
+
+_KEPT = 0.99  # of the mean length at each computation
+
+
+class PathLength(tf.Module):
+    """The mean squared distance of path lengths from their moving mean, added to the generator's loss lazily.
+
+    The weight is multiplied by the interval, so that the mean over the steps is that of every step.
+
+    Args:
+        mixing: model of latent codes `[batch, latent size]` -> styles of all layers `[batch, layers, size]`.
+        synthesis: model of styles -> images.
+        weight: what the penalty is multiplied by; 2 in the paper.
+        interval_steps: the generator's steps from one computation to the next.
+
+    Attributes:
+        mean_length: the moving mean, which a resumed run needs.
+    """
+
+    def __init__(self, mixing, synthesis, weight, interval_steps):
+        super().__init__()
+        self.mixing = mixing
+        self.synthesis = synthesis
+        self.weight = weight
+        self.interval_steps = interval_steps
+        self.mean_length = tf.Variable(0.0, trainable=False, name="mean_path_length")
+
+    def __call__(self, step, count, seed):
+        """Returns the weighted penalty where it is due at this step, otherwise 0.
+
+        Args:
+            step: int64 scalar, the number of the generator's steps before this one.
+            count: int32 scalar, the images of a step; half as many are drawn.
+            seed: int32 `[2]`, of codes and noise.
+
+        Returns:
+            float32 scalar.
+        """
+
+        def due():
+            code_seed, noise_seed = (tf.random.experimental.stateless_fold_in(seed, use) for use in range(2))
+            shape = [tf.maximum(count // 2, 1), *self.mixing.input_shape[1:]]
+            lengths = self.lengths(tf.random.stateless_normal(shape, code_seed), noise_seed)
+            mean = _KEPT * self.mean_length + (1.0 - _KEPT) * tf.reduce_mean(lengths)
+            self.mean_length.assign(mean)
+            return self.weight * self.interval_steps * tf.reduce_mean((lengths - mean) ** 2)
+
+        return tf.cond(step % self.interval_steps == 0, due, lambda: tf.zeros([]))
+
+    def lengths(self, codes, seed):
+        """Returns how far a random direction of unit step in the styles moves each picture.
+
+        Args:
+            codes: float32 `[batch, latent size]`.
+            seed: int32 `[2]`, of the direction in the space of pictures.
+
+        Returns:
+            float32 `[batch]`, differentiable.
+        """
+        styles = self.mixing(codes, training=True)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(styles)
+            images = tf.cast(self.synthesis(styles, training=True), tf.float32)
+            pixels = tf.cast(images.shape[1] * images.shape[2], tf.float32)
+            direction = tf.random.stateless_normal(tf.shape(images), seed) * tf.math.rsqrt(pixels)
+            total = tf.reduce_sum(images * direction)
+        gradients = tape.gradient(total, styles)  # [batch, layers, size]
+        return tf.sqrt(tf.reduce_mean(tf.reduce_sum(gradients**2, axis=2), axis=1) + 1e-12)

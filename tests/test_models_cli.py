@@ -1,0 +1,124 @@
+"""Every network of the table through the real programs: train, resume, generate."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from test_cli import final_state
+
+from sle_gan.cli.generate import main as generate
+from sle_gan.cli.session import adam
+from sle_gan.cli.train import main as train
+from sle_gan.cli.train import parser, resolve
+from sle_gan.errors import InputError
+from sle_gan.run import RunFolder
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for index in range(7):
+        coarse = rng.integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((40, 36), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
+    return folder
+
+
+def words(pictures, output, name, *more):
+    fixed = "--resolution 32 --width 8 --batch-size 4 --log-frequency 1 --sample-frequency 2"
+    return ["--data-folder", str(pictures), "--output-folder", str(output), "--name", name, *fixed.split(), *more]
+
+
+def settings(*more):
+    return resolve(parser().parse_args(["--data-folder", "x", *more]))
+
+
+def test_what_is_not_given_is_as_in_the_networks_paper():
+    fastgan, sngan = settings(), settings("--model", "sngan", "--resolution", "64")
+    names = ("n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2", "ema_decay", "width")
+    assert [fastgan[name] for name in names] == [1, 2e-4, 2e-4, 0.5, 0.999, 0.999, 64]
+    assert [sngan[name] for name in names] == [5, 2e-4, 2e-4, 0.0, 0.9, 0.999, 64]
+    assert (fastgan["batch_size"], sngan["batch_size"]) == (8, 64)
+
+
+def test_stylegan2_has_the_settings_of_its_papers():
+    given = settings("--model", "stylegan2", "--resolution", "128", "--batch-size", "32")
+    names = ("loss", "n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2", "r1_interval")
+    assert [given[name] for name in names] == ["non-saturating", 1, 0.0025, 0.0025, 0.0, 0.99, 16]
+    assert given["r1_gamma"] == pytest.approx(0.1024)
+    assert (given["ema_decay"], given["ema_kimg"], given["path_length_weight"]) == (None, 10.0, 0.0)
+
+
+def test_the_average_is_set_in_one_way():
+    by_decay = settings("--model", "stylegan2", "--ema-decay", "0.9")
+    assert (by_decay["ema_decay"], by_decay["ema_kimg"]) == (0.9, None)
+    by_kimg = settings("--ema-kimg", "2")
+    assert (by_kimg["ema_decay"], by_kimg["ema_kimg"]) == (None, 2.0)
+
+
+def test_path_lengths_need_styles():
+    with pytest.raises(InputError, match="--path-length-weight needs a network with styles, such as stylegan2"):
+        settings("--path-length-weight", "2")
+
+
+def test_what_is_given_wins_also_where_it_is_zero():
+    given = settings("--adam-beta-1", "0", "--n-critic", "2", "--width", "16", "--ema-decay", "0")
+    assert [given[name] for name in ("adam_beta_1", "n_critic", "width", "ema_decay")] == [0.0, 2, 16, 0.0]
+    assert settings("--width", "--seed", "1")["width"] == 64
+
+
+def test_penalties_that_are_not_given_follow_from_the_loss_and_the_turns():
+    names = ("loss", "smallest_margin", "r1_gamma", "gradient_penalty", "dig_weight", "dig_interval")
+    assert [settings()[name] for name in names] == ["hinge", 0.8, 0.0, 0.0, 0.0, 4]
+    sngan = settings("--model", "sngan", "--resolution", "64", "--loss", "wasserstein")
+    assert [sngan[name] for name in names] == ["wasserstein", 1.0, 0.0, 10.0, 0.0, 5]
+    given = settings("--loss", "wasserstein", "--gradient-penalty", "0", "--dig-interval", "2")
+    assert (given["gradient_penalty"], given["dig_interval"]) == (0.0, 2)
+
+
+def test_a_lazy_penalty_scales_the_rate_and_the_betas_of_its_optimizer():
+    plain, lazy = adam(0.0025, 0.0, 0.99), adam(0.0025, 0.5, 0.99, lazy_interval=16)
+    assert float(plain.learning_rate) == pytest.approx(0.0025)
+    assert float(lazy.learning_rate) == pytest.approx(0.0025 * 16 / 17)
+    assert (lazy.beta_1, lazy.beta_2) == pytest.approx((0.5 ** (16 / 17), 0.99 ** (16 / 17)))
+    assert (plain.beta_1, plain.beta_2, plain.epsilon) == (0.0, 0.99, 1e-8)
+
+
+def test_a_resolution_of_another_network_is_refused():
+    with pytest.raises(InputError, match=r"--resolution must be one of \(32, 48, 64, 128\) for sngan; got 256"):
+        settings("--model", "sngan")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "--model sngan --n-critic 3 --r1-gamma 1 --r1-interval 2",
+        "--model stylegan2 --r1-interval 2 --path-length-weight 2 --path-length-interval 2",
+    ],
+    ids=["sngan", "stylegan2"],
+)
+def test_a_network_trains_resumes_exactly_and_draws(pictures, tmp_path, more):
+    whole, broken = (words(pictures, tmp_path, name, *more.split(), "--steps") for name in ("whole", "broken"))
+    assert train([*whole, "4"]) == 0
+    assert train([*broken, "2"]) == 0
+    assert train([*broken, "4"]) == 0
+    (arrays, metrics), (expected, expected_metrics) = (
+        final_state(RunFolder(tmp_path / name)) for name in ("broken", "whole")
+    )
+    assert arrays.keys() == expected.keys()
+    assert [name for name, value in arrays.items() if not np.array_equal(value, expected[name])] == []
+    assert metrics == expected_metrics
+    assert all(np.isfinite(list(json.loads(row).values())).all() for row in metrics.splitlines())
+    assert (
+        int(
+            tf.train.load_checkpoint(str(tmp_path / "whole/checkpoints")).get_tensor("steps/.ATTRIBUTES/VARIABLE_VALUE")
+        )
+        == 4
+    )
+    assert generate(["samples", str(tmp_path / "whole"), "--seeds", "0-3", "--output", str(tmp_path / "out")]) == 0
+    drawn = [np.asarray(Image.open(tmp_path / "out" / f"seed-{seed:06d}.png")) for seed in range(4)]
+    assert np.shape(drawn) == (4, 32, 32, 3)
+    assert np.abs(drawn[0].astype(int) - drawn[1]).max() > 0
+    assert generate(["export", str(tmp_path / "whole"), "--output", str(tmp_path / "exported")]) == 0

@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.models import fastgan, sngan
+from sle_gan.training.regularizers import (
+    Regularizer,
+    diggan,
+    gradient_gap,
+    gradient_penalty,
+    input_gradients,
+    r1,
+    r1_penalty,
+)
+
+SEED = tf.constant([3, 4])
+
+
+def drawn(number, batch=3, side=2, channels=2):
+    return tf.random.stateless_normal([batch, side, side, channels], [number, 0])
+
+
+def quadratic(images):
+    """D(x) = 1/2 sum x^2 over the pixels: its gradient is the image itself. Two patches with that mean."""
+    values = 0.5 * tf.reduce_sum(images**2, axis=[1, 2, 3])
+    return tf.stack([values + 5.0, values - 5.0], axis=1)
+
+
+def norms(images):
+    return np.linalg.norm(images.numpy().reshape(len(images), -1), axis=1)
+
+
+def test_r1_is_half_the_mean_squared_gradient_norm():
+    images = drawn(1)
+    assert float(r1_penalty(quadratic, images)) == pytest.approx(0.5 * np.mean(norms(images) ** 2), rel=1e-5)
+
+
+def test_the_gap_is_taken_image_by_image():
+    reals, fakes = drawn(1), drawn(2)
+    expected = np.mean((norms(fakes) - norms(reals)) ** 2)
+    assert float(gradient_gap(quadratic, reals, fakes)) == pytest.approx(expected, rel=1e-5)
+    # Means over the batch that agree hide nothing.
+    assert float(gradient_gap(quadratic, reals, reals[::-1])) > 0.0
+    assert float(gradient_gap(quadratic, reals, -reals)) == pytest.approx(0.0, abs=1e-10)
+
+
+def test_the_gradient_penalty_is_taken_between_the_two_images_of_a_pair():
+    reals, fakes = drawn(1), drawn(2)
+    shares = tf.random.stateless_uniform([3, 1, 1, 1], SEED)
+    expected = np.mean((norms(reals + shares * (fakes - reals)) - 1) ** 2)
+    assert float(gradient_penalty(quadratic, reals, fakes, SEED)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_discriminator_of_several_sizes_has_the_norm_over_all_of_them():
+    pair = [drawn(1), drawn(2, side=1)]
+    squared = input_gradients(lambda images: quadratic(images[0]) + 2 * quadratic(images[1]), pair)
+    np.testing.assert_allclose(squared, norms(pair[0]) ** 2 + 4 * norms(pair[1]) ** 2, rtol=1e-5)
+
+
+def test_images_of_another_rank_are_refused():
+    with pytest.raises(ValueError, match="images must be of rank 4"):
+        r1_penalty(quadratic, tf.zeros([2, 2, 2]))
+
+
+def small_discriminator():
+    """Smooth, so that finite differences are exact, with every kind of operation that the networks halve maps by."""
+    images = keras.Input([8, 8, 2])
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="tanh")(images)
+    x = keras.layers.Conv2D(4, 4, 2, padding="same")(x)
+    x = tf.nn.avg_pool2d(tf.tanh(keras.layers.BatchNormalization()(x)), 2, 2, "VALID")
+    return keras.Model(images, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+
+
+PENALTIES = {
+    "r1": lambda judge, reals, fakes: r1_penalty(judge, reals),
+    "gradient penalty": lambda judge, reals, fakes: gradient_penalty(judge, reals, fakes, SEED),
+    "gap": gradient_gap,
+}
+
+
+def assert_gradients_agree_with_finite_differences(model, penalty, step=1e-3, rel=2e-2, **function):
+    """Along one direction through all weights, compiled as `function` says."""
+    side, _, channels = model.input_shape[1:]
+    reals, fakes = drawn(5, side=side, channels=channels), drawn(6, side=side, channels=channels)
+    variables = model.trainable_variables
+
+    @tf.function(**function)  # XLA draws other numbers than the graph
+    def value():
+        return penalty(lambda images: model(images, training=True), reals, fakes)
+
+    @tf.function(**function)
+    def gradients():
+        with tf.GradientTape() as tape:
+            total = value()
+        return tape.gradient(total, variables, unconnected_gradients="zero")
+
+    rng = np.random.default_rng(0)
+    directions = [tf.constant(rng.normal(size=v.shape).astype("f")) for v in variables]
+    state = [v.numpy() for v in model.non_trainable_variables]
+    exact = float(tf.add_n([tf.reduce_sum(g * d) for g, d in zip(gradients(), directions, strict=True)]))
+    start = [v.numpy() for v in variables]
+
+    def moved(amount):
+        for variable, before, direction in zip(variables, start, directions, strict=True):
+            variable.assign(before + amount * direction)
+        for variable, before in zip(model.non_trainable_variables, state, strict=True):
+            variable.assign(before)
+        return float(value())
+
+    assert abs(exact) > 1e-3
+    assert exact == pytest.approx((moved(step) - moved(-step)) / (2 * step), rel=rel)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "XLA"])
+@pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES.keys())
+def test_gradients_to_the_weights_agree_with_finite_differences(penalty, jit_compile):
+    keras.utils.set_random_seed(1)
+    assert_gradients_agree_with_finite_differences(small_discriminator(), penalty, jit_compile=jit_compile)
+
+
+def test_a_lazy_penalty_is_due_every_so_many_steps_and_its_mean_is_that_of_every_step():
+    images = drawn(1)
+    lazy = tf.function(lambda step: r1(gamma=3.0, interval_steps=4)(step, quadratic, images, images, SEED))
+    values = [float(lazy(tf.constant(step, tf.int64))) for step in range(8)]
+    expected = 4 * 3.0 * float(r1_penalty(quadratic, images))
+    np.testing.assert_allclose(values, [expected, 0, 0, 0] * 2, rtol=1e-5)
+
+
+def test_the_weight_of_the_gap_is_not_multiplied_by_its_interval():
+    reals, fakes = drawn(1), drawn(2)
+    value = diggan(10.0, 5)(tf.constant(5, tf.int64), quadratic, reals, fakes, SEED)
+    assert float(value) == pytest.approx(10 * float(gradient_gap(quadratic, reals, fakes)), rel=1e-5)
+
+
+def test_a_penalty_at_every_step_needs_no_condition():
+    term = Regularizer(lambda discriminator, reals, fakes, seed: tf.constant(2.0), 3.0)
+    assert [float(term(tf.constant(step, tf.int64), quadratic, [], [], SEED)) for step in (0, 1)] == [6.0, 6.0]
+
+
+@pytest.mark.parametrize("model", [fastgan, sngan], ids=["fastgan", "sngan"])
+@pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES.keys())
+def test_every_kernel_of_a_network_has_a_second_order_gradient(model, penalty):
+    discriminator = model.training_graph(*[build(64, width=8) for build in (model.generator, model.discriminator)])[1]
+    sides = [inputs.shape[1] for inputs in discriminator.inputs]
+    reals, fakes = ([drawn(n + side, 2, side, 3) for side in sides] for n in (1, 2))
+    with tf.GradientTape() as tape:
+        value = penalty(lambda images: tf.nest.flatten(discriminator(images, training=True))[0], reals, fakes)
+    kernels = [layer.kernel for layer in discriminator.layers if hasattr(layer, "kernel")]
+    for kernel, gradient in zip(kernels, tape.gradient(value, kernels), strict=True):
+        assert np.isfinite(gradient).all()
+        assert np.any(gradient.numpy()), kernel.name
