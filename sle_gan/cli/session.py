@@ -1,7 +1,6 @@
 """A training, put together from resolved settings: networks, optimizers, callbacks, and the run folder."""
 
 import logging
-import math
 
 import tensorflow as tf
 import tf_keras as keras
@@ -82,7 +81,7 @@ def fit(run, settings, images, held_out=None):
     if done:
         print(f"resuming {run.name} from step {done}")
     signals = Signals()
-    images_per_step = math.prod(steps)
+    images_per_step = settings["batch_size"] * settings["n_critic"]
     progress = TrainingProgress(run.timings_file, settings["steps"], images_per_step, settings["log_frequency"])
     best = BestGenerators(run, settings["keep_best"])
     samples = Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate)
