@@ -289,7 +289,7 @@ def _cost(record):
         pace = np.median([row["images_per_second"] for row in record.timings])
         told.append(("Pace", f"{pace:.3g} images/s (median)"))
     if step and "batch_size" in settings:
-        shown = step * settings["batch_size"]
+        shown = step * settings["batch_size"] * settings.get("n_critic", 1)
         passes = f", {shown / len(record.images.images):,.0f} times each" if record.images else ""
         told.append(("Training images shown", f"{shown:,}{passes}"))
     flops, share = training_flops(record)
