@@ -51,6 +51,8 @@ class PathLength(tf.Module):
             self.mean_length.assign(mean)
             return self.weight * self.interval_steps * tf.reduce_mean((lengths - mean) ** 2)
 
+        if self.interval_steps == 1:
+            return due()
         return tf.cond(step % self.interval_steps == 0, due, lambda: tf.zeros([]))
 
     def lengths(self, codes, seed):
