@@ -8,7 +8,8 @@ from run_files import SETTINGS, losses, scores, write_rows
 from sle_gan.callbacks.health import Health
 from sle_gan.callbacks.samples import Samples
 from sle_gan.cli.session import build_gan, build_networks
-from sle_gan.cli.train import main, parser
+from sle_gan.cli.train import main
+from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.evaluation.health import judge, overfitting, pixel_diversity
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.run import RunFolder, read_rows
@@ -141,7 +142,7 @@ def test_the_diversity_of_pixels_is_the_distance_of_thumbnails_over_all_pairs():
 @pytest.fixture(scope="module")
 def gan():
     words = ["--data-folder", "x", "--resolution", "64", "--width", "8", "--reconstruction-loss", "l1"]
-    settings = vars(parser().parse_args(words))
+    settings = resolve(parser().parse_args(words))
     gan = build_gan(settings, *build_networks(settings))
     rng = np.random.default_rng(0)
     for variable in gan.discriminator.weights:

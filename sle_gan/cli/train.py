@@ -61,7 +61,7 @@ def _train(arguments, argv):
         settings,
         resume=arguments.resume == "auto",
         override=arguments.override,
-        defaults=resolve(parser().parse_args(["--data-folder", "", "--model", arguments.model])),
+        defaults=_defaults(arguments),
     )
     print(f"run {run.path}")
     _print_findings(folder, held_out, arguments.resolution)
@@ -82,6 +82,11 @@ def _train(arguments, argv):
             print(f"nothing to do: the run is at step {done} of {settings['steps']}; --steps goes further")
             return 0
         return _fit(run, settings, folder, held_out)
+
+
+def _defaults(arguments):
+    words = ["--data-folder", "", "--model", arguments.model, "--resolution", str(arguments.resolution)]
+    return resolve(parser().parse_args(words))
 
 
 def _print_findings(folder, held_out, resolution):
