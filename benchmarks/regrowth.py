@@ -1,12 +1,13 @@
 """Measures the first step of weights that grow again, with the optimizer's state kept or reset, and prints the table.
 
-    python benchmarks/regrowth.py --data-folder FOLDER
+    python benchmarks/regrowth.py --data-folder landscapes
 
 Re-GAN on FastGAN at 64 px: a warm-up, a sparse phase, and the first step of the dense phase after it. A step is told as
 a multiple of the learning rate in force.
 """
 
 import argparse
+import tempfile
 
 import numpy as np
 import tf_keras as keras
@@ -14,6 +15,7 @@ import tf_keras as keras
 from sle_gan.cli import train_flags
 from sle_gan.cli.session import build_gan, build_networks
 from sle_gan.data.decode import decode_folder
+from sle_gan.data.flowers import write_flowers
 from sle_gan.data.folder import scan
 from sle_gan.data.pipeline import training_dataset
 from sle_gan.sparsity.reconfigure import Reconfigure
@@ -49,23 +51,17 @@ class FirstStep(keras.callbacks.Callback):
 def main():
     """Prints the table."""
     parser = argparse.ArgumentParser(description="Measure the first step of weights that grow again.")
-    parser.add_argument("--data-folder", required=True, help="images")
+    parser.add_argument("--data-folder", help="images; 63 drawn flowers without it")
     parser.add_argument("--width", default="8", help="of the networks")
     parser.add_argument("--warmup", type=int, default=100, help="steps before the sparse phase")
     parser.add_argument("--intervals", type=int, nargs="+", default=[50, 200], help="steps of the sparse phase")
     arguments = parser.parse_args()
-    words = ["--data-folder", arguments.data_folder, "--resolution", "64", "--width", arguments.width]
+    with tempfile.TemporaryDirectory() as drawn:
+        if arguments.data_folder is None:
+            write_flowers(drawn, 63, 64, seed=0)
+        images = read_images(arguments.data_folder or drawn)
+    words = ["--data-folder", "", "--resolution", "64", "--width", arguments.width]
     settings = train_flags.resolve(train_flags.parser().parse_args([*words, "--reconstruction-loss", "l1"]))
-    images, _, _ = decode_folder(
-        scan(arguments.data_folder),
-        resolution=64,
-        channels=3,
-        fit="crop",
-        background=(255, 255, 255),
-        memory_limit_bytes=2**32,
-        cache_file=None,
-        progress=None,
-    )
     print("| sparse for | state | regrown weights: median, 99 % | the others: median, 99 % |")
     print("|---|---|---|---|")
     for interval in arguments.intervals:
@@ -75,6 +71,21 @@ def main():
             )
             told = [f"{median:.2f}, {most:.2f}" for median, most in (regrown, others)]
             print(f"| {interval} steps | {state} | {told[0]} | {told[1]} |", flush=True)
+
+
+def read_images(folder):
+    """Decodes a folder of images: uint8 `[count, 64, 64, 3]`."""
+    images, _, _ = decode_folder(
+        scan(folder),
+        resolution=64,
+        channels=3,
+        fit="crop",
+        background=(255, 255, 255),
+        memory_limit_bytes=2**32,
+        cache_file=None,
+        progress=None,
+    )
+    return images
 
 
 def first_step(settings, images, arguments, interval, state):

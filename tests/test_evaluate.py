@@ -120,6 +120,7 @@ def test_a_row_holds_the_scores_of_the_averaged_generator(copied_run, lite0, pic
     assert "16 pictures against 14 training images, not mirrored, at 64 px; efficientnet-lite0 57934424, legacy" in told
     assert "kid_efficientnet_lite0" in told
     assert "near copies 0.0%, among the training images 0.0%" in told
+    assert "kid_efficientnet_lite0" in (copied_run.path / "report.html").read_text()
     with Image.open(copied_run.scores / "copies-step-000008.png") as sheet:
         assert sheet.text["step"] == "8"
         assert sheet.text["pairs"].startswith(f"seed {image_seeds(3, FAKES)[ratios.argmin()]} = ")

@@ -152,7 +152,7 @@ def test_a_folder_without_usable_images_is_told(tmp_path, content):
 )
 def test_a_folder_that_cannot_be_listed_is_told(tmp_path, name, reason):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=rf"--data-folder must be a folder of images; got .* \(.*{reason}.*\)"):
+    with pytest.raises(InputError, match=rf"the data folder must be a folder of images; got .* \(.*{reason}.*\)"):
         scan(tmp_path / name)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from tensorboard.compat.proto import event_pb2
 
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.cli.train import main
@@ -67,6 +68,23 @@ def test_scores_stand_between_the_losses_and_the_best_generator_is_kept(trained)
     assert scored[0]["diversity"]["images"] == 10
     assert (trained.scores / "copies-step-000006.png").exists()
     assert len(list(trained.scores.glob("efficientnet-lite0-legacy-*.npy"))) == 1
+
+
+def test_the_scores_are_plotted_by_tensorboard(trained):
+    plotted = {}
+    for file in trained.tensorboard.glob("events.*"):
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = event_pb2.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                if value.tag.startswith("scores/"):
+                    plotted[event.step, value.tag] = float(tf.make_ndarray(value.tensor))
+    scored = {row["step"]: row for row in rows_of(trained) if row.get("event") == "scores"}
+    for step, row in scored.items():
+        for name, score in row["scores"].items():
+            assert plotted.pop((step, f"scores/{name}")) == pytest.approx(score["value"])
+        assert plotted.pop((step, "scores/near_copies")) == row["memorization"]["near_copies"]
+        assert plotted.pop((step, "scores/diversity_ratio")) == pytest.approx(row["diversity"]["ratio"])
+    assert not plotted
 
 
 def test_the_best_generator_is_drawn_from_by_its_step(trained):

@@ -1,4 +1,4 @@
-"""Scores over the time of training: rows in `metrics.jsonl` between those of the losses."""
+"""Scores over the time of training: rows in `metrics.jsonl` between those of the losses, and TensorBoard."""
 
 import time
 
@@ -42,6 +42,7 @@ class Scores(StepClock):
     def set_model(self, model):
         """Compiles the drawing of one batch."""
         super().set_model(model)
+        self._writer = tf.summary.create_file_writer(str(self.run.tensorboard))
         self._draw = tf.function(lambda codes: postprocess_images(model(codes, training=False)))
 
     def on_step(self, step, logs):
@@ -64,6 +65,7 @@ class Scores(StepClock):
         print(f"step {step}: scoring {len(self._seeds)} pictures with {self.scoring.network.name}", flush=True)
         scored = self.scoring(self._pictures(), self._seeds, lambda done: None)
         append_row(self.run.metrics_file, {"step": step, "event": "scores"} | scored.row)
+        self._plot(step, scored.row)
         self.run.scores.mkdir(exist_ok=True)
         text = {"run": self.run.name, "step": str(step), "pairs": scored.sheet_words}
         write_picture(self.run.scores / f"copies-step-{step:06d}.png", scored.sheet, text)
@@ -73,6 +75,18 @@ class Scores(StepClock):
         told = f"{name} {first['value']:.4g}" + ("" if first["spread"] is None else f", spread {first['spread']:.3g}")
         copies = scored.row["memorization"]["near_copies"]
         print(f"step {step}: {told}; near copies {copies:.1%}; {time.monotonic() - start:.0f} s", flush=True)
+
+    def on_train_end(self, logs=None):
+        """Closes the event file."""
+        self._writer.close()
+
+    def _plot(self, step, row):
+        with self._writer.as_default(step):
+            for name, score in row["scores"].items():
+                tf.summary.scalar(f"scores/{name}", score["value"])
+            tf.summary.scalar("scores/near_copies", row["memorization"]["near_copies"])
+            if row["diversity"]:
+                tf.summary.scalar("scores/diversity_ratio", row["diversity"]["ratio"])
 
     def _pictures(self):
         latent_size = self.model.generator.input_shape[-1]

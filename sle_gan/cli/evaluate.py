@@ -18,6 +18,7 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES, NETWORKS
 from sle_gan.evaluation.download import INCEPTION_ADDRESS, cache_folder, inception_file, inception_weights
 from sle_gan.evaluation.self_check import check_score, cifar10_images
+from sle_gan.report.run_report import write_report
 from sle_gan.run import find_run
 
 _BATCH_SIZE = 8
@@ -111,6 +112,7 @@ def _evaluate(arguments):
         write_picture(sheet_file, scored.sheet, {"run": run.name, "step": str(step), "pairs": scored.sheet_words})
     print("\n".join(told_scores(scored.row)))
     print(f"the closest pairs in {sheet_file}")
+    print(f"the report in {write_report(run)}")
     return 0
 
 

@@ -98,7 +98,7 @@ def scan(folder):
     try:
         os.listdir(folder)  # noqa: PTH208  (only whether it can be)
     except (OSError, ValueError) as error:
-        raise InputError(f"--data-folder must be a folder of images; got {folder} ({_reason(error)})") from None
+        raise InputError(f"the data folder must be a folder of images; got {folder} ({_reason(error)})") from None
     candidates, skipped, ignored = _candidates(folder)
     images = []
     with pillow_warnings_ignored():
