@@ -48,6 +48,7 @@ FREE_SETTINGS = frozenset(
         "fid_number_of_images",
         "generator_weights",
         "inception_weights",
+        "jit",
         "keep_best",
         "keep_checkpoints",
         "kid",
@@ -61,6 +62,7 @@ FREE_SETTINGS = frozenset(
         "sample_frequency",
         "schedule",
         "steps",
+        "strategy",
     }
 )
 

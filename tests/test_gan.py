@@ -113,7 +113,7 @@ def test_the_compiled_step_agrees_with_the_eager_one():
     eager, graph = fastgan_gan(), fastgan_gan()
     a, b = eager.train_step(images()), tf.function(graph.train_step)(images())
     for name in a:
-        assert float(a[name]) == pytest.approx(float(b[name]), rel=1e-4, abs=1e-5)
+        assert float(a[name]) == pytest.approx(float(b[name]), rel=1e-3, abs=1e-5)
 
 
 def test_the_discriminator_learns_to_tell_reals_from_fakes():
@@ -175,3 +175,31 @@ def test_a_penalty_joins_the_loss_of_its_steps_of_the_discriminator():
     assert gan.discriminator.get_layer("dense").kernel.numpy().item() == pytest.approx(0.6**3, rel=1e-5)
     (penalty,) = [mean for mean in gan.loss_means if mean.name == "penalty"]
     assert float(penalty.result()) == pytest.approx(2 * (1 + 0.6**2 + 0.6**4) / 6, rel=1e-5)
+
+
+def test_a_loss_scale_leaves_the_step_as_it_is():
+    plain, scaled = linear_gan(), linear_gan()
+    for name in ("generator_optimizer", "discriminator_optimizer"):
+        setattr(scaled, name, keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=8.0))
+    scaled.generator_optimizer.build(scaled.generator.trainable_variables)
+    scaled.discriminator_optimizer.build(scaled.discriminator.trainable_variables)
+    reals = tf.reshape(tf.constant([1.0, 2.0, 3.0]), [3, 1, 1, 1])
+    logs = [gan.train_step(reals) for gan in (plain, scaled)]
+    for name in logs[0]:
+        np.testing.assert_allclose(logs[1][name], logs[0][name], rtol=1e-6)
+    for network in ("generator", "discriminator"):
+        for a, b in zip(getattr(plain, network).weights, getattr(scaled, network).weights, strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-6)
+
+
+def test_a_step_whose_gradients_overflow_is_left_out_and_the_scale_halved():
+    gan = linear_gan()
+    optimizer = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**127)
+    gan.discriminator_optimizer = optimizer
+    optimizer.build(gan.discriminator.trainable_variables)
+    before = gan.discriminator.get_weights()
+    gan.train_step(tf.reshape(tf.constant([1e3, 2e3]), [2, 1, 1, 1]))
+    for a, b in zip(gan.discriminator.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert float(optimizer.loss_scale) == 2.0**126
+    assert all(np.isfinite(value).all() for value in gan.get_weights())

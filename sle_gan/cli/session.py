@@ -30,15 +30,18 @@ from sle_gan.report.run_report import write_report
 from sle_gan.run import write_json
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training import regularizers
+from sle_gan.training.devices import let_memory_grow, precision, strategy_of
 from sle_gan.training.ema import Calibration, copy_weights, half_life_decay
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import adversarial_losses
 from sle_gan.training.memory import estimated_bytes
 from sle_gan.training.path_length import PathLength
+from sle_gan.training.probe import xla_is_faster
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 
 SAMPLE_SEEDS = range(24)
 
+let_memory_grow()
 tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
 
 
@@ -61,18 +64,20 @@ def fit(run, settings, images, held_out=None):
     """
     if not tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
-    generator, discriminator = build_networks(settings)
-    gan = build_gan(settings, generator, discriminator)
-    sparsity = sparsify(gan, settings, run)
+    with strategy_of(settings["strategy"], settings["batch_size"]).scope():
+        generator, discriminator = build_networks(settings)
+        gan = build_gan(settings, generator, discriminator)
+        sparsity = sparsify(gan, settings, run)
     write_json(
         run.networks_file,
         dense_costs(gan.average_generator, gan.discriminator, settings["batch_size"], settings["n_critic"]),
     )
     held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images).row
     calibrate = Calibration(gan.average_generator, settings["batch_size"])
+    items = gan.checkpoint_items() | sparsity.checkpoint_items
     checkpoints = Checkpoints(
         run.checkpoints,
-        gan.checkpoint_items() | sparsity.checkpoint_items,
+        items,
         settings["checkpoint_frequency"],
         settings["keep_checkpoints"],
         calibrate,
@@ -111,6 +116,7 @@ def fit(run, settings, images, held_out=None):
         flip=settings["flip"],
         first_step=done,
     )
+    gan.jit_compile = _compiles(settings["jit"], gan, dataset, items)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end
@@ -130,6 +136,12 @@ def fit(run, settings, images, held_out=None):
         print(line)
     print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
     return 0
+
+
+def _compiles(jit, gan, dataset, items):
+    if jit != "auto" or not tf.config.list_physical_devices("GPU"):  # on CPUs XLA was slower: docs/benchmarks.md
+        return jit == "on"
+    return xla_is_faster(gan, items, next(iter(dataset)))
 
 
 def score_callbacks(run, settings, images, calibrate, best):
@@ -175,7 +187,8 @@ def build_networks(settings):
     """
     module = MODELS[settings["model"]].module()
     shape = (settings["resolution"], settings["channels"], settings["width"], settings["seed"])
-    networks = module.generator(*shape), module.discriminator(*shape)
+    with precision(settings["mixed_precision"]):
+        networks = module.generator(*shape), module.discriminator(*shape)
     for network in networks:
         file = settings[f"{network.name}_weights"]
         if file is not None:
@@ -231,9 +244,14 @@ def build_gan(settings, generator, discriminator):
         _, mixing, synthesis, _ = module.styles(generator)
         path_length = PathLength(mixing, synthesis, settings["path_length_weight"], settings["path_length_interval"])
     betas = settings["adam_beta_1"], settings["adam_beta_2"]
-    gan.compile(
+    optimizers = [
         adam(settings["G_learning_rate"], *betas, path_length and path_length.interval_steps),
         adam(settings["D_learning_rate"], *betas, settings["r1_interval"] if settings["r1_gamma"] else None),
+    ]
+    if settings["mixed_precision"] == "float16":  # whose small gradients are 0
+        optimizers = [keras.mixed_precision.LossScaleOptimizer(optimizer) for optimizer in optimizers]
+    gan.compile(
+        *optimizers,
         *adversarial_losses(settings["loss"], settings["smallest_margin"]),
         _regularizers(settings),
         path_length,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import ImageColor
 
+from sle_gan.cli.device_flags import add_device_arguments
 from sle_gan.cli.numbers import decay, density, positive, rate, seed, share, weight
 from sle_gan.cli.program import ArgumentParser, HelpFormatter
 from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
@@ -34,6 +35,7 @@ def parser():
     _add_regularization_arguments(result.add_argument_group("regularization"))
     _add_score_arguments(result.add_argument_group("scores while it trains"))
     add_sparsity_arguments(result)
+    add_device_arguments(result.add_argument_group("devices and precision"))
     return result
 
 

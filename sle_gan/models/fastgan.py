@@ -10,6 +10,7 @@ import tf_keras as keras
 
 from sle_gan.layers.carry import CarryAlong
 from sle_gan.layers.noise import NoiseInjection
+from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.resample import average_pool_to, crop_quadrant, downsample_nearest
 from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D
 from sle_gan.models import MODELS
@@ -211,9 +212,7 @@ class _Blocks:
         )(x)
 
     def batch_norm(self, x, name):
-        return keras.layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, gamma_initializer=self._normal(1.0), name=name
-        )(x)
+        return batch_norm(x, self._normal(1.0), name)
 
     def noise(self, x, codes, name):
         self._noises += 1

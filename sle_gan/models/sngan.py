@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.resample import average_pool_to, upsample_nearest
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
 from sle_gan.models import MODELS
@@ -113,8 +114,7 @@ class _Blocks:
         return keras.layers.Conv2D(filters, size, padding="same", kernel_initializer=self._xavier(), name=name)(x)
 
     def batch_norm(self, x, name):
-        gain = keras.initializers.RandomNormal(1.0, 0.02, seed=self._next_seed())
-        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=gain, name=name)(x)
+        return batch_norm(x, keras.initializers.RandomNormal(1.0, 0.02, seed=self._next_seed()), name)
 
     def spectral_conv(self, x, filters, size, name):
         initializer = self._xavier()

@@ -203,14 +203,17 @@ class GAN(keras.Model):
         return logs
 
     def _step_seed(self):
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         # The counter counts this step's predecessors; both halves of a seed are 32 bits wide.
-        seed = tf.stack([tf.constant(self.seed, tf.int32), tf.cast(self.steps, tf.int32)])
-        return _fold(seed, replica)
+        return tf.stack([tf.constant(self.seed, tf.int32), tf.cast(self.steps, tf.int32)])
+
+    def _latent_codes(self, count, seed):
+        # Each replica draws the codes of the whole batch and keeps its own, so that several draw what one would.
+        context = tf.distribute.get_replica_context()
+        shape = [context.num_replicas_in_sync, count, *self.generator.input_shape[1:]]
+        return tf.random.stateless_normal(shape, seed)[context.replica_id_in_sync_group]
 
     def _fake_inputs(self, count, seed):
-        code_shape = [count, *self.generator.input_shape[1:]]
-        codes = tf.random.stateless_normal(code_shape, _fold(seed, _LATENT_CODES))
+        codes = self._latent_codes(count, _fold(seed, _LATENT_CODES))
         fakes = tf.nest.flatten(self.generator(codes, training=True))
         return [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
 
@@ -219,7 +222,7 @@ class GAN(keras.Model):
         return [downsample_nearest(reals, inputs.shape[1]) for inputs in self.discriminator.inputs]
 
     def _augmented(self, images, seed):
-        return images if self.augment is None else self.augment(images, seed)
+        return images if self.augment is None else self.augment(images, _of_replica(seed))
 
     def _judge(self, images):
         logits, *maps = tf.nest.flatten(self.discriminator(images, training=True))
@@ -228,7 +231,7 @@ class GAN(keras.Model):
     def _penalty(self, turn, reals, fakes, seed):
         step = self.steps * self.n_critic + turn
         return sum(
-            regularizer(step, lambda images: self._judge(images)[0], reals, fakes, _fold(seed, _PENALTY))
+            regularizer(step, lambda images: self._judge(images)[0], reals, fakes, _of_replica(_fold(seed, _PENALTY)))
             for regularizer in self.regularizers
         )
 
@@ -237,14 +240,14 @@ class GAN(keras.Model):
         with tf.GradientTape() as tape:
             real_logits, maps = self._judge(reals)
             fake_logits, _ = self._judge(fakes)
-            loss = self.discriminator_loss(real_logits, fake_logits, _fold(seed, _MARGINS))
+            loss = self.discriminator_loss(real_logits, fake_logits, _of_replica(_fold(seed, _MARGINS)))
             if self.reconstruction is not None:
                 reconstruction_loss = self.reconstruction(reals[0], maps, _fold(seed, _QUADRANT))
             penalty = self._penalty(turn, reals, fakes, seed)
             total = loss + reconstruction_loss + penalty
             if self.distillation is not None:
                 total += self.distillation(reals, real_logits) + self.distillation(fakes, fake_logits)
-            total = _share_of_replica(total)
+            total = _to_differentiate(total, self.discriminator_optimizer)
         variables = self.discriminator_variables
         gradients = tape.gradient(total, variables)
         _update(self.discriminator_optimizer, gradients, variables, self.discriminator_masks)
@@ -263,13 +266,13 @@ class GAN(keras.Model):
             tape.watch(fakes)
             logits, _ = self._judge(fakes)
             loss = self.generator_loss(logits)
-            total = _share_of_replica(loss)
+            total = _to_differentiate(loss, self.generator_optimizer)
         variables = self.generator.trainable_variables
         gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(total, fakes))
         if self.path_length is not None:
             with tf.GradientTape() as tape:
-                penalty = self.path_length(self.steps, tf.shape(fakes[0])[0], _fold(seed, _PATHS))
-                penalty = _share_of_replica(penalty)
+                penalty = self.path_length(self.steps, tf.shape(fakes[0])[0], _of_replica(_fold(seed, _PATHS)))
+                penalty = _to_differentiate(penalty, self.generator_optimizer)
             # The last picture's bias moves no path.
             added = tape.gradient(penalty, variables, unconnected_gradients="zero")
             gradients = [gradient + more for gradient, more in zip(gradients, added, strict=True)]
@@ -288,7 +291,19 @@ class GAN(keras.Model):
         self.balance.observe(self.steps, mean_logits)
 
 
+def _to_differentiate(loss, optimizer):
+    # Optimizers sum the gradients of the replicas, each of which sees a part of the batch.
+    loss /= tf.distribute.get_strategy().num_replicas_in_sync
+    return optimizer.get_scaled_loss(loss) if _scales_losses(optimizer) else loss
+
+
+def _scales_losses(optimizer):
+    return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
+
+
 def _update(optimizer, gradients, variables, masks):
+    if _scales_losses(optimizer):
+        gradients = optimizer.get_unscaled_gradients(gradients)
     if masks is not None:
         gradients = masks.masked(gradients, variables)
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
@@ -296,9 +311,8 @@ def _update(optimizer, gradients, variables, masks):
         masks.enforce()
 
 
-def _share_of_replica(loss):
-    # Optimizers sum the gradients of the replicas, each of which sees a part of the batch.
-    return loss / tf.distribute.get_strategy().num_replicas_in_sync
+def _of_replica(seed):
+    return _fold(seed, tf.distribute.get_replica_context().replica_id_in_sync_group)
 
 
 def _fold(seed, *uses):

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.errors import InputError
+from sle_gan.training.devices import precision, strategy_of
+from sle_gan.training.gan import GAN
+from sle_gan.training.losses import hinge_generator
+from sle_gan.training.probe import xla_is_faster
+
+
+def test_all_logical_cpus_share_a_batch_when_asked():
+    strategy = strategy_of("mirrored", 4)
+    assert strategy.num_replicas_in_sync == len(tf.config.list_logical_devices("CPU")) == 2
+    for name in ("one", "auto"):
+        assert strategy_of(name, 4).num_replicas_in_sync == 1
+    with pytest.raises(InputError, match="--batch-size must be a multiple of 2, the number of devices; got 3"):
+        strategy_of("mirrored", 3)
+
+
+def test_what_is_built_in_16_bits_keeps_its_weights_in_32():
+    with precision("bfloat16"):
+        dense = keras.layers.Dense(2)
+    assert dense(tf.ones([1, 3])).dtype == tf.bfloat16
+    assert dense.kernel.dtype == tf.float32
+    assert keras.layers.Dense(2)(tf.ones([1, 3])).dtype == tf.float32
+
+
+def gan_of_norms():
+    """A small GAN with batch normalization, whose only draws are its codes."""
+    codes = keras.Input([4])
+    x = keras.layers.Dense(16, kernel_initializer=keras.initializers.GlorotUniform(1))(codes)
+    synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    x = keras.layers.BatchNormalization(momentum=0.9, synchronized=synchronized, name="norm")(x)
+    generator = keras.Model(codes, keras.layers.Reshape([4, 4, 1])(tf.nn.tanh(x)))
+    images = keras.Input([4, 4, 1])
+    dense = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(2))
+    discriminator = keras.Model(images, dense(keras.layers.Flatten()(images)))
+    return generator, discriminator
+
+
+def compiled_gan():
+    gan = GAN(*gan_of_norms(), gan_of_norms()[0], average_decay=0.5, seed=3)
+    optimizers = [keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01)]
+    gan.compile(*optimizers, hinge_generator, lambda real, fake, seed: tf.reduce_mean(fake) - tf.reduce_mean(real))
+    return gan
+
+
+def test_two_replicas_make_the_steps_of_one_device_with_the_whole_batch():
+    images = tf.random.stateless_uniform([6, 4, 4, 1], [1, 2], -1, 1)
+    batches = tf.data.Dataset.from_tensors(images).repeat(3)
+    alone = compiled_gan()
+    alone.fit(batches, verbose=0)
+    strategy = strategy_of("mirrored", 6)
+    with strategy.scope():
+        shared = compiled_gan()
+    shared.fit(batches, verbose=0)
+    for network in ("generator", "discriminator", "average_generator"):
+        for one, two in zip(getattr(alone, network).weights, getattr(shared, network).weights, strict=True):
+            np.testing.assert_allclose(two.numpy(), one.numpy(), rtol=1e-4, atol=1e-6, err_msg=one.name)
+            copies = [value.numpy() for value in strategy.experimental_local_results(two)]
+            if one.trainable:
+                np.testing.assert_array_equal(*copies)
+    for one, two in zip(alone.loss_means, shared.loss_means, strict=True):
+        assert float(two.result()) == pytest.approx(float(one.result()), rel=1e-4), one.name
+
+
+def test_a_trial_of_xla_leaves_everything_as_it_was(capsys):
+    gan = compiled_gan()
+    images = tf.random.stateless_uniform([6, 4, 4, 1], [1, 2], -1, 1)
+    gan.train_step(images)
+    items = gan.checkpoint_items()
+    variables = [*gan.variables, *gan.generator_optimizer.variables, *gan.discriminator_optimizer.variables]
+    before = [np.array(variable) for variable in variables]
+    faster = xla_is_faster(gan, items, images)
+    told = capsys.readouterr().out.split()
+    plain, compiled = float(told[3]), float(told[7])
+    assert faster == (compiled < plain)
+    for variable, value in zip(variables, before, strict=True):
+        np.testing.assert_array_equal(np.array(variable), value, err_msg=variable.name)
