@@ -16,6 +16,7 @@ from sle_gan.callbacks.report import Report
 from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
+from sle_gan.cli.methods import add_methods
 from sle_gan.cli.sparsify import sparsify
 from sle_gan.data.folder import read_manifest
 from sle_gan.data.pictures import opaque
@@ -226,6 +227,7 @@ def build_gan(settings, generator, discriminator):
         n_critic=settings["n_critic"],
         seed=settings["seed"],
     )
+    add_methods(gan, settings, generator, discriminator)
     path_length = None
     if settings["path_length_weight"]:
         _, mixing, synthesis, _ = module.styles(generator)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import ImageColor
 
+from sle_gan.cli.method_flags import add_method_arguments
 from sle_gan.cli.numbers import decay, density, positive, rate, seed, share, weight
 from sle_gan.cli.program import ArgumentParser, HelpFormatter
 from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
@@ -33,6 +34,7 @@ def parser():
     _add_training_arguments(result.add_argument_group("training", told))
     _add_regularization_arguments(result.add_argument_group("regularization"))
     _add_score_arguments(result.add_argument_group("scores while it trains"))
+    add_method_arguments(result)
     add_sparsity_arguments(result)
     return result
 

@@ -45,8 +45,8 @@ class Model(NamedTuple):
 
     Attributes:
         file: module that builds the networks: `generator(resolution, channels, width, seed)`,
-            `discriminator(...)` of the same arguments, `training_graph(generator, discriminator)` and
-            `LATENT_SIZE`.
+            `discriminator(...)` of the same arguments, `training_graph(generator, discriminator)`,
+            `feature_splits(generator, discriminator)` and `LATENT_SIZE`.
         resolutions: sides of the images in pixels that it can be built for.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         recipe: how its paper trains it.

@@ -13,7 +13,7 @@ from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.resample import average_pool_to, crop_quadrant, downsample_nearest
 from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D
 from sle_gan.models import MODELS
-from sle_gan.models.graph import TrainingGraph
+from sle_gan.models.graph import FeatureSplit, TrainingGraph
 
 LATENT_SIZE = 256
 
@@ -111,6 +111,27 @@ def training_graph(generator_model, discriminator_model):
         keras.Model(generator_model.input, pictures, name="two_scale_generator"),
         discriminator_model.get_layer("trunk"),
         discriminator_model.get_layer("decoders"),
+    )
+
+
+def feature_splits(generator_model, discriminator_model):
+    """Cuts the generator behind its first layer, and the discriminator before the last layers of both its scales.
+
+    Args:
+        generator_model: as `generator` builds it.
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        Two `FeatureSplit`s of what `training_graph` brings out; nothing is copied.
+    """
+    graph = training_graph(generator_model, discriminator_model)
+    codes, trunk = generator_model.input, graph.discriminator
+    start = generator_model.get_layer("start").output
+    features = [trunk.get_layer(name).input for name in ("logits", "small_logits")]
+    logits, *maps = trunk.outputs
+    return (
+        FeatureSplit(keras.Model(codes, ([start], [codes])), keras.Model([start, codes], graph.generator.outputs)),
+        FeatureSplit(keras.Model(trunk.inputs, (features, maps)), keras.Model(features, logits)),
     )
 
 

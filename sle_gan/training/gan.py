@@ -43,6 +43,8 @@ class GAN(keras.Model):
         discriminator_masks: the same of the discriminator.
         distillation: function of (images, logits) -> float32 scalar that is added to the discriminator's loss, for
             reals and fakes; or None.
+        perturbation: what both networks are trained against beside their images, as
+            `sle_gan.training.perturbation.AdversarialFeatures`; or None.
         balance: what observes the mean logits around the generator's step, as
             `sle_gan.sparsity.adapt.BalanceRatio`; or None.
     """
@@ -71,6 +73,7 @@ class GAN(keras.Model):
         self.n_critic = n_critic
         self.seed = seed
         self.generator_masks = self.discriminator_masks = self.distillation = self.balance = None
+        self.perturbation = None
         self.steps = tf.Variable(
             0,
             trainable=False,
@@ -208,10 +211,11 @@ class GAN(keras.Model):
         seed = tf.stack([tf.constant(self.seed, tf.int32), tf.cast(self.steps, tf.int32)])
         return _fold(seed, replica)
 
+    def _codes(self, count, seed):
+        return tf.random.stateless_normal([count, *self.generator.input_shape[1:]], _fold(seed, _LATENT_CODES))
+
     def _fake_inputs(self, count, seed):
-        code_shape = [count, *self.generator.input_shape[1:]]
-        codes = tf.random.stateless_normal(code_shape, _fold(seed, _LATENT_CODES))
-        fakes = tf.nest.flatten(self.generator(codes, training=True))
+        fakes = tf.nest.flatten(self.generator(self._codes(count, seed), training=True))
         return [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
 
     def _real_inputs(self, images, seed):
@@ -222,8 +226,10 @@ class GAN(keras.Model):
         return images if self.augment is None else self.augment(images, seed)
 
     def _judge(self, images):
+        if self.perturbation is not None:
+            return self.perturbation.judge(images)
         logits, *maps = tf.nest.flatten(self.discriminator(images, training=True))
-        return logits, maps
+        return logits, maps, None
 
     def _penalty(self, turn, reals, fakes, seed):
         step = self.steps * self.n_critic + turn
@@ -233,15 +239,21 @@ class GAN(keras.Model):
         )
 
     def _discriminator_step(self, turn, reals, fakes, seed):
+        def adversarial_loss(real_logits, fake_logits):
+            return self.discriminator_loss(real_logits, fake_logits, _fold(seed, _MARGINS))
+
         reconstruction_loss = 0.0
         with tf.GradientTape() as tape:
-            real_logits, maps = self._judge(reals)
-            fake_logits, _ = self._judge(fakes)
-            loss = self.discriminator_loss(real_logits, fake_logits, _fold(seed, _MARGINS))
+            real_logits, maps, real_features = self._judge(reals)
+            fake_logits, _, fake_features = self._judge(fakes)
+            loss = adversarial_loss(real_logits, fake_logits)
             if self.reconstruction is not None:
                 reconstruction_loss = self.reconstruction(reals[0], maps, _fold(seed, _QUADRANT))
             penalty = self._penalty(turn, reals, fakes, seed)
             total = loss + reconstruction_loss + penalty
+            if self.perturbation is not None:
+                total += (self.perturbation.weight - 1.0) * loss
+                total += self.perturbation.discriminator_loss(real_features, fake_features, adversarial_loss)
             if self.distillation is not None:
                 total += self.distillation(reals, real_logits) + self.distillation(fakes, fake_logits)
             total = _share_of_replica(total)
@@ -261,20 +273,25 @@ class GAN(keras.Model):
         # The same fakes serve both steps, so the gradient is carried on from the images.
         with tf.GradientTape() as tape:
             tape.watch(fakes)
-            logits, _ = self._judge(fakes)
-            loss = self.generator_loss(logits)
-            total = _share_of_replica(loss)
+            loss = self.generator_loss(self._judge(fakes)[0])
+            total = _share_of_replica(loss if self.perturbation is None else self.perturbation.weight * loss)
         variables = self.generator.trainable_variables
         gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(total, fakes))
-        if self.path_length is not None:
+        for term in self._generator_terms(tf.shape(fakes[0])[0], seed):
             with tf.GradientTape() as tape:
-                penalty = self.path_length(self.steps, tf.shape(fakes[0])[0], _fold(seed, _PATHS))
-                penalty = _share_of_replica(penalty)
+                total = _share_of_replica(term())
             # The last picture's bias moves no path.
-            added = tape.gradient(penalty, variables, unconnected_gradients="zero")
+            added = tape.gradient(total, variables, unconnected_gradients="zero")
             gradients = [gradient + more for gradient, more in zip(gradients, added, strict=True)]
         _update(self.generator_optimizer, gradients, variables, self.generator_masks)
         return {"generator_loss": loss}
+
+    def _generator_terms(self, count, seed):
+        """Yields what joins the generator's loss with passes of its own: functions of nothing -> float32 scalar."""
+        if self.path_length is not None:
+            yield lambda: self.path_length(self.steps, count, _fold(seed, _PATHS))
+        if self.perturbation is not None:
+            yield lambda: self.perturbation.generator_loss(self._codes(count, seed), self.generator_loss)
 
     def _observe_balance(self, reals, fakes, seed):
         def mean_logit(images):

@@ -1,0 +1,20 @@
+"""The methods that change how the networks are trained, put together from resolved settings."""
+
+from sle_gan.models import MODELS
+from sle_gan.training.perturbation import SIGNS, AdversarialFeatures
+
+
+def add_methods(gan, settings, generator, discriminator):
+    """Gives a GAN the methods that the settings ask for.
+
+    Args:
+        gan: a `GAN`, not yet compiled.
+        settings: the resolved settings.
+        generator: the generator as its file builds it.
+        discriminator: the discriminator as its file builds it.
+    """
+    module = MODELS[settings["model"]].module()
+    if settings["adv_augment"]:
+        splits = module.feature_splits(generator, discriminator)
+        rule = SIGNS[settings["adv_sign"]]
+        gan.perturbation = AdversarialFeatures(*splits, rule, settings["adv_gamma"], settings["adv_steps"])
