@@ -1,7 +1,9 @@
 """The methods that change how the networks are trained, put together from resolved settings."""
 
+from sle_gan.cli.weights import trained_discriminator
 from sle_gan.models import MODELS
 from sle_gan.training.perturbation import SIGNS, AdversarialFeatures
+from sle_gan.training.teacher import Teacher
 
 
 def add_methods(gan, settings, generator, discriminator):
@@ -12,9 +14,17 @@ def add_methods(gan, settings, generator, discriminator):
         settings: the resolved settings.
         generator: the generator as its file builds it.
         discriminator: the discriminator as its file builds it.
+
+    Raises:
+        InputError: if the teacher cannot be read.
     """
     module = MODELS[settings["model"]].module()
     if settings["adv_augment"]:
         splits = module.feature_splits(generator, discriminator)
         rule = SIGNS[settings["adv_sign"]]
         gan.perturbation = AdversarialFeatures(*splits, rule, settings["adv_gamma"], settings["adv_steps"])
+    if settings["teacher"] is not None:
+        gan.teacher = Teacher(trained_discriminator(settings["teacher"]), settings["teacher_weight"])
+    if settings["freeze_d"] is not None:
+        blocks = module.discriminator_blocks(discriminator)[: settings["freeze_d"]]
+        gan.frozen_layers = [layer for block in blocks for layer in block]

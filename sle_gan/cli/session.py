@@ -18,10 +18,11 @@ from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
 from sle_gan.cli.methods import add_methods
 from sle_gan.cli.sparsify import sparsify
+from sle_gan.cli.weights import begin_from, load_weights
 from sle_gan.data.folder import read_manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.data.pipeline import training_dataset
-from sle_gan.errors import InputError, TrainingError
+from sle_gan.errors import TrainingError
 from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.evaluation.held_out import HeldOutLogits
@@ -64,6 +65,8 @@ def fit(run, settings, images, held_out=None):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
     generator, discriminator = build_networks(settings)
     gan = build_gan(settings, generator, discriminator)
+    if settings["init_from"] is not None and run.latest_step() is None:
+        begin_from(gan, generator, discriminator, settings["init_from"])
     sparsity = sparsify(gan, settings, run)
     write_json(
         run.networks_file,
@@ -182,23 +185,6 @@ def build_networks(settings):
         if file is not None:
             load_weights(network, file)
     return networks
-
-
-def load_weights(network, file):
-    """Loads weights that `save_weights` wrote for the same network.
-
-    Args:
-        network: the `keras.Model`.
-        file: path of an `.h5` file.
-
-    Raises:
-        InputError: if it is no such file, or of another network.
-    """
-    try:
-        network.load_weights(file)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{file} does not hold weights of this {network.name} ({reason})") from error
 
 
 def build_gan(settings, generator, discriminator):

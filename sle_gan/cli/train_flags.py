@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import ImageColor
 
-from sle_gan.cli.method_flags import add_method_arguments
+from sle_gan.cli.method_flags import add_method_arguments, check_methods
 from sle_gan.cli.numbers import decay, density, positive, rate, seed, share, weight
 from sle_gan.cli.program import ArgumentParser, HelpFormatter
 from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
@@ -254,6 +254,7 @@ def check_settings(settings):
         raise InputError("--override needs the --name of the run to delete")
     _check_files_and_counts(settings)
     check_sparsity(settings)
+    check_methods(settings)
 
 
 def _check_files_and_counts(settings):

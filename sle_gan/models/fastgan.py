@@ -4,6 +4,8 @@ Source: Liu et al., "Towards Faster and Stabilized GAN Training for High-fidelit
 ICLR 2021, arXiv:2101.04775. `docs/methods.md` lists the deviations.
 """
 
+import itertools
+
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -13,7 +15,7 @@ from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.resample import average_pool_to, crop_quadrant, downsample_nearest
 from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D
 from sle_gan.models import MODELS
-from sle_gan.models.graph import FeatureSplit, TrainingGraph
+from sle_gan.models.graph import FeatureSplit, TrainingGraph, layers_of
 
 LATENT_SIZE = 256
 
@@ -133,6 +135,29 @@ def feature_splits(generator_model, discriminator_model):
         FeatureSplit(keras.Model(codes, ([start], [codes])), keras.Model([start, codes], graph.generator.outputs)),
         FeatureSplit(keras.Model(trunk.inputs, (features, maps)), keras.Model(features, logits)),
     )
+
+
+def discriminator_blocks(discriminator_model):
+    """Lists the layers of each block, from the image on; the heads and the decoders belong to none.
+
+    Args:
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        A list of lists of layers: the entries of both scales, then what halves the map in each, with the excitation
+        of that map.
+    """
+    trunk = discriminator_model.get_layer("trunk")
+    entry = layers_of(trunk, "entry")
+    sides, small_sides = (_halves(x.shape[1]) for x in (entry[-1].output, trunk.inputs[1]))
+    big = [entry, *(layers_of(trunk, f"down{side}_", f"excite{side}_") for side in sides)]
+    small = [layers_of(trunk, f"small{side}") for side in small_sides]
+    return [list(a) + list(b) for a, b in itertools.zip_longest(big, small, fillvalue=())]
+
+
+def _halves(side):
+    """Returns the sides of the maps that a path halves its first map to, down to 8."""
+    return [side // 2**times for times in range(1, side.bit_length() - 3)]
 
 
 def small_side_of(resolution):

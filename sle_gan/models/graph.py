@@ -30,3 +30,8 @@ class FeatureSplit(NamedTuple):
 
     first: keras.Model
     rest: keras.Model
+
+
+def layers_of(network, *prefixes):
+    """Returns the layers of a network that hold weights and whose names begin with one of the prefixes."""
+    return [layer for layer in network.layers if layer.weights and layer.name.startswith(prefixes)]

@@ -11,7 +11,7 @@ import tf_keras as keras
 from sle_gan.layers.resample import average_pool_to, upsample_nearest
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
 from sle_gan.models import MODELS
-from sle_gan.models.graph import FeatureSplit, TrainingGraph
+from sle_gan.models.graph import FeatureSplit, TrainingGraph, layers_of
 
 LATENT_SIZE = 128
 
@@ -102,6 +102,14 @@ def feature_splits(generator_model, discriminator_model):
             keras.Model(discriminator_model.input, ([sums], [])), keras.Model([sums], discriminator_model.output)
         ),
     )
+
+
+def discriminator_blocks(discriminator_model):
+    """Lists the layers of each residual block, from the image on: a list of lists of layers, without the head."""
+    side = discriminator_model.input_shape[1]
+    return [
+        layers_of(discriminator_model, f"block{number}_") for number in range(1, len(DISCRIMINATOR_CHANNELS[side]) + 1)
+    ]
 
 
 def _check(resolution, channels, width):

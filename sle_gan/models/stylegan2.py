@@ -19,7 +19,7 @@ from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.resample import blur_fir, downsample_fir, upsample_fir
 from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
 from sle_gan.models import MODELS
-from sle_gan.models.graph import FeatureSplit, TrainingGraph
+from sle_gan.models.graph import FeatureSplit, TrainingGraph, layers_of
 
 LATENT_SIZE = 512
 MAPPING_LAYERS = 2
@@ -128,6 +128,20 @@ def feature_splits(generator_model, discriminator_model):
             keras.Model(discriminator_model.input, ([last], [])), keras.Model([last], discriminator_model.output)
         ),
     )
+
+
+def discriminator_blocks(discriminator_model):
+    """Lists the layers of each residual block, from the image on; the first holds the entry too.
+
+    Args:
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        A list of lists of layers, without those behind the 4x4 map.
+    """
+    side = discriminator_model.input_shape[1]
+    later = [layers_of(discriminator_model, f"down{side // 2**times}_") for times in range(1, side.bit_length() - 3)]
+    return [layers_of(discriminator_model, "rgb", f"down{side}_"), *later]
 
 
 def styles(generator_model):

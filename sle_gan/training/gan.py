@@ -45,6 +45,8 @@ class GAN(keras.Model):
             reals and fakes; or None.
         perturbation: what both networks are trained against beside their images, as
             `sle_gan.training.perturbation.AdversarialFeatures`; or None.
+        teacher: a frozen discriminator that judges the generator too, as `sle_gan.training.teacher.Teacher`; or None.
+        frozen_layers: the discriminator's layers whose weights are not trained; set them before `compile`.
         balance: what observes the mean logits around the generator's step, as
             `sle_gan.sparsity.adapt.BalanceRatio`; or None.
     """
@@ -73,7 +75,8 @@ class GAN(keras.Model):
         self.n_critic = n_critic
         self.seed = seed
         self.generator_masks = self.discriminator_masks = self.distillation = self.balance = None
-        self.perturbation = None
+        self.perturbation = self.teacher = None
+        self.frozen_layers = ()
         self.steps = tf.Variable(
             0,
             trainable=False,
@@ -121,6 +124,8 @@ class GAN(keras.Model):
         self.path_length = path_length
         if regularizers:
             self.loss_means.append(keras.metrics.Mean(name="penalty"))
+        if self.teacher is not None:
+            self.loss_means.append(keras.metrics.Mean(name="teacher_loss"))
         # The slots must be there before a checkpoint is restored into them.
         generator_optimizer.build(self.generator.trainable_variables)
         discriminator_optimizer.build(self.discriminator_variables)
@@ -133,7 +138,8 @@ class GAN(keras.Model):
     @property
     def discriminator_variables(self):
         """The weights that the discriminator's optimizer trains."""
-        variables = list(self.discriminator.trainable_variables)
+        frozen = {id(variable) for layer in self.frozen_layers for variable in layer.weights}
+        variables = [variable for variable in self.discriminator.trainable_variables if id(variable) not in frozen]
         if self.reconstruction is not None:
             variables += self.reconstruction.decoders.trainable_variables
         return variables
@@ -274,7 +280,12 @@ class GAN(keras.Model):
         with tf.GradientTape() as tape:
             tape.watch(fakes)
             loss = self.generator_loss(self._judge(fakes)[0])
-            total = _share_of_replica(loss if self.perturbation is None else self.perturbation.weight * loss)
+            logs = {"generator_loss": loss}
+            total = loss if self.perturbation is None else self.perturbation.weight * loss
+            if self.teacher is not None:
+                logs["teacher_loss"] = self.teacher(fakes, self.generator_loss)
+                total += self.teacher.weight * logs["teacher_loss"]
+            total = _share_of_replica(total)
         variables = self.generator.trainable_variables
         gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(total, fakes))
         for term in self._generator_terms(tf.shape(fakes[0])[0], seed):
@@ -284,7 +295,7 @@ class GAN(keras.Model):
             added = tape.gradient(total, variables, unconnected_gradients="zero")
             gradients = [gradient + more for gradient, more in zip(gradients, added, strict=True)]
         _update(self.generator_optimizer, gradients, variables, self.generator_masks)
-        return {"generator_loss": loss}
+        return logs
 
     def _generator_terms(self, count, seed):
         """Yields what joins the generator's loss with passes of its own: functions of nothing -> float32 scalar."""
