@@ -15,7 +15,7 @@ from sle_gan.errors import InputError
 from sle_gan.models import MODELS
 from sle_gan.run import RunFolder
 
-SMALL = "--model sngan --n-critic 1 --steps 2 --no-diff-augment".split()
+SMALL = ["--model", "sngan", "--n-critic", "1", "--steps", "2", "--no-diff-augment"]
 
 
 @pytest.fixture(scope="module")

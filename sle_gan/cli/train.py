@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import ImageColor
 
 from sle_gan.cli.other_runs import check_initial_run, resolve_other_runs
+from sle_gan.cli.presets import parse_with_preset, told_preset
 from sle_gan.cli.program import quiet_start, run_program
 from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
 from sle_gan.cli.train_flags import parser, resolve
@@ -35,7 +36,9 @@ def main(argv=None):
         The exit code: 0 done, 2 bad input, 3 training failed, 4 input/output, 130 SIGINT, 143 SIGTERM.
     """
     argv = sys.argv[1:] if argv is None else argv
-    arguments = parser().parse_args(argv)
+    arguments, filled = parse_with_preset(parser(), argv)
+    if arguments.preset is not None:
+        print(told_preset(arguments.preset, filled))
     return run_program(lambda: _train(arguments, argv), debug=arguments.debug)
 
 

@@ -10,6 +10,7 @@ from PIL import ImageColor
 
 from sle_gan.cli.method_flags import add_method_arguments, check_methods
 from sle_gan.cli.numbers import decay, density, positive, rate, seed, share, weight
+from sle_gan.cli.presets import add_preset_argument
 from sle_gan.cli.program import ArgumentParser, HelpFormatter
 from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
 from sle_gan.errors import InputError
@@ -41,6 +42,7 @@ def parser():
 
 def _add_run_arguments(group):
     add = group.add_argument
+    add_preset_argument(group)
     add("--output-folder", default="runs", metavar="FOLDER", help="where runs are written")
     add("--name", metavar="NAME", help="name of the run; the next number, model and data folder without it")
     add(
