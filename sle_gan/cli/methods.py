@@ -1,9 +1,32 @@
 """The methods that change how the networks are trained, put together from resolved settings."""
 
+from sle_gan.augment.adaptive import AdaptiveAugment
+from sle_gan.augment.diffaugment import DiffAugment, parse_policy
 from sle_gan.cli.weights import trained_discriminator
 from sle_gan.models import MODELS
 from sle_gan.training.perturbation import SIGNS, AdversarialFeatures
 from sle_gan.training.teacher import Teacher
+
+_DIFF_STRENGTHS = ("brightness", "saturation", "contrast", "translation", "cutout")
+
+
+def augmentation(settings):
+    """Builds what images pass on their way to the discriminator.
+
+    Args:
+        settings: the resolved settings.
+
+    Returns:
+        Function of (images, seed) -> images, or None.
+    """
+    if settings["augment"] == "ada":
+        images_per_step = settings["batch_size"] * settings["n_critic"]
+        pace = settings["augment_target"], settings["augment_speed"]
+        return AdaptiveAugment(images_per_step, *pace, settings["augment_pipe"])
+    if settings["diff_augment"] is None:
+        return None
+    strengths = {name: settings[f"diff_{name}"] for name in _DIFF_STRENGTHS}
+    return DiffAugment(parse_policy(settings["diff_augment"]), **strengths)
 
 
 def add_methods(gan, settings, generator, discriminator):
@@ -19,6 +42,8 @@ def add_methods(gan, settings, generator, discriminator):
         InputError: if the teacher cannot be read.
     """
     module = MODELS[settings["model"]].module()
+    if settings["augment"] == "ada":
+        gan.adaptation = gan.augment
     if settings["adv_augment"]:
         splits = module.feature_splits(generator, discriminator)
         rule = SIGNS[settings["adv_sign"]]

@@ -72,6 +72,21 @@ PRESETS = {
             "diff_augment": "color,translation,cutout",
         },
     ),
+    "stylegan2-ada-256": Preset(
+        "Karras et al. 2020, arXiv:2006.06676",
+        {
+            "model": "stylegan2",
+            "resolution": 256,
+            "steps": 390_625,  # 25 million images
+            "batch_size": 64,
+            "r1_gamma": 1.0,
+            "ema_kimg": 20.0,
+            "augment": "ada",
+            "augment_target": 0.6,
+            "augment_speed": 500.0,
+            "augment_pipe": "bgc",
+        },
+    ),
     "regan-stylegan2-256": Preset(
         "Saxena et al., CVPR 2023",
         _STYLEGAN2_256

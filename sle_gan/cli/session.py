@@ -6,7 +6,6 @@ import tensorflow as tf
 import tf_keras as keras
 from PIL import ImageColor
 
-from sle_gan.augment.diffaugment import DiffAugment, parse_policy
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.health import Health
@@ -16,7 +15,7 @@ from sle_gan.callbacks.report import Report
 from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
-from sle_gan.cli.methods import add_methods
+from sle_gan.cli.methods import add_methods, augmentation
 from sle_gan.cli.sparsify import sparsify
 from sle_gan.cli.weights import begin_from, load_weights
 from sle_gan.data.folder import read_manifest
@@ -202,13 +201,12 @@ def build_gan(settings, generator, discriminator):
     average = module.generator(settings["resolution"], settings["channels"], settings["width"], settings["seed"])
     copy_weights(average, generator)
     graph = module.training_graph(generator, discriminator)
-    augment = settings["diff_augment"]
     gan = GAN(
         graph.generator,
         graph.discriminator,
         average,
         reconstruction=_reconstruction(graph.decoders, settings["reconstruction_loss"]),
-        augment=None if augment is None else DiffAugment(parse_policy(augment)),
+        augment=augmentation(settings),
         average_decay=_average_decay(settings),
         n_critic=settings["n_critic"],
         seed=settings["seed"],

@@ -47,6 +47,8 @@ class GAN(keras.Model):
             `sle_gan.training.perturbation.AdversarialFeatures`; or None.
         teacher: a frozen discriminator that judges the generator too, as `sle_gan.training.teacher.Teacher`; or None.
         frozen_layers: the discriminator's layers whose weights are not trained; set them before `compile`.
+        adaptation: what sets the strength of the augmentation after each step, as
+            `sle_gan.augment.adaptive.AdaptiveAugment`, set before `compile`; or None.
         balance: what observes the mean logits around the generator's step, as
             `sle_gan.sparsity.adapt.BalanceRatio`; or None.
     """
@@ -75,7 +77,7 @@ class GAN(keras.Model):
         self.n_critic = n_critic
         self.seed = seed
         self.generator_masks = self.discriminator_masks = self.distillation = self.balance = None
-        self.perturbation = self.teacher = None
+        self.perturbation = self.teacher = self.adaptation = None
         self.frozen_layers = ()
         self.steps = tf.Variable(
             0,
@@ -126,6 +128,8 @@ class GAN(keras.Model):
             self.loss_means.append(keras.metrics.Mean(name="penalty"))
         if self.teacher is not None:
             self.loss_means.append(keras.metrics.Mean(name="teacher_loss"))
+        if self.adaptation is not None:
+            self.loss_means.append(keras.metrics.Mean(name="augment_probability"))
         # The slots must be there before a checkpoint is restored into them.
         generator_optimizer.build(self.generator.trainable_variables)
         discriminator_optimizer.build(self.discriminator_variables)
@@ -159,6 +163,8 @@ class GAN(keras.Model):
             items["decoders"] = self.reconstruction.decoders
         if self.path_length is not None:
             items["mean_path_length"] = self.path_length.mean_length
+        if self.adaptation is not None:
+            items |= self.adaptation.checkpoint_items()
         return items
 
     def raise_if_not_finite(self):
@@ -206,6 +212,9 @@ class GAN(keras.Model):
         update_average(self.average_generator, self.generator, decay)
         if self.generator_masks is not None:
             self.generator_masks.follow_growth()
+        if self.adaptation is not None:
+            logs["augment_probability"] = tf.identity(self.adaptation.probability)
+            self.adaptation.observe(self.steps, logs["real_signs"])
         self.steps.assign_add(1)
         for mean in self.loss_means:
             mean.update_state(logs[mean.name])
