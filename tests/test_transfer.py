@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from processes import final_state, script
 from test_models_cli import pictures, settings, words  # noqa: F401  (a fixture)
 
 from sle_gan.cli.session import build_gan, build_networks
@@ -181,3 +183,28 @@ def test_init_from_and_a_ticket_do_not_go_together(tmp_path):
     (tmp_path / "ticket").touch()
     with pytest.raises(InputError, match="--init-from and --ticket both say"):
         settings("--init-from", "x", "--ticket", str(tmp_path / "ticket"))
+
+
+@pytest.mark.slow
+def test_a_stopped_run_with_a_teacher_and_everything_ends_bit_for_bit_as_one_that_was_left_alone(
+    teacher,
+    pictures,  # noqa: F811
+    tmp_path,
+):
+    more = (
+        f"--model sngan --n-critic 2 --init-from {teacher.path} --freeze-d 1 --teacher {teacher.path} --adv-augment "
+        "--augment ada --augment-speed 0.1 --consistency-weight 10 --r1-gamma 1 --r1-interval 2 --r1-on before"
+    )
+    for name, steps in (("whole", "9"), ("broken", "6"), ("broken", "9")):
+        run_words = words(pictures, tmp_path, name, *more.split(), "--steps", steps)
+        subprocess.run(script(*run_words), stdout=subprocess.DEVNULL, check=True)
+    arrays, metrics = final_state(RunFolder(tmp_path / "broken"))
+    expected, expected_metrics = final_state(RunFolder(tmp_path / "whole"))
+    assert arrays.keys() == expected.keys()
+    assert [name for name, value in arrays.items() if not np.array_equal(value, expected[name])] == []
+    assert metrics == expected_metrics
+    rows = [json.loads(line) for line in metrics.decode().splitlines()]
+    probabilities = [row["augment_probability"] for row in rows if "augment_probability" in row]
+    # 4 steps show 32 images, 0.32 of the way; the row of a step tells what its images were augmented with.
+    assert probabilities[:4] == [0.0] * 4
+    assert {round(value, 2) for value in probabilities} <= {0.0, 0.32, 0.64}

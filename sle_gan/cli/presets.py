@@ -69,6 +69,7 @@ PRESETS = {
             "batch_size": 16,
             "r1_gamma": 10.0,
             "r1_interval": 1,
+            "r1_on": "before",
             "diff_augment": "color,translation,cutout",
         },
     ),
@@ -80,6 +81,7 @@ PRESETS = {
             "steps": 390_625,  # 25 million images
             "batch_size": 64,
             "r1_gamma": 1.0,
+            "r1_on": "before",
             "ema_kimg": 20.0,
             "augment": "ada",
             "augment_target": 0.6,

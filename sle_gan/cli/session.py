@@ -31,6 +31,7 @@ from sle_gan.report.run_report import write_report
 from sle_gan.run import write_json
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training import regularizers
+from sle_gan.training.consistency import consistency
 from sle_gan.training.ema import Calibration, copy_weights, half_life_decay
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import adversarial_losses
@@ -242,8 +243,9 @@ def _average_decay(settings):
 
 def _regularizers(settings):
     chosen = {
-        "r1_gamma": lambda gamma: regularizers.r1(gamma, settings["r1_interval"]),
+        "r1_gamma": lambda gamma: regularizers.r1(gamma, settings["r1_interval"], settings["r1_on"] == "before"),
         "gradient_penalty": lambda weight: regularizers.Regularizer(regularizers.gradient_penalty, weight),
+        "consistency_weight": consistency,
         "dig_weight": lambda weight: regularizers.diggan(weight, settings["dig_interval"]),
     }
     return tuple(make(settings[name]) for name, make in chosen.items() if settings[name])

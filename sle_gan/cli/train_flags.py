@@ -136,6 +136,14 @@ def _add_regularization_arguments(group):
     add = group.add_argument
     add("--r1-gamma", type=weight, metavar="WEIGHT", help="of R1, the discriminator's slope at real images; 0 is off")
     add("--r1-interval", type=positive, default=16, metavar="STEPS", help="discriminator's steps from R1 to R1")
+    add("--r1-on", choices=("before", "after"), default="after", help="slope at the reals before or after augmentation")
+    add(
+        "--consistency-weight",
+        type=weight,
+        default=0.0,
+        metavar="WEIGHT",
+        help="of the change of logits under flips and shifts (bCR); 10 in the paper, 0 is off",
+    )
     add(
         "--gradient-penalty",
         type=weight,

@@ -199,15 +199,14 @@ class GAN(keras.Model):
         for turn, batch in enumerate(earlier):
             turn_seed = _fold(seed, _CRITIC_TURN, turn)
             fakes = self._fake_inputs(tf.shape(batch)[0], turn_seed)
-            turns.append(self._discriminator_step(turn, self._real_inputs(batch, turn_seed), fakes, turn_seed))
+            turns.append(self._discriminator_step(turn, batch, fakes, turn_seed))
         with tf.GradientTape() as generator_tape:
             fakes = self._fake_inputs(tf.shape(images)[0], seed)
-        reals = self._real_inputs(images, seed)
-        turns.append(self._discriminator_step(len(earlier), reals, fakes, seed))
+        turns.append(self._discriminator_step(len(earlier), images, fakes, seed))
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
         logs |= self._generator_step(fakes, generator_tape, seed)
         if self.balance is not None:
-            self._observe_balance(reals, fakes, seed)
+            self._observe_balance(images, fakes, seed)
         decay = self.average_decay(self.steps) if callable(self.average_decay) else self.average_decay
         update_average(self.average_generator, self.generator, decay)
         if self.generator_masks is not None:
@@ -246,14 +245,24 @@ class GAN(keras.Model):
         logits, *maps = tf.nest.flatten(self.discriminator(images, training=True))
         return logits, maps, None
 
-    def _penalty(self, turn, reals, fakes, seed):
+    def _penalty(self, turn, images, reals, fakes, seed):
         step = self.steps * self.n_critic + turn
+
+        def judge(pictures):
+            return self._judge(pictures)[0]
+
+        def augment_and_judge(pictures):
+            return judge(self._real_inputs(pictures[0], seed))
+
+        seen = {False: (judge, reals), True: (augment_and_judge, [images])}
         return sum(
-            regularizer(step, lambda images: self._judge(images)[0], reals, fakes, _fold(seed, _PENALTY))
+            regularizer(step, *seen[regularizer.before_augmentation], fakes, _fold(seed, _PENALTY))
             for regularizer in self.regularizers
         )
 
-    def _discriminator_step(self, turn, reals, fakes, seed):
+    def _discriminator_step(self, turn, images, fakes, seed):
+        reals = self._real_inputs(images, seed)
+
         def adversarial_loss(real_logits, fake_logits):
             return self.discriminator_loss(real_logits, fake_logits, _fold(seed, _MARGINS))
 
@@ -264,7 +273,7 @@ class GAN(keras.Model):
             loss = adversarial_loss(real_logits, fake_logits)
             if self.reconstruction is not None:
                 reconstruction_loss = self.reconstruction(reals[0], maps, _fold(seed, _QUADRANT))
-            penalty = self._penalty(turn, reals, fakes, seed)
+            penalty = self._penalty(turn, images, reals, fakes, seed)
             total = loss + reconstruction_loss + penalty
             if self.perturbation is not None:
                 total += (self.perturbation.weight - 1.0) * loss
@@ -313,13 +322,14 @@ class GAN(keras.Model):
         if self.perturbation is not None:
             yield lambda: self.perturbation.generator_loss(self._codes(count, seed), self.generator_loss)
 
-    def _observe_balance(self, reals, fakes, seed):
+    def _observe_balance(self, images, fakes, seed):
         def mean_logit(images):
             # Not as in training: that would move the discriminator's statistics. The generator draws as in training,
             # as it did before its step, at the price of one more power iteration of its spectral norms.
             return tf.reduce_mean(tf.nest.flatten(self.discriminator(images, training=False))[0])
 
         def mean_logits():
+            reals = self._real_inputs(images, seed)
             return mean_logit(reals), mean_logit(fakes), mean_logit(self._fake_inputs(tf.shape(fakes[0])[0], seed))
 
         self.balance.observe(self.steps, mean_logits)
