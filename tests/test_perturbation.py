@@ -10,6 +10,7 @@ from sle_gan.training.ema import copy_weights
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_generator
 from sle_gan.training.perturbation import SIGNS, AdversarialFeatures, moved_features
+from sle_gan.training.teacher import Teacher
 
 
 def linear_splits(generator, discriminator):
@@ -88,6 +89,27 @@ def test_a_step_with_moved_features_is_the_one_that_is_computed_by_hand(sign, we
     # The generator's two losses have the same slope.
     expected = 1.0 + 0.1 * 2 * weight * kernel * codes.mean(axis=0)
     np.testing.assert_allclose(gan.generator.get_layer("dense").kernel[:, 0], expected, rtol=1e-5)
+
+
+def test_two_replicas_hold_the_same_weights_and_leave_the_teacher_alone():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        (generator, discriminator), (average, teacher) = linear_networks(), linear_networks()
+        copy_weights(average, generator)
+        gan = GAN(generator, discriminator, average)
+        gan.perturbation = AdversarialFeatures(*linear_splits(generator, discriminator), SIGNS["paper"], gamma=0.1)
+        gan.teacher = Teacher(teacher, 0.5)
+        sgd = keras.optimizers.SGD
+        gan.compile(sgd(0.01), sgd(0.01), hinge_generator, difference, steps_per_execution=2)
+    reals = tf.reshape(tf.range(4.0), [4, 1, 1, 1])
+    gan.fit(tf.data.Dataset.from_tensors(reals).repeat(4), verbose=0)
+    assert int(gan.steps.numpy()) == 4
+    for variable in (*generator.trainable_variables, *discriminator.trainable_variables):
+        first, second = (value.numpy() for value in strategy.experimental_local_results(variable))
+        np.testing.assert_array_equal(first, second)
+        # Biases of the discriminator cancel out.
+        assert "bias" in variable.name or not np.array_equal(first, np.ones_like(first))
+    np.testing.assert_array_equal(teacher.get_layer("dense").kernel.values[1], [[1.0]])
 
 
 @pytest.mark.parametrize(("gamma", "steps"), [(0.0, 1), (0.01, 0)])

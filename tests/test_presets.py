@@ -71,3 +71,24 @@ def test_a_dry_run_tells_what_was_filled_in(tmp_path, capsys):
     )
     assert {"batch_size: 64", "steps: 9", "resolution: 32", "preset: sngan-cifar10"} <= set(told)
     json.dumps(PRESETS)  # what is filled in can be kept in a configuration
+
+
+def test_a_run_of_a_version_without_these_flags_is_one_of_the_same_settings():
+    new, _ = settings()
+    ours = (
+        "adv_",
+        "augment",
+        "consistency",
+        "diff_b",
+        "diff_s",
+        "diff_co",
+        "diff_t",
+        "diff_cu",
+        "freeze",
+        "init",
+        "r1_on",
+    )
+    old = {name: value for name, value in new.items() if not name.startswith((*ours, "preset", "teacher"))}
+    assert old["diff_augment"] == "color,translation"
+    assert len(new) - len(old) == 20
+    assert differing_settings(new | old, new | {"teacher_step": None, "teacher_sha256": None}) == ""
