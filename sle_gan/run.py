@@ -58,6 +58,7 @@ FREE_SETTINGS = frozenset(
         "name",
         "output_folder",
         "override",
+        "preset",
         "resume",
         "sample_frequency",
         "schedule",

@@ -6,7 +6,6 @@ import tensorflow as tf
 import tf_keras as keras
 from PIL import ImageColor
 
-from sle_gan.augment.diffaugment import DiffAugment, parse_policy
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.health import Health
@@ -16,11 +15,13 @@ from sle_gan.callbacks.report import Report
 from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
+from sle_gan.cli.methods import add_methods, augmentation
 from sle_gan.cli.sparsify import sparsify
+from sle_gan.cli.weights import begin_from, load_weights
 from sle_gan.data.folder import read_manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.data.pipeline import training_dataset
-from sle_gan.errors import InputError, TrainingError
+from sle_gan.errors import TrainingError
 from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.evaluation.held_out import HeldOutLogits
@@ -30,6 +31,7 @@ from sle_gan.report.run_report import write_report
 from sle_gan.run import write_json
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training import regularizers
+from sle_gan.training.consistency import consistency
 from sle_gan.training.devices import let_memory_grow, precision, strategy_of
 from sle_gan.training.ema import Calibration, copy_weights, half_life_decay
 from sle_gan.training.gan import GAN
@@ -67,6 +69,8 @@ def fit(run, settings, images, held_out=None):
     with strategy_of(settings["strategy"], settings["batch_size"]).scope():
         generator, discriminator = build_networks(settings)
         gan = build_gan(settings, generator, discriminator)
+        if settings["init_from"] is not None and run.latest_step() is None:
+            begin_from(gan, generator, discriminator, settings["init_from"])
         sparsity = sparsify(gan, settings, run)
     write_json(
         run.networks_file,
@@ -196,23 +200,6 @@ def build_networks(settings):
     return networks
 
 
-def load_weights(network, file):
-    """Loads weights that `save_weights` wrote for the same network.
-
-    Args:
-        network: the `keras.Model`.
-        file: path of an `.h5` file.
-
-    Raises:
-        InputError: if it is no such file, or of another network.
-    """
-    try:
-        network.load_weights(file)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{file} does not hold weights of this {network.name} ({reason})") from error
-
-
 def build_gan(settings, generator, discriminator):
     """Puts networks, losses, augmentation and optimizers together.
 
@@ -228,17 +215,17 @@ def build_gan(settings, generator, discriminator):
     average = module.generator(settings["resolution"], settings["channels"], settings["width"], settings["seed"])
     copy_weights(average, generator)
     graph = module.training_graph(generator, discriminator)
-    augment = settings["diff_augment"]
     gan = GAN(
         graph.generator,
         graph.discriminator,
         average,
         reconstruction=_reconstruction(graph.decoders, settings["reconstruction_loss"]),
-        augment=None if augment is None else DiffAugment(parse_policy(augment)),
+        augment=augmentation(settings),
         average_decay=_average_decay(settings),
         n_critic=settings["n_critic"],
         seed=settings["seed"],
     )
+    add_methods(gan, settings, generator, discriminator)
     path_length = None
     if settings["path_length_weight"]:
         _, mixing, synthesis, _ = module.styles(generator)
@@ -274,8 +261,9 @@ def _average_decay(settings):
 
 def _regularizers(settings):
     chosen = {
-        "r1_gamma": lambda gamma: regularizers.r1(gamma, settings["r1_interval"]),
+        "r1_gamma": lambda gamma: regularizers.r1(gamma, settings["r1_interval"], settings["r1_on"] == "before"),
         "gradient_penalty": lambda weight: regularizers.Regularizer(regularizers.gradient_penalty, weight),
+        "consistency_weight": consistency,
         "dig_weight": lambda weight: regularizers.diggan(weight, settings["dig_interval"]),
     }
     return tuple(make(settings[name]) for name, make in chosen.items() if settings[name])

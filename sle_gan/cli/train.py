@@ -11,6 +11,8 @@ from pathlib import Path
 
 from PIL import ImageColor
 
+from sle_gan.cli.other_runs import check_initial_run, resolve_other_runs
+from sle_gan.cli.presets import parse_with_preset, told_preset
 from sle_gan.cli.program import quiet_start, run_program
 from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
 from sle_gan.cli.train_flags import parser, resolve
@@ -34,7 +36,9 @@ def main(argv=None):
         The exit code: 0 done, 2 bad input, 3 training failed, 4 input/output, 130 SIGINT, 143 SIGTERM.
     """
     argv = sys.argv[1:] if argv is None else argv
-    arguments = parser().parse_args(argv)
+    arguments, filled = parse_with_preset(parser(), argv)
+    if arguments.preset is not None:
+        print(told_preset(arguments.preset, filled))
     return run_program(lambda: _train(arguments, argv), debug=arguments.debug)
 
 
@@ -51,6 +55,7 @@ def _train(arguments, argv):
         images_per_step = settings["batch_size"] * settings["n_critic"]
         settings["steps"] = math.ceil(arguments.epochs * len(folder.images) / images_per_step)
     resolve_sparsity(settings, len(folder.images))
+    resolve_other_runs(settings)
     for name in ("data_folder", "ticket"):
         settings[name] = settings[name] and str(Path(settings[name]).resolve())
     label = f"{arguments.model}-{Path(settings['data_folder']).name}"
@@ -66,7 +71,9 @@ def _train(arguments, argv):
     print(f"run {run.path}")
     _print_findings(folder, held_out, arguments.resolution)
     going_on = run.exists() and not arguments.override
-    if going_on:
+    if not going_on:
+        check_initial_run(settings, run)
+    else:
         settings["schedule"] = run.config()["settings"].get("schedule")  # a longer training does not move its phases
     for line in sparsity_timeline(settings):
         print(f"sparsity: {line}")

@@ -8,8 +8,11 @@ from pathlib import Path
 
 from PIL import ImageColor
 
+from sle_gan.cli.augment_flags import add_augment_arguments, check_augment, resolve_augment
 from sle_gan.cli.device_flags import add_device_arguments
+from sle_gan.cli.method_flags import add_method_arguments, check_methods
 from sle_gan.cli.numbers import decay, density, positive, rate, seed, share, weight
+from sle_gan.cli.presets import add_preset_argument
 from sle_gan.cli.program import ArgumentParser, HelpFormatter
 from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
 from sle_gan.errors import InputError
@@ -17,7 +20,6 @@ from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.models import MODELS
 
 LOSSES = ("hinge", "non-saturating", "wasserstein", "least-squares")
-AUGMENT_DEFAULT = "color,translation"
 
 
 def parser():
@@ -32,8 +34,10 @@ def parser():
     _add_network_arguments(result.add_argument_group("the networks"))
     told = "What is not given of width, batch, losses and optimizers is as in the network's paper."
     _add_training_arguments(result.add_argument_group("training", told))
+    add_augment_arguments(result.add_argument_group("augmentation of what the discriminator sees"))
     _add_regularization_arguments(result.add_argument_group("regularization"))
     _add_score_arguments(result.add_argument_group("scores while it trains"))
+    add_method_arguments(result)
     add_sparsity_arguments(result)
     add_device_arguments(result.add_argument_group("devices and precision"))
     return result
@@ -41,6 +45,7 @@ def parser():
 
 def _add_run_arguments(group):
     add = group.add_argument
+    add_preset_argument(group)
     add("--output-folder", default="runs", metavar="FOLDER", help="where runs are written")
     add("--name", metavar="NAME", help="name of the run; the next number, model and data folder without it")
     add(
@@ -133,6 +138,14 @@ def _add_regularization_arguments(group):
     add = group.add_argument
     add("--r1-gamma", type=weight, metavar="WEIGHT", help="of R1, the discriminator's slope at real images; 0 is off")
     add("--r1-interval", type=positive, default=16, metavar="STEPS", help="discriminator's steps from R1 to R1")
+    add("--r1-on", choices=("before", "after"), default="after", help="slope at the reals before or after augmentation")
+    add(
+        "--consistency-weight",
+        type=weight,
+        default=0.0,
+        metavar="WEIGHT",
+        help="of the change of logits under flips and shifts (bCR); 10 in the paper, 0 is off",
+    )
     add(
         "--gradient-penalty",
         type=weight,
@@ -180,15 +193,6 @@ def _add_training_arguments(group):
         default="perceptual",
         help="distance that the discriminator's decoders minimize",
     )
-    add(
-        "--diff-augment",
-        nargs="?",
-        const=AUGMENT_DEFAULT,
-        default=AUGMENT_DEFAULT,
-        metavar="POLICY",
-        help="augment what the discriminator sees: some of color,translation,cutout",
-    )
-    add("--no-diff-augment", dest="diff_augment", action="store_const", const=None, help="do not augment")
     add("--seed", type=seed, default=0, metavar="NUMBER", help="of initial weights and everything drawn")
 
 
@@ -226,6 +230,7 @@ def resolve(arguments):
         "dig_interval": settings["n_critic"] if settings["n_critic"] > 1 else 4,
     }
     settings |= {name: value for name, value in derived.items() if settings[name] is None}
+    resolve_augment(settings)
     check_settings(settings)
     return settings
 
@@ -254,6 +259,8 @@ def check_settings(settings):
         raise InputError("--override needs the --name of the run to delete")
     _check_files_and_counts(settings)
     check_sparsity(settings)
+    check_methods(settings)
+    check_augment(settings)
 
 
 def _check_files_and_counts(settings):
@@ -263,9 +270,6 @@ def _check_files_and_counts(settings):
     for name in ("kid_number_of_images", "fid_number_of_images"):
         if settings[name] < FEWEST_IMAGES:
             raise InputError(f"--{name.replace('_', '-')} must be {FEWEST_IMAGES} at least; got {settings[name]}")
-    unknown = set((settings["diff_augment"] or "color").split(",")) - {"color", "translation", "cutout"}
-    if unknown:
-        raise InputError(f"--diff-augment takes some of color,translation,cutout; got {settings['diff_augment']}")
 
 
 def _color(text):

@@ -206,6 +206,8 @@ def _recent(losses):
 
 def _augmentation(settings):
     """Returns the flag that augments more than the settings do, or None."""
+    if settings.get("augment") == "ada":
+        return None
     policy = settings.get("diff_augment")
     if policy is None:
         return "--diff-augment"

@@ -45,11 +45,12 @@ class Model(NamedTuple):
 
     Attributes:
         file: module that builds the networks: `generator(resolution, channels, width, seed)`,
-            `discriminator(...)` of the same arguments, `training_graph(generator, discriminator)` and
-            `LATENT_SIZE`.
+            `discriminator(...)` of the same arguments, `training_graph(generator, discriminator)`,
+            `feature_splits(generator, discriminator)`, `discriminator_blocks(discriminator)` and `LATENT_SIZE`.
         resolutions: sides of the images in pixels that it can be built for.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         recipe: how its paper trains it.
+        block_counts: for each resolution, how many blocks `discriminator_blocks` tells of.
         has_styles: whether the file has `styles(generator)`: a space of styles between two parts of the generator.
     """
 
@@ -57,6 +58,7 @@ class Model(NamedTuple):
     resolutions: tuple
     channels: tuple
     recipe: Recipe
+    block_counts: tuple
     has_styles: bool = False
 
     def module(self):
@@ -83,6 +85,7 @@ MODELS = {
             ema_decay=0.999,
             ema_kimg=None,
         ),
+        block_counts=(4, 5, 6, 6, 6),
     ),
     "sngan": Model(
         "sle_gan.models.sngan",
@@ -102,6 +105,7 @@ MODELS = {
             ema_decay=0.999,
             ema_kimg=None,
         ),
+        block_counts=(4, 5, 5, 6),
     ),
     "stylegan2": Model(
         "sle_gan.models.stylegan2",
@@ -121,6 +125,7 @@ MODELS = {
             ema_decay=None,
             ema_kimg=10.0,
         ),
+        block_counts=(3, 4, 5, 6, 7, 8),
         has_styles=True,
     ),
 }

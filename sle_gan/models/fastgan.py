@@ -4,6 +4,8 @@ Source: Liu et al., "Towards Faster and Stabilized GAN Training for High-fidelit
 ICLR 2021, arXiv:2101.04775. `docs/methods.md` lists the deviations.
 """
 
+import itertools
+
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -14,7 +16,7 @@ from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.resample import average_pool_to, crop_quadrant, downsample_nearest
 from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D
 from sle_gan.models import MODELS
-from sle_gan.models.graph import TrainingGraph
+from sle_gan.models.graph import FeatureSplit, TrainingGraph, layers_of
 
 LATENT_SIZE = 256
 
@@ -113,6 +115,50 @@ def training_graph(generator_model, discriminator_model):
         discriminator_model.get_layer("trunk"),
         discriminator_model.get_layer("decoders"),
     )
+
+
+def feature_splits(generator_model, discriminator_model):
+    """Cuts the generator behind its first layer, and the discriminator before the last layers of both its scales.
+
+    Args:
+        generator_model: as `generator` builds it.
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        Two `FeatureSplit`s of what `training_graph` brings out; nothing is copied.
+    """
+    graph = training_graph(generator_model, discriminator_model)
+    codes, trunk = generator_model.input, graph.discriminator
+    start = generator_model.get_layer("start").output
+    features = [trunk.get_layer(name).input for name in ("logits", "small_logits")]
+    logits, *maps = trunk.outputs
+    return (
+        FeatureSplit(keras.Model(codes, ([start], [codes])), keras.Model([start, codes], graph.generator.outputs)),
+        FeatureSplit(keras.Model(trunk.inputs, (features, maps)), keras.Model(features, logits)),
+    )
+
+
+def discriminator_blocks(discriminator_model):
+    """Lists the layers of each block, from the image on; the heads and the decoders belong to none.
+
+    Args:
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        A list of lists of layers: the entries of both scales, then what halves the map in each, with the excitation
+        of that map.
+    """
+    trunk = discriminator_model.get_layer("trunk")
+    entry = layers_of(trunk, "entry")
+    sides, small_sides = (_halves(x.shape[1]) for x in (entry[-1].output, trunk.inputs[1]))
+    big = [entry, *(layers_of(trunk, f"down{side}_", f"excite{side}_") for side in sides)]
+    small = [layers_of(trunk, f"small{side}") for side in small_sides]
+    return [list(a) + list(b) for a, b in itertools.zip_longest(big, small, fillvalue=())]
+
+
+def _halves(side):
+    """Returns the sides of the maps that a path halves its first map to, down to 8."""
+    return [side // 2**times for times in range(1, side.bit_length() - 3)]
 
 
 def small_side_of(resolution):

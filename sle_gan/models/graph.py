@@ -1,4 +1,4 @@
-"""What training calls of a generator and a discriminator."""
+"""What training calls of a generator and a discriminator, whole and cut at their features."""
 
 from typing import NamedTuple
 
@@ -17,3 +17,21 @@ class TrainingGraph(NamedTuple):
     generator: keras.Model
     discriminator: keras.Model
     decoders: keras.Model | None = None
+
+
+class FeatureSplit(NamedTuple):
+    """A network as training calls it, cut in two at its features; both parts share the network's layers.
+
+    Attributes:
+        first: what the network takes -> (features, others), both lists. A generator's others are what else its rest
+            takes, a discriminator's are the maps that it returns beside its logits.
+        rest: a generator's features and others in one list -> its pictures; a discriminator's features -> its logits.
+    """
+
+    first: keras.Model
+    rest: keras.Model
+
+
+def layers_of(network, *prefixes):
+    """Returns the layers of a network that hold weights and whose names begin with one of the prefixes."""
+    return [layer for layer in network.layers if layer.weights and layer.name.startswith(prefixes)]

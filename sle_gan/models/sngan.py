@@ -12,7 +12,7 @@ from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.resample import average_pool_to, upsample_nearest
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
 from sle_gan.models import MODELS
-from sle_gan.models.graph import TrainingGraph
+from sle_gan.models.graph import FeatureSplit, TrainingGraph, layers_of
 
 LATENT_SIZE = 128
 
@@ -83,6 +83,34 @@ def discriminator(resolution=32, channels=3, width=64, seed=0):
 def training_graph(generator_model, discriminator_model):
     """Returns what training calls: the `TrainingGraph` of the two networks as they are."""
     return TrainingGraph(generator_model, discriminator_model)
+
+
+def feature_splits(generator_model, discriminator_model):
+    """Cuts the generator behind its first layer, and the discriminator before its last: at the vector of sums.
+
+    Args:
+        generator_model: as `generator` builds it.
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        Two `FeatureSplit`s; nothing is copied.
+    """
+    start = generator_model.get_layer("start").output
+    sums = discriminator_model.get_layer("logits").input
+    return (
+        FeatureSplit(keras.Model(generator_model.input, ([start], [])), keras.Model([start], generator_model.output)),
+        FeatureSplit(
+            keras.Model(discriminator_model.input, ([sums], [])), keras.Model([sums], discriminator_model.output)
+        ),
+    )
+
+
+def discriminator_blocks(discriminator_model):
+    """Lists the layers of each residual block, from the image on: a list of lists of layers, without the head."""
+    side = discriminator_model.input_shape[1]
+    return [
+        layers_of(discriminator_model, f"block{number}_") for number in range(1, len(DISCRIMINATOR_CHANNELS[side]) + 1)
+    ]
 
 
 def _check(resolution, channels, width):

@@ -19,7 +19,7 @@ from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.resample import blur_fir, downsample_fir, upsample_fir
 from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
 from sle_gan.models import MODELS
-from sle_gan.models.graph import TrainingGraph
+from sle_gan.models.graph import FeatureSplit, TrainingGraph, layers_of
 
 LATENT_SIZE = 512
 MAPPING_LAYERS = 2
@@ -102,6 +102,46 @@ def discriminator(resolution=256, channels=3, width=64, seed=0):
 def training_graph(generator_model, discriminator_model):
     """Returns what training calls: the `TrainingGraph` of the two networks as they are."""
     return TrainingGraph(generator_model, discriminator_model)
+
+
+def feature_splits(generator_model, discriminator_model):
+    """Cuts the generator behind its first convolution, before noise and activation, and the discriminator at its end.
+
+    Args:
+        generator_model: as `generator` builds it.
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        Two `FeatureSplit`s; nothing is copied. The styles of all layers are what else the generator's rest takes.
+    """
+    synthesis = generator_model.get_layer("synthesis")
+    mixed = generator_model.get_layer("style_mixing").output
+    first_map = synthesis.get_layer("map4_conv").output
+    start = keras.Model(synthesis.input, first_map, name="synthesis_start")(mixed)
+    last = discriminator_model.get_layer("logits").input
+    return (
+        FeatureSplit(
+            keras.Model(generator_model.input, ([start], [mixed])),
+            keras.Model([first_map, synthesis.input], synthesis.output),
+        ),
+        FeatureSplit(
+            keras.Model(discriminator_model.input, ([last], [])), keras.Model([last], discriminator_model.output)
+        ),
+    )
+
+
+def discriminator_blocks(discriminator_model):
+    """Lists the layers of each residual block, from the image on; the first holds the entry too.
+
+    Args:
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        A list of lists of layers, without those behind the 4x4 map.
+    """
+    side = discriminator_model.input_shape[1]
+    later = [layers_of(discriminator_model, f"down{side // 2**times}_") for times in range(1, side.bit_length() - 3)]
+    return [layers_of(discriminator_model, "rgb", f"down{side}_"), *later]
 
 
 def styles(generator_model):

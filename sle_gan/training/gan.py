@@ -43,6 +43,12 @@ class GAN(keras.Model):
         discriminator_masks: the same of the discriminator.
         distillation: function of (images, logits) -> float32 scalar that is added to the discriminator's loss, for
             reals and fakes; or None.
+        perturbation: what both networks are trained against beside their images, as
+            `sle_gan.training.perturbation.AdversarialFeatures`; or None.
+        teacher: a frozen discriminator that judges the generator too, as `sle_gan.training.teacher.Teacher`; or None.
+        frozen_layers: the discriminator's layers whose weights are not trained; set them before `compile`.
+        adaptation: what sets the strength of the augmentation after each step, as
+            `sle_gan.augment.adaptive.AdaptiveAugment`, set before `compile`; or None.
         balance: what observes the mean logits around the generator's step, as
             `sle_gan.sparsity.adapt.BalanceRatio`; or None.
     """
@@ -71,6 +77,8 @@ class GAN(keras.Model):
         self.n_critic = n_critic
         self.seed = seed
         self.generator_masks = self.discriminator_masks = self.distillation = self.balance = None
+        self.perturbation = self.teacher = self.adaptation = None
+        self.frozen_layers = ()
         self.steps = tf.Variable(
             0,
             trainable=False,
@@ -118,6 +126,10 @@ class GAN(keras.Model):
         self.path_length = path_length
         if regularizers:
             self.loss_means.append(keras.metrics.Mean(name="penalty"))
+        if self.teacher is not None:
+            self.loss_means.append(keras.metrics.Mean(name="teacher_loss"))
+        if self.adaptation is not None:
+            self.loss_means.append(keras.metrics.Mean(name="augment_probability"))
         # The slots must be there before a checkpoint is restored into them.
         generator_optimizer.build(self.generator.trainable_variables)
         discriminator_optimizer.build(self.discriminator_variables)
@@ -130,7 +142,8 @@ class GAN(keras.Model):
     @property
     def discriminator_variables(self):
         """The weights that the discriminator's optimizer trains."""
-        variables = list(self.discriminator.trainable_variables)
+        frozen = {id(variable) for layer in self.frozen_layers for variable in layer.weights}
+        variables = [variable for variable in self.discriminator.trainable_variables if id(variable) not in frozen]
         if self.reconstruction is not None:
             variables += self.reconstruction.decoders.trainable_variables
         return variables
@@ -150,6 +163,8 @@ class GAN(keras.Model):
             items["decoders"] = self.reconstruction.decoders
         if self.path_length is not None:
             items["mean_path_length"] = self.path_length.mean_length
+        if self.adaptation is not None:
+            items |= self.adaptation.checkpoint_items()
         return items
 
     def raise_if_not_finite(self):
@@ -184,19 +199,21 @@ class GAN(keras.Model):
         for turn, batch in enumerate(earlier):
             turn_seed = _fold(seed, _CRITIC_TURN, turn)
             fakes = self._fake_inputs(tf.shape(batch)[0], turn_seed)
-            turns.append(self._discriminator_step(turn, self._real_inputs(batch, turn_seed), fakes, turn_seed))
+            turns.append(self._discriminator_step(turn, batch, fakes, turn_seed))
         with tf.GradientTape() as generator_tape:
             fakes = self._fake_inputs(tf.shape(images)[0], seed)
-        reals = self._real_inputs(images, seed)
-        turns.append(self._discriminator_step(len(earlier), reals, fakes, seed))
+        turns.append(self._discriminator_step(len(earlier), images, fakes, seed))
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
         logs |= self._generator_step(fakes, generator_tape, seed)
         if self.balance is not None:
-            self._observe_balance(reals, fakes, seed)
+            self._observe_balance(images, fakes, seed)
         decay = self.average_decay(self.steps) if callable(self.average_decay) else self.average_decay
         update_average(self.average_generator, self.generator, decay)
         if self.generator_masks is not None:
             self.generator_masks.follow_growth()
+        if self.adaptation is not None:
+            logs["augment_probability"] = tf.identity(self.adaptation.probability)
+            self.adaptation.observe(self.steps, logs["real_signs"])
         self.steps.assign_add(1)
         for mean in self.loss_means:
             mean.update_state(logs[mean.name])
@@ -206,14 +223,14 @@ class GAN(keras.Model):
         # The counter counts this step's predecessors; both halves of a seed are 32 bits wide.
         return tf.stack([tf.constant(self.seed, tf.int32), tf.cast(self.steps, tf.int32)])
 
-    def _latent_codes(self, count, seed):
+    def _codes(self, count, seed):
         # Each replica draws the codes of the whole batch and keeps its own, so that several draw what one would.
         context = tf.distribute.get_replica_context()
         shape = [context.num_replicas_in_sync, count, *self.generator.input_shape[1:]]
-        return tf.random.stateless_normal(shape, seed)[context.replica_id_in_sync_group]
+        return tf.random.stateless_normal(shape, _fold(seed, _LATENT_CODES))[context.replica_id_in_sync_group]
 
     def _fake_inputs(self, count, seed):
-        codes = self._latent_codes(count, _fold(seed, _LATENT_CODES))
+        codes = self._codes(count, seed)
         fakes = tf.nest.flatten(self.generator(codes, training=True))
         return [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
 
@@ -225,26 +242,44 @@ class GAN(keras.Model):
         return images if self.augment is None else self.augment(images, _of_replica(seed))
 
     def _judge(self, images):
+        if self.perturbation is not None:
+            return self.perturbation.judge(images)
         logits, *maps = tf.nest.flatten(self.discriminator(images, training=True))
-        return logits, maps
+        return logits, maps, None
 
-    def _penalty(self, turn, reals, fakes, seed):
+    def _penalty(self, turn, images, reals, fakes, seed):
         step = self.steps * self.n_critic + turn
+
+        def judge(pictures):
+            return self._judge(pictures)[0]
+
+        def augment_and_judge(pictures):
+            return judge(self._real_inputs(pictures[0], seed))
+
+        seen = {False: (judge, reals), True: (augment_and_judge, [images])}
         return sum(
-            regularizer(step, lambda images: self._judge(images)[0], reals, fakes, _of_replica(_fold(seed, _PENALTY)))
+            regularizer(step, *seen[regularizer.before_augmentation], fakes, _of_replica(_fold(seed, _PENALTY)))
             for regularizer in self.regularizers
         )
 
-    def _discriminator_step(self, turn, reals, fakes, seed):
+    def _discriminator_step(self, turn, images, fakes, seed):
+        reals = self._real_inputs(images, seed)
+
+        def adversarial_loss(real_logits, fake_logits):
+            return self.discriminator_loss(real_logits, fake_logits, _of_replica(_fold(seed, _MARGINS)))
+
         reconstruction_loss = 0.0
         with tf.GradientTape() as tape:
-            real_logits, maps = self._judge(reals)
-            fake_logits, _ = self._judge(fakes)
-            loss = self.discriminator_loss(real_logits, fake_logits, _of_replica(_fold(seed, _MARGINS)))
+            real_logits, maps, real_features = self._judge(reals)
+            fake_logits, _, fake_features = self._judge(fakes)
+            loss = adversarial_loss(real_logits, fake_logits)
             if self.reconstruction is not None:
                 reconstruction_loss = self.reconstruction(reals[0], maps, _fold(seed, _QUADRANT))
-            penalty = self._penalty(turn, reals, fakes, seed)
+            penalty = self._penalty(turn, images, reals, fakes, seed)
             total = loss + reconstruction_loss + penalty
+            if self.perturbation is not None:
+                total += (self.perturbation.weight - 1.0) * loss
+                total += self.perturbation.discriminator_loss(real_features, fake_features, adversarial_loss)
             if self.distillation is not None:
                 total += self.distillation(reals, real_logits) + self.distillation(fakes, fake_logits)
             total = _to_differentiate(total, self.discriminator_optimizer)
@@ -264,28 +299,39 @@ class GAN(keras.Model):
         # The same fakes serve both steps, so the gradient is carried on from the images.
         with tf.GradientTape() as tape:
             tape.watch(fakes)
-            logits, _ = self._judge(fakes)
-            loss = self.generator_loss(logits)
-            total = _to_differentiate(loss, self.generator_optimizer)
+            loss = self.generator_loss(self._judge(fakes)[0])
+            logs = {"generator_loss": loss}
+            total = loss if self.perturbation is None else self.perturbation.weight * loss
+            if self.teacher is not None:
+                logs["teacher_loss"] = self.teacher(fakes, self.generator_loss)
+                total += self.teacher.weight * logs["teacher_loss"]
+            total = _to_differentiate(total, self.generator_optimizer)
         variables = self.generator.trainable_variables
         gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(total, fakes))
-        if self.path_length is not None:
+        for term in self._generator_terms(tf.shape(fakes[0])[0], seed):
             with tf.GradientTape() as tape:
-                penalty = self.path_length(self.steps, tf.shape(fakes[0])[0], _of_replica(_fold(seed, _PATHS)))
-                penalty = _to_differentiate(penalty, self.generator_optimizer)
+                total = _to_differentiate(term(), self.generator_optimizer)
             # The last picture's bias moves no path.
-            added = tape.gradient(penalty, variables, unconnected_gradients="zero")
+            added = tape.gradient(total, variables, unconnected_gradients="zero")
             gradients = [gradient + more for gradient, more in zip(gradients, added, strict=True)]
         _update(self.generator_optimizer, gradients, variables, self.generator_masks)
-        return {"generator_loss": loss}
+        return logs
 
-    def _observe_balance(self, reals, fakes, seed):
+    def _generator_terms(self, count, seed):
+        """Yields what joins the generator's loss with passes of its own: functions of nothing -> float32 scalar."""
+        if self.path_length is not None:
+            yield lambda: self.path_length(self.steps, count, _of_replica(_fold(seed, _PATHS)))
+        if self.perturbation is not None:
+            yield lambda: self.perturbation.generator_loss(self._codes(count, seed), self.generator_loss)
+
+    def _observe_balance(self, images, fakes, seed):
         def mean_logit(images):
             # Not as in training: that would move the discriminator's statistics. The generator draws as in training,
             # as it did before its step, at the price of one more power iteration of its spectral norms.
             return tf.reduce_mean(tf.nest.flatten(self.discriminator(images, training=False))[0])
 
         def mean_logits():
+            reals = self._real_inputs(images, seed)
             return mean_logit(reals), mean_logit(fakes), mean_logit(self._fake_inputs(tf.shape(fakes[0])[0], seed))
 
         self.balance.observe(self.steps, mean_logits)

@@ -15,11 +15,14 @@ class Regularizer(NamedTuple):
             is a function of a list of images -> logits `[batch, patches]`, reals and fakes are such lists.
         weight: what the penalty is multiplied by.
         interval_steps: the discriminator's steps from one computation to the next.
+        before_augmentation: whether the reals that it is given are the images of the batch, in a list of their one
+            size, with a discriminator that augments them as for the loss; otherwise they are augmented already.
     """
 
     penalty: object
     weight: float
     interval_steps: int = 1
+    before_augmentation: bool = False
 
     def __call__(self, step, discriminator, reals, fakes, seed):
         """Returns the weighted penalty where it is due at this step, otherwise 0.
@@ -119,7 +122,7 @@ def gradient_gap(discriminator, reals, fakes):
     return tf.reduce_mean((norms[0] - norms[1]) ** 2)
 
 
-def r1(gamma, interval_steps):
+def r1(gamma, interval_steps, before_augmentation=False):
     """Returns R1 as the `Regularizer` of weight `gamma`, computed lazily.
 
     The weight is multiplied by the interval, so that the mean over the steps is that of R1 at every step.
@@ -127,6 +130,7 @@ def r1(gamma, interval_steps):
     Args:
         gamma: the weight.
         interval_steps: the discriminator's steps from one computation to the next.
+        before_augmentation: whether the slope is that at the images before they are augmented.
 
     Source: lazy regularization is Karras et al. 2020, arXiv:1912.04958, appendix B.
     """
@@ -134,6 +138,7 @@ def r1(gamma, interval_steps):
         lambda discriminator, reals, fakes, seed: r1_penalty(discriminator, reals),
         gamma * interval_steps,
         interval_steps,
+        before_augmentation,
     )
 
 

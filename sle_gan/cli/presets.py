@@ -1,0 +1,154 @@
+"""The settings of papers by name: what `--preset` fills in of the flags of `train.py`. Imports no TensorFlow."""
+
+import argparse
+from typing import NamedTuple
+
+
+class Preset(NamedTuple):
+    """A paper's setting.
+
+    Attributes:
+        source: the paper.
+        settings: values by the names of settings; what is not named is as without a preset.
+    """
+
+    source: str
+    settings: dict
+
+
+_NOT_GIVEN = object()
+_ALTERNATIVES = {"steps": "epochs", "epochs": "steps", "ema_decay": "ema_kimg", "ema_kimg": "ema_decay"}
+
+_SNGAN_CIFAR10 = {"model": "sngan", "resolution": 32, "steps": 50_000, "diff_augment": None}
+_STYLEGAN2_256 = {"model": "stylegan2", "resolution": 256, "G_learning_rate": 0.002, "D_learning_rate": 0.002}
+
+PRESETS = {
+    "sngan-cifar10": Preset("Miyato et al. 2018, arXiv:1802.05957", _SNGAN_CIFAR10),
+    "sngan-cifar10-10pct": Preset("Chen et al., NeurIPS 2021, arXiv:2103.00397", _SNGAN_CIFAR10 | {"data_ratio": 0.1}),
+    "advaug-sngan-cifar10-10pct": Preset(
+        "Chen et al., NeurIPS 2021, arXiv:2103.00397",
+        _SNGAN_CIFAR10 | {"data_ratio": 0.1, "adv_augment": True, "adv_gamma": 0.01, "adv_steps": 1},
+    ),
+    "regan-sngan-cifar10-10pct": Preset(
+        "Saxena et al., CVPR 2023",
+        {
+            "model": "sngan",
+            "resolution": 32,
+            "epochs": 1000,
+            "diff_augment": None,
+            "data_ratio": 0.1,
+            "reconfigure": True,
+            "sparsity": 0.3,
+            "reconfigure_warmup": 200,
+            "reconfigure_interval": 100,
+            "reconfigure_unit": "epochs",
+            "prune_scope": "all",
+        },
+    ),
+    "stugan-sngan": Preset(
+        "Liu et al. 2022, STU-GAN",
+        _SNGAN_CIFAR10
+        | {
+            "sparse_from_scratch": True,
+            "generator_density": 0.2,
+            "discriminator_density": 0.3,
+            "layer_densities": "erdos-renyi-kernel",
+            "exploration": "stu",
+            "exploration_interval": 1000,
+        },
+    ),
+    "fastgan-fewshot-256": Preset(
+        "Liu et al. 2021, arXiv:2101.04775",
+        {"model": "fastgan", "resolution": 256, "steps": 50_000, "diff_augment": "color,translation"},
+    ),
+    "stylegan2-diffaugment-100shot": Preset(
+        "Zhao et al. 2020, arXiv:2006.10738",
+        _STYLEGAN2_256
+        | {
+            "steps": 18_750,  # 300,000 images
+            "batch_size": 16,
+            "r1_gamma": 10.0,
+            "r1_interval": 1,
+            "r1_on": "before",
+            "diff_augment": "color,translation,cutout",
+        },
+    ),
+    "stylegan2-ada-256": Preset(
+        "Karras et al. 2020, arXiv:2006.06676",
+        {
+            "model": "stylegan2",
+            "resolution": 256,
+            "steps": 390_625,  # 25 million images
+            "batch_size": 64,
+            "r1_gamma": 1.0,
+            "r1_on": "before",
+            "ema_kimg": 20.0,
+            "augment": "ada",
+            "augment_target": 0.6,
+            "augment_speed": 500.0,
+            "augment_pipe": "bgc",
+        },
+    ),
+    "regan-stylegan2-256": Preset(
+        "Saxena et al., CVPR 2023",
+        _STYLEGAN2_256
+        | {
+            "steps": 40_000,
+            "batch_size": 32,
+            "r1_gamma": 10.0,
+            "diff_augment": None,
+            "reconfigure": True,
+            "sparsity": 0.3,
+            "reconfigure_warmup": 10_000,
+            "reconfigure_interval": 5000,
+            "prune_scope": "all",
+        },
+    ),
+}
+
+
+def add_preset_argument(group):
+    """Adds the flag to a group of an `argparse.ArgumentParser`."""
+    group.add_argument(
+        "--preset",
+        choices=sorted(PRESETS),
+        metavar="NAME",
+        help=f"the settings of a paper: {', '.join(sorted(PRESETS))}",
+    )
+
+
+def parse_with_preset(parser, words):
+    """Parses a command line; what is not given is as in the preset that it names.
+
+    Args:
+        parser: an `argparse.ArgumentParser` with the flag.
+        words: of the command line.
+
+    Returns:
+        The arguments, and what the preset filled in of them: values by name.
+    """
+    arguments = parser.parse_args(words)
+    if arguments.preset is None:
+        return arguments, {}
+    unset = argparse.Namespace(**dict.fromkeys(vars(arguments), _NOT_GIVEN))
+    given = {name for name, value in vars(parser.parse_args(words, unset)).items() if value is not _NOT_GIVEN}
+    filled = {
+        name: value
+        for name, value in PRESETS[arguments.preset].settings.items()
+        if name not in given and _ALTERNATIVES.get(name) not in given
+    }
+    for name, value in filled.items():
+        setattr(arguments, name, value)
+    return arguments, filled
+
+
+def told_preset(name, filled):
+    """Returns a line of text: the preset, its source, and the flags that it filled in."""
+    flags = ", ".join(f"{setting.replace('_', '-')} {_told(value)}" for setting, value in filled.items())
+    return f"preset {name} ({PRESETS[name].source}): {flags}"
+
+
+def _told(value):
+    if value is None:
+        return "off"
+    return "on" if value is True else value

@@ -1,0 +1,84 @@
+"""Weights that are read into networks: from files, and from other runs."""
+
+import tensorflow as tf
+
+from sle_gan.cli.other_runs import newest_checkpoint
+from sle_gan.errors import InputError
+from sle_gan.models import MODELS
+from sle_gan.run import RunFolder
+
+
+def load_weights(network, file):
+    """Loads weights that `save_weights` wrote for the same network.
+
+    Args:
+        network: the `keras.Model`.
+        file: path of an `.h5` file.
+
+    Raises:
+        InputError: if it is no such file, or of another network.
+    """
+    try:
+        network.load_weights(file)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{file} does not hold weights of this {network.name} ({reason})") from error
+
+
+def trained_discriminator(path):
+    """Builds the newest discriminator of a run.
+
+    Args:
+        path: of the run folder.
+
+    Returns:
+        The `keras.Model` as training calls it.
+
+    Raises:
+        InputError: if the run cannot be read.
+    """
+    run = RunFolder(path)
+    settings = run.config()["settings"]
+    module = MODELS[settings["model"]].module()
+    shape = [settings[name] for name in ("resolution", "channels", "width", "seed")]
+    discriminator = module.discriminator(*shape)
+    judge = module.training_graph(module.generator(*shape), discriminator).discriminator
+    if run.discriminator_weights.is_file():
+        load_weights(discriminator, run.discriminator_weights)
+    else:
+        _restore({"discriminator": judge}, newest_checkpoint(run))
+    return judge
+
+
+def begin_from(gan, generator, discriminator, path):
+    """Gives a GAN the weights of a run, and nothing of its optimizers.
+
+    Its newest checkpoint holds all of them. Where there is none, as in a run folder that was shared without, the
+    generator begins as the average.
+
+    Args:
+        gan: the `GAN`, of the same networks.
+        generator: its generator as its file builds it.
+        discriminator: its discriminator as its file builds it.
+        path: of the run folder.
+
+    Raises:
+        InputError: if the run cannot be read.
+    """
+    run = RunFolder(path)
+    if run.latest_step() is None:
+        for network in (generator, gan.average_generator):
+            load_weights(network, run.generator_weights)
+        load_weights(discriminator, run.discriminator_weights)
+        return
+    names = {"generator", "discriminator", "average_generator", "decoders"}
+    _restore({name: item for name, item in gan.checkpoint_items().items() if name in names}, newest_checkpoint(run))
+
+
+def _restore(items, path):
+    try:
+        status = tf.train.Checkpoint(**items).restore(str(path))
+        status.assert_existing_objects_matched().expect_partial()
+    except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"checkpoint {path} cannot be read ({reason}); give another run") from error

@@ -1,0 +1,42 @@
+"""Balanced consistency: the discriminator should judge an image and the same image moved alike.
+
+Source: Zhao et al. 2021, "Improved Consistency Regularization for GANs", arXiv:2002.04724.
+"""
+
+import tensorflow as tf
+
+from sle_gan.augment.transforms import Pipe
+from sle_gan.training.regularizers import Regularizer
+
+_MOVES = Pipe(["flip", "whole-shift"])
+
+
+def consistency(weight):
+    """Returns balanced consistency as a `Regularizer`, due at every step.
+
+    Args:
+        weight: of the squared differences for reals and for fakes alike; 10 in the paper.
+    """
+    return Regularizer(inconsistency, weight)
+
+
+def inconsistency(discriminator, reals, fakes, seed):
+    """Returns the mean squared difference of the logits of images and of their moved copies, for reals and for fakes.
+
+    Half of the copies are mirrored, and all are shifted by whole pixels, up to an eighth of the side.
+
+    Args:
+        discriminator: function of a list of images -> float32 logits `[batch, patches]`.
+        reals: list of float32 `[batch, side, side, channels]` in several sizes, which are moved alike.
+        fakes: a list likewise.
+        seed: int32 `[2]`, of the moves.
+
+    Returns:
+        float32 scalar, not yet multiplied by its weight.
+    """
+    total = 0.0
+    for use, images in enumerate((reals, fakes)):
+        own_seed = tf.random.experimental.stateless_fold_in(seed, use)
+        moved = [_MOVES(image, own_seed, tf.constant(1.0)) for image in images]
+        total += tf.reduce_mean((discriminator(images) - discriminator(moved)) ** 2)
+    return total

@@ -1,0 +1,140 @@
+"""AdvAug: features of both networks are moved to where the loss is worse, and training goes on from there too.
+
+Source: Chen et al., "Data-Efficient GAN Training Beyond (Just) Augmentations: A Lottery Ticket Perspective",
+NeurIPS 2021, arXiv:2103.00397.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class SignRule(NamedTuple):
+    """Where features are moved to, and what the loss there weighs.
+
+    Attributes:
+        real: the direction in which the discriminator's logits of reals are moved, 1 or -1.
+        fake: the same of fakes.
+        generator: function of (the generator's loss function, logits) -> what the generator's features raise.
+        weight: of the clean loss and of the loss of moved features alike.
+        radius: how far features may be moved in all, in multiples of one step.
+    """
+
+    real: float
+    fake: float
+    generator: object
+    weight: float
+    radius: float
+
+
+SIGNS = {
+    "paper": SignRule(-1.0, 1.0, lambda loss, logits: loss(logits), weight=1.0, radius=1.0),
+    "released": SignRule(1.0, 1.0, lambda loss, logits: tf.reduce_mean(logits), weight=0.5, radius=float("inf")),
+}
+
+
+def moved_features(objective, features, gamma, steps, radius):
+    """Moves features up an objective, each number by the sign of its slope.
+
+    Args:
+        objective: function of a list of features -> float32 scalar.
+        features: list of float tensors.
+        gamma: how far a step goes.
+        steps: number of steps.
+        radius: how far they go in all, in multiples of `gamma`.
+
+    Returns:
+        Tensors like the features. Gradients flow to the features as if nothing had been added to them.
+    """
+    offsets = [tf.zeros_like(feature) for feature in features]
+    for _ in range(steps):
+        moved = [tf.stop_gradient(feature + offset) for feature, offset in zip(features, offsets, strict=True)]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(moved)
+            value = objective(moved)
+        slopes = tape.gradient(value, moved)
+        offsets = [
+            tf.clip_by_value(offset + gamma * tf.sign(slope), -radius * gamma, radius * gamma)
+            for offset, slope in zip(offsets, slopes, strict=True)
+        ]
+    return [feature + tf.stop_gradient(offset) for feature, offset in zip(features, offsets, strict=True)]
+
+
+class AdversarialFeatures:
+    """The second look of both networks, at features that were moved against them.
+
+    Args:
+        generator: `sle_gan.models.graph.FeatureSplit` of the generator.
+        discriminator: `FeatureSplit` of the discriminator.
+        rule: a `SignRule`, such as `SIGNS["paper"]`.
+        gamma: how far a step moves each number of the features; 0.01 in the paper for CIFAR, 0.001 for ImageNet.
+        steps: number of steps; more than one did worse than none in the paper.
+
+    Attributes:
+        weight: of the clean losses; that of the others is applied here.
+
+    Raises:
+        ValueError: if nothing would be moved.
+    """
+
+    def __init__(self, generator, discriminator, rule, gamma=0.01, steps=1):
+        if gamma <= 0.0 or steps < 1:
+            raise ValueError(f"gamma must be above 0 and steps 1 at least; got {gamma} and {steps}")
+        self._generator = generator
+        self._discriminator = discriminator
+        self._rule = rule
+        self._move = {"gamma": gamma, "steps": steps, "radius": rule.radius}
+        self.weight = rule.weight
+
+    def judge(self, images):
+        """Returns the discriminator's logits of images, its maps, and the features behind the logits."""
+        features, maps = self._discriminator.first(images, training=True)
+        return self._logits(features), maps, features
+
+    def discriminator_loss(self, real_features, fake_features, loss):
+        """Returns the weighted loss at features of reals and of fakes that were moved against the discriminator.
+
+        Args:
+            real_features: of real images, as `judge` returns them.
+            fake_features: of generated images.
+            loss: function of (real logits, fake logits) -> float32 scalar.
+
+        Returns:
+            float32 scalar.
+        """
+        logits = [
+            self._logits(moved_features(self._towards(direction), features, **self._move))
+            for direction, features in ((self._rule.real, real_features), (self._rule.fake, fake_features))
+        ]
+        return self.weight * loss(*logits)
+
+    def generator_loss(self, codes, loss):
+        """Returns the weighted loss of pictures whose first features were moved against the generator.
+
+        The pictures are not augmented, as in the released code.
+
+        Args:
+            codes: latent codes.
+            loss: function of (logits) -> float32 scalar.
+
+        Returns:
+            float32 scalar.
+        """
+        features, others = self._generator.first(codes, training=True)
+        fixed = [tf.stop_gradient(other) for other in others]
+
+        def objective(moved):
+            return self._rule.generator(loss, self._logits_of_pictures(moved, fixed))
+
+        moved = moved_features(objective, features, **self._move)
+        return self.weight * loss(self._logits_of_pictures(moved, others))
+
+    def _towards(self, direction):
+        # Patches are averaged and images are not: each image's features have a slope of their own.
+        return lambda features: direction * tf.reduce_sum(tf.reduce_mean(self._logits(features), axis=1))
+
+    def _logits(self, features):
+        return self._discriminator.rest(features, training=True)
+
+    def _logits_of_pictures(self, features, others):
+        return self.judge(tf.nest.flatten(self._generator.rest([*features, *others], training=True)))[0]

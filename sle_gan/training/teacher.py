@@ -1,0 +1,41 @@
+"""A trained, frozen discriminator that judges the generator beside the one in training.
+
+Source: Tian et al. 2021, DGL-GAN: discriminator-guided learning.
+"""
+
+import tensorflow as tf
+
+from sle_gan.layers.resample import downsample_nearest
+
+
+class Teacher:
+    """What the generator's loss gains from a teacher: the same loss, of the teacher's logits.
+
+    The teacher is at rest: its batch statistics and singular vectors are those that it ended with, it judges each
+    image for itself, and none of its variables moves. Gradients flow through it to the images.
+
+    Args:
+        discriminator: a trained discriminator as training calls it; each of its inputs is given the fakes at its size.
+        weight: of its loss; 0.1 in the paper.
+    """
+
+    def __init__(self, discriminator, weight):
+        discriminator.trainable = False
+        self._discriminator = discriminator
+        self.weight = weight
+
+    def __call__(self, fakes, loss):
+        """Returns the loss of the fakes in the teacher's eyes, not yet weighted.
+
+        Args:
+            fakes: list of generated images float32 `[batch, side, side, channels]`, the largest first, as the
+                discriminator in training is given them.
+            loss: the generator's loss, function of (logits) -> float32 scalar.
+
+        Returns:
+            float32 scalar.
+        """
+        of_side = {fake.shape[1]: fake for fake in fakes}
+        sides = [inputs.shape[1] for inputs in self._discriminator.inputs]
+        images = [of_side[side] if side in of_side else downsample_nearest(fakes[0], side) for side in sides]
+        return loss(tf.nest.flatten(self._discriminator(images, training=False))[0])

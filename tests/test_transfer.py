@@ -1,0 +1,210 @@
+"""Trainings that take weights from other runs: `--init-from`, `--freeze-d`, `--teacher`."""
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from processes import final_state, script
+from test_models_cli import pictures, settings, words  # noqa: F401  (a fixture)
+
+from sle_gan.cli.session import build_gan, build_networks
+from sle_gan.cli.train import main as train
+from sle_gan.cli.weights import begin_from, trained_discriminator
+from sle_gan.errors import InputError
+from sle_gan.models import MODELS
+from sle_gan.run import RunFolder
+
+SMALL = ["--model", "sngan", "--n-critic", "1", "--steps", "2", "--no-diff-augment"]
+
+
+@pytest.fixture(scope="module")
+def teacher(pictures, tmp_path_factory):  # noqa: F811
+    output = tmp_path_factory.mktemp("teacher")
+    assert train(words(pictures, output, "teacher", *SMALL)) == 0
+    return RunFolder(output / "teacher")
+
+
+def arrays(run, step, part):
+    reader = tf.train.load_checkpoint(str(run.checkpoints / f"ckpt-{step}"))
+    names = [name for name in reader.get_variable_to_shape_map() if name.startswith(f"{part}/")]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def built(teacher, *more):
+    found = settings("--resolution", "32", "--width", "8", "--seed", "3", *SMALL, *more)
+    networks = build_networks(found)
+    return networks, build_gan(found, *networks)
+
+
+def values(network):
+    return [variable.numpy() for variable in network.weights]
+
+
+def test_a_training_begins_with_the_weights_of_another_and_none_of_its_optimizers(teacher):
+    networks, gan = built(teacher)
+    begin_from(gan, *networks, teacher.path)
+    expected = arrays(teacher, 2, "generator")
+    kernel = next(value for name, value in expected.items() if value.shape == (128, 512))
+    np.testing.assert_array_equal(gan.generator.get_layer("start").kernel, kernel)
+    networks[1].load_weights(teacher.discriminator_weights)
+    for mine, theirs in zip(gan.discriminator.weights, networks[1].weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert int(gan.generator_optimizer.iterations) == int(gan.steps) == 0
+    again, _ = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
+    again.load_weights(teacher.generator_weights)
+    for mine, theirs in zip(values(gan.average_generator), values(again), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_run_without_checkpoints_gives_its_average_to_both_generators(teacher, tmp_path):
+    shared = tmp_path / "shared"
+    shutil.copytree(teacher.path, shared, ignore=shutil.ignore_patterns("checkpoints"))
+    networks, gan = built(teacher)
+    begin_from(gan, *networks, shared)
+    for mine, theirs in zip(values(gan.generator), values(gan.average_generator), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    # Both ways to a discriminator are one.
+    bare = tmp_path / "bare"
+    shutil.copytree(teacher.path, bare, ignore=shutil.ignore_patterns("*.h5"))
+    for mine, theirs in zip(values(trained_discriminator(shared)), values(trained_discriminator(bare)), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_teacher_judges_a_student_of_another_width(teacher):
+    found = settings("--resolution", "32", "--width", "16", *SMALL, "--teacher", str(teacher.path))
+    gan = build_gan(found, *build_networks(found))
+    _, judge = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
+    judge.load_weights(teacher.discriminator_weights)
+    images = tf.random.stateless_uniform([2, 32, 32, 3], [1, 2], -1, 1)
+    expected = -tf.reduce_mean(judge(images, training=False))
+    assert float(gan.teacher([images], gan.generator_loss)) == pytest.approx(float(expected), rel=1e-5)
+    assert gan.teacher.weight == 0.1
+
+
+def test_a_student_with_frozen_blocks_learns_from_a_teacher_and_goes_on(teacher, pictures, tmp_path, capsys):  # noqa: F811
+    taught = ["--teacher", str(teacher.path), "--init-from", str(teacher.path), "--freeze-d", "2", "--adv-augment"]
+    student = words(pictures, tmp_path, "student", *SMALL, "--seed", "5", *taught)
+    assert train(student) == 0
+    run = RunFolder(tmp_path / "student")
+    config = run.config()["settings"]
+    assert (config["teacher"], config["teacher_step"], len(config["teacher_sha256"])) == (str(teacher.path), 2, 64)
+    assert train([*student, "--steps", "3"]) == 0
+    assert "resuming student from step 2" in capsys.readouterr().out
+    rows = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
+    assert [row["step"] for row in rows if "teacher_loss" in row] == [1, 2, 3]
+    _, frozen = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
+    _, trained = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
+    frozen.load_weights(teacher.discriminator_weights)
+    trained.load_weights(run.discriminator_weights)
+    before, after = frozen.trainable_variables, trained.trainable_variables
+    moved = {v.name for v, w in zip(before, after, strict=True) if not np.array_equal(v, w)}
+    still = {v.name for v in before} - moved
+    assert {name.partition("_")[0] for name in still} == {"block1", "block2"}
+    assert {name.partition("_")[0] for name in moved} >= {"block3", "block4"}
+    assert not any(name.startswith(("block1", "block2")) for name in moved)
+    # The teacher is named with its weights: another one is another training, and one that is gone is told.
+    shutil.move(teacher.path, teacher.path.with_name("gone"))
+    try:
+        assert train([*student, "--steps", "4"]) == 2
+        assert f"error: no run {str(teacher.path)!r}" in capsys.readouterr().err
+    finally:
+        shutil.move(teacher.path.with_name("gone"), teacher.path)
+    saved = teacher.discriminator_weights.read_bytes()
+    teacher.discriminator_weights.write_bytes(saved[:-1])
+    try:
+        assert train([*student, "--steps", "4"]) == 2
+        assert "other settings (teacher_sha256 '" in capsys.readouterr().err
+    finally:
+        teacher.discriminator_weights.write_bytes(saved)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("--init-from {run} --width 16", "--init-from {run} must have the width of this training; got 8 there and 16"),
+        ("--init-from {run} --model stylegan2", "must have the model of this training; got sngan there and stylegan2"),
+        ("--init-from nowhere", "nowhere is no run folder: it has no config.json"),
+        ("--teacher {run} --resolution 48", "--teacher {run} must have the resolution of this training; got 32 there"),
+        ("--teacher nowhere", "no run 'nowhere'"),
+        ("--init-from {run} --generator-weights x", "--init-from and --generator-weights both say where weights begin"),
+        ("--freeze-d 2", "--freeze-d needs --init-from or --discriminator-weights"),
+        ("--init-from {run} --freeze-d 5", "--freeze-d must be 4 at most for sngan at 32 px; got 5"),
+        ("--adv-augment --adv-steps 0", "--adv-steps: must be a whole number above 0; got '0'"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_line(teacher, pictures, tmp_path, capsys, more, told):  # noqa: F811
+    given = more.replace("{run}", str(teacher.path)).split()
+    (tmp_path / "x").touch()
+    given = [str(tmp_path / "x") if word == "x" else word for word in given]
+    try:
+        code = train(words(pictures, tmp_path, "new", *SMALL, *given))
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
+    assert told.replace("{run}", str(teacher.path)) in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_run_that_a_training_begins_from_is_not_deleted(teacher, pictures, capsys):  # noqa: F811
+    given = words(pictures, teacher.path.parent, "teacher", *SMALL, "--init-from", "teacher", "--override")
+    assert train(given) == 2
+    assert "--init-from must be another run" in capsys.readouterr().err
+    assert teacher.discriminator_weights.exists()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(model):
+    module, row = MODELS[model].module(), MODELS[model]
+    discriminator = module.discriminator(64, 3, 8, 0)
+    blocks = module.discriminator_blocks(discriminator)
+    assert len(blocks) == row.block_counts[row.resolutions.index(64)]
+    assert len(row.block_counts) == len(row.resolutions)
+    names = [layer.name for block in blocks for layer in block]
+    judge = module.training_graph(module.generator(64, 3, 8, 0), discriminator).discriminator
+    rest = {layer.name for layer in judge.layers if layer.weights} - set(names)
+    assert len(names) == len(set(names))
+    heads = {
+        "fastgan": {"head", "head_norm", "logits", "small_logits"},
+        "sngan": {"logits"},
+        "stylegan2": {"last_conv", "last_dense", "logits"},
+    }
+    assert rest == heads.get(model, rest)
+    # In order from the image: what a block takes comes from the one before.
+    order = [layer.name for layer in judge.layers]
+    firsts = [min(order.index(layer.name) for layer in block) for block in blocks]
+    assert firsts == sorted(firsts)
+    assert all(blocks)
+
+
+def test_init_from_and_a_ticket_do_not_go_together(tmp_path):
+    (tmp_path / "ticket").touch()
+    with pytest.raises(InputError, match="--init-from and --ticket both say"):
+        settings("--init-from", "x", "--ticket", str(tmp_path / "ticket"))
+
+
+@pytest.mark.slow
+def test_a_stopped_run_with_a_teacher_and_everything_ends_bit_for_bit_as_one_that_was_left_alone(
+    teacher,
+    pictures,  # noqa: F811
+    tmp_path,
+):
+    more = (
+        f"--model sngan --n-critic 2 --init-from {teacher.path} --freeze-d 1 --teacher {teacher.path} --adv-augment "
+        "--augment ada --augment-speed 0.1 --consistency-weight 10 --r1-gamma 1 --r1-interval 2 --r1-on before"
+    )
+    for name, steps in (("whole", "9"), ("broken", "6"), ("broken", "9")):
+        run_words = words(pictures, tmp_path, name, *more.split(), "--steps", steps)
+        subprocess.run(script(*run_words), stdout=subprocess.DEVNULL, check=True)
+    arrays, metrics = final_state(RunFolder(tmp_path / "broken"))
+    expected, expected_metrics = final_state(RunFolder(tmp_path / "whole"))
+    assert arrays.keys() == expected.keys()
+    assert [name for name, value in arrays.items() if not np.array_equal(value, expected[name])] == []
+    assert metrics == expected_metrics
+    rows = [json.loads(line) for line in metrics.decode().splitlines()]
+    probabilities = [row["augment_probability"] for row in rows if "augment_probability" in row]
+    # 4 steps show 32 images, 0.32 of the way; the row of a step tells what its images were augmented with.
+    assert probabilities[:4] == [0.0] * 4
+    assert {round(value, 2) for value in probabilities} <= {0.0, 0.32, 0.64}
