@@ -339,13 +339,29 @@ def write_json(path, value):
         path: the file.
         value: what it holds.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
+    with replaced(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(value, file, indent=2, ensure_ascii=True)
         file.write("\n")
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
+
+
+@contextlib.contextmanager
+def replaced(path):
+    """Gives a file another name while it is written, so that the file is either the old one or the new one, whole.
+
+    Args:
+        path: `Path` of the file.
+
+    Yields:
+        The path to write to, of the same suffix. It is deleted if the writing fails.
+    """
+    temporary = path.with_name(f".new-{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _numbered_run(output_folder, label, settings, defaults, *, resume):

@@ -181,18 +181,18 @@ def test_weights_of_another_network_are_refused(trained, photographs, tmp_path, 
     assert "does not hold weights of this generator" in capsys.readouterr().err
 
 
-def test_losses_that_are_not_finite_end_the_training_and_nothing_of_it_is_saved(photographs, tmp_path, capsys):
+def test_weights_that_are_not_finite_are_not_trained_and_nothing_of_it_is_saved(photographs, tmp_path, capsys):
     import sle_gan
 
     generator = sle_gan.Generator(64, width=8)
     kernel = generator.get_layer("up64_conv1").kernel
     kernel.assign(np.full(kernel.shape, np.nan))
     generator.save_weights(tmp_path / "broken.h5")
-    words = ["--steps", "3", "--log-frequency", "2", "--checkpoint-frequency", "1", "--generator-weights"]
+    words = ["--steps", "3", "--generator-weights"]
     assert main(arguments(photographs, tmp_path, *words, str(tmp_path / "broken.h5"))) == 3
     told = capsys.readouterr().err
-    assert "generator_loss" in told
-    assert "not finite at step 1; the last checkpoint is kept" in told
+    assert "up64_conv1/kernel:0 of the generator" in told
+    assert "not finite at step 0, where training starts; give other weights" in told
     run = RunFolder(tmp_path / "run")
     assert run.latest_step() is None
     assert not run.metrics_file.exists()
