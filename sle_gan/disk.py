@@ -21,6 +21,11 @@ def is_full(error):
     return getattr(error, "errno", None) in _FULL or "No space left" in told or "File too large" in told
 
 
+def reason(error):
+    """Returns why something could not be written: `disk full`, or the first line of the error."""
+    return "disk full" if is_full(error) else str(error).splitlines()[0]
+
+
 def check_space(folder, needed_bytes, needed_for, mend):
     """Makes sure, before anything costly begins, that what will be written fits.
 

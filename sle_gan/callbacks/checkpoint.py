@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from sle_gan.callbacks.clock import StepClock
-from sle_gan.disk import is_full
+from sle_gan.disk import is_full, reason
 from sle_gan.errors import InputError, StorageError
 
 
@@ -46,9 +46,8 @@ class Checkpoints(StepClock):
         try:
             self._checkpoint.restore(path).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
-            reason = str(error).splitlines()[0]
             mend = "delete its files to use the one before"
-            raise InputError(f"checkpoint {path} cannot be restored ({reason}); {mend}") from error
+            raise InputError(f"checkpoint {path} cannot be restored ({reason(error)}); {mend}") from error
         return self.latest_step()
 
     def latest_step(self):
@@ -92,8 +91,7 @@ class Checkpoints(StepClock):
             told = "none before it" if kept is None else f"checkpoint {kept} is kept"
             if is_full(error):
                 raise StorageError(f"disk full: {told}; free space, and the same command goes on") from error
-            reason = str(error).splitlines()[0]
-            raise StorageError(f"checkpoint {step} cannot be written ({reason}); {told}") from error
+            raise StorageError(f"checkpoint {step} cannot be written ({reason(error)}); {told}") from error
 
 
 def _remove(folder, step):

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from sle_gan.data.folder import DAMAGE, open_image, pillow_warnings_ignored
+from sle_gan.disk import check_space
 from sle_gan.errors import InputError, StorageError
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -122,6 +123,7 @@ def _in_file(decoded, shape, cache_file):
     # Always the same name, so that what a killed run left does not stay. Written, and not mapped, until it is
     # whole: a full disk is an error where a file is written, and ends the process where it is mapped.
     unfinished, count = cache_file.with_suffix(".unfinished"), 0
+    check_space(cache_file.parent, math.prod(shape), "the decoded images", "or give a higher --cache-limit")
     try:
         with unfinished.open("wb") as file:
             _write_header(file, shape)

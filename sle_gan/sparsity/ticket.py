@@ -12,6 +12,7 @@ import safetensors.numpy
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.disk import reason
 from sle_gan.errors import InputError, StorageError
 from sle_gan.run import replaced
 from sle_gan.sparsity.selection import keep_largest_of_all, keep_random, live_count
@@ -296,7 +297,7 @@ def _write_arrays(file, arrays, metadata):
         with replaced(file) as temporary:
             safetensors.numpy.save_file(contiguous, temporary, metadata)
     except (OSError, safetensors.SafetensorError) as error:
-        raise StorageError(f"{file} cannot be written ({error})") from error
+        raise StorageError(f"{file} cannot be written ({reason(error)})") from error
 
 
 def _read_arrays(file):
