@@ -20,7 +20,8 @@ from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import manifest, scan
 from sle_gan.disk import check_space
 from sle_gan.errors import InputError, StorageError
-from sle_gan.run import RunFolder, write_json
+from sle_gan.json_files import write_json
+from sle_gan.run import RunFolder
 from sle_gan.sparsity.ticket import Subnetwork, Ticket, write_ticket
 
 SMALL = ["--resolution", "64", "--width", "8", "--batch-size", "4", "--reconstruction-loss", "l1", "--name", "run"]

@@ -1,6 +1,5 @@
 """Keeps the averaged generators that scored best, whatever becomes of the checkpoints."""
 
-import json
 import shutil
 
 import tensorflow as tf
@@ -8,7 +7,7 @@ import tensorflow as tf
 from sle_gan.callbacks.clock import StepClock
 from sle_gan.disk import reason
 from sle_gan.errors import InputError, StorageError
-from sle_gan.run import write_json
+from sle_gan.json_files import read_json, write_json
 
 
 class BestGenerators(StepClock):
@@ -81,10 +80,10 @@ class BestGenerators(StepClock):
 
     def _read(self):
         try:
-            scores = json.loads(self._scores_file.read_text(encoding="utf-8"))
+            scores = read_json(self._scores_file)
         except FileNotFoundError:
             return {}
-        except ValueError:
+        except InputError:
             scores = None
         if not isinstance(scores, dict) or not all(_is_score(*score) for score in scores.items()):
             raise InputError(f"{self._scores_file} is damaged; delete {self.run.best}")

@@ -6,7 +6,8 @@ import os
 import tensorflow as tf
 
 from sle_gan.callbacks.clock import StepClock
-from sle_gan.run import read_rows, replaced
+from sle_gan.json_files import replaced
+from sle_gan.run import read_rows
 
 
 class Metrics(StepClock):

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 import tempfile
@@ -39,6 +40,9 @@ def run_program(body, *, debug):
     Returns:
         The exit code: that of `body`, or of the error.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files can be other bytes than UTF-8
     try:
         return body()
     except (SleGanError, OSError, KeyboardInterrupt) as error:

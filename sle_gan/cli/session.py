@@ -28,9 +28,9 @@ from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.evaluation.scoring import Scoring, features_file_name
+from sle_gan.json_files import replaced, write_json
 from sle_gan.models import MODELS
 from sle_gan.report.run_report import write_report
-from sle_gan.run import replaced, write_json
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training import regularizers
 from sle_gan.training.ema import Calibration, copy_weights, half_life_decay

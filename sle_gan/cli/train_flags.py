@@ -14,6 +14,7 @@ from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.models import MODELS
+from sle_gan.models.weight_files import check_weights_file
 
 LOSSES = ("hinge", "non-saturating", "wasserstein", "least-squares")
 AUGMENT_DEFAULT = "color,translation"
@@ -103,6 +104,7 @@ def _add_data_arguments(group):
         metavar="SHARE",
         help="of the images, to judge the discriminator by alone",
     )
+    add("--strict", action="store_true", help="end with exit code 2 if a file named like an image cannot be used")
     add("--flip", action=argparse.BooleanOptionalAction, default=True, help="mirror half of the images")
     add(
         "--cache-limit",
@@ -250,6 +252,9 @@ def check_settings(settings):
         )
     if settings["override"] and settings["name"] is None:
         raise InputError("--override needs the --name of the run to delete")
+    for name in ("output_folder", "name", "generator_weights", "discriminator_weights", "ticket"):
+        if not (settings[name] or "").isprintable():  # TensorFlow opens files of UTF-8 names alone
+            raise InputError(f"--{name.replace('_', '-')} must be printable text; got {settings[name]!a}")
     _check_files_and_counts(settings)
     check_sparsity(settings)
 
@@ -258,6 +263,8 @@ def _check_files_and_counts(settings):
     for name in ("generator_weights", "discriminator_weights"):
         if settings[name] is not None and not Path(settings[name]).is_file():
             raise InputError(f"--{name.replace('_', '-')} {settings[name]} is no file")
+        if settings[name] is not None:
+            check_weights_file(settings[name])
     for name in ("kid_number_of_images", "fid_number_of_images"):
         if settings[name] < FEWEST_IMAGES:
             raise InputError(f"--{name.replace('_', '-')} must be {FEWEST_IMAGES} at least; got {settings[name]}")

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from sle_gan.disk import reason
 from sle_gan.errors import StorageError
+from sle_gan.json_files import write_json
 from sle_gan.models.io import interpolate_codes, latent_codes, postprocess_images
-from sle_gan.run import write_json
 
 _CHECKED_SEEDS = 8
 _LARGEST_DIFFERENCE = 1  # of 255: in batches of another size the last bits of a picture are rounded differently

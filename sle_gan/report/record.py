@@ -1,12 +1,12 @@
 """What a run has left behind, read for people: rows by kind, sheets of samples, time."""
 
-import json
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 from sle_gan.data.folder import FolderScan, ImageFile, read_manifest
 from sle_gan.errors import InputError
+from sle_gan.json_files import read_json
 from sle_gan.run import RunFolder, read_rows
 
 _SHEET = re.compile(r"step-(\d+)\.png")
@@ -122,11 +122,14 @@ def _images(run):
 
 def _networks(file):
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
     except FileNotFoundError:
         return {}
-    except ValueError:
-        raise InputError(f"{file} is damaged; delete it") from None
+    except InputError:
+        content = None
+    if not isinstance(content, dict):
+        raise InputError(f"{file} is damaged; delete it")
+    return content
 
 
 def _sheets(folder):

@@ -14,7 +14,7 @@ import tf_keras as keras
 
 from sle_gan.disk import reason
 from sle_gan.errors import InputError, StorageError
-from sle_gan.run import replaced
+from sle_gan.json_files import replaced
 from sle_gan.sparsity.selection import keep_largest_of_all, keep_random, live_count
 from sle_gan.training.ema import copy_weights
 
