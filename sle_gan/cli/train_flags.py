@@ -17,6 +17,7 @@ from sle_gan.models import MODELS
 from sle_gan.models.weight_files import check_weights_file
 
 LOSSES = ("hinge", "non-saturating", "wasserstein", "least-squares")
+_LARGEST_WIDTH = 1024
 AUGMENT_DEFAULT = "color,translation"
 
 
@@ -244,8 +245,8 @@ def check_settings(settings):
         allowed = getattr(model, name if name == "channels" else "resolutions")
         if settings[name] not in allowed:
             raise InputError(f"--{name} must be one of {allowed} for {settings['model']}; got {settings[name]}")
-    if settings["width"] < 8 or settings["width"] % 8:
-        raise InputError(f"--width must be a positive multiple of 8; got {settings['width']}")
+    if settings["width"] not in range(8, _LARGEST_WIDTH + 1, 8):
+        raise InputError(f"--width must be a positive multiple of 8 up to {_LARGEST_WIDTH}; got {settings['width']}")
     if settings["path_length_weight"] and not model.has_styles:
         raise InputError(
             f"--path-length-weight needs a network with styles, such as stylegan2; got {settings['model']}"

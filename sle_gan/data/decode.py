@@ -43,6 +43,8 @@ def read_image(path, resolution, channels, fit, background):
     """
     try:
         with open_image(path) as image:
+            if image.format == "PNG":
+                _check_sums(path)
             image.draft("RGB", (2 * resolution, 2 * resolution))  # JPEG alone: decodes at a smaller scale
             image.load()
             image = _eight_bits(ImageOps.exif_transpose(image))
@@ -52,6 +54,12 @@ def read_image(path, resolution, channels, fit, background):
         raise InputError(f"cannot be decoded ({error})") from None
     image = _square(_composited(image, channels, background), resolution, fit, background)
     return np.asarray(image.convert(_MODES[channels])).reshape(resolution, resolution, channels)
+
+
+def _check_sums(path):
+    """Compares the checksums of a PNG, which Pillow does not when it decodes, with its bytes."""
+    with open_image(path) as image:
+        image.verify()
 
 
 def decode_folder(found, *, resolution, channels, fit, background, memory_limit_bytes, cache_file, progress):

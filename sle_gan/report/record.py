@@ -1,11 +1,12 @@
 """What a run has left behind, read for people: rows by kind, sheets of samples, time."""
 
+import contextlib
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 from sle_gan.data.folder import FolderScan, ImageFile, read_manifest
-from sle_gan.errors import InputError
+from sle_gan.errors import InputError, SleGanError
 from sle_gan.json_files import read_json
 from sle_gan.run import RunFolder, read_rows
 
@@ -87,6 +88,29 @@ def read_record(run):
         networks=_networks(run.networks_file),
         sheets=_sheets(run.samples),
     )
+
+
+@contextlib.contextmanager
+def damage_told(what):
+    """Says of what is made of a run that its files are damaged, where they hold something else than training writes.
+
+    A run may come from elsewhere, and what its rows hold is looked at where it is used.
+
+    Args:
+        what: names the run or runs.
+
+    Raises:
+        InputError: if a value is missing, or no number where one is needed.
+    """
+    try:
+        yield
+    except SleGanError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"a file of {what} is damaged or of another version ({reason}); --debug shows where"
+        ) from error
 
 
 def seconds_of_training(timings, log_frequency):
