@@ -17,9 +17,13 @@ class InputError(SleGanError, ValueError):
 
 
 class TrainingError(SleGanError):
-    """Training failed: a loss or a weight is no longer finite."""
+    """Training failed: numbers that are not finite, too little memory."""
 
     exit_code = 3
+
+
+class NotFiniteError(TrainingError):
+    """A loss or a weight is no longer finite; training can go back to an earlier checkpoint."""
 
 
 class StorageError(SleGanError):

@@ -25,12 +25,13 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import shutil
 from pathlib import Path
 
 from sle_gan.errors import InputError, StorageError
-
-CONFIG_SCHEMA = 1
+from sle_gan.json_files import write_json
+from sle_gan.run_config import CONFIG_SCHEMA, read_config
 
 # Settings that may differ when a run goes on: they change when things are written, or for how long.
 FREE_SETTINGS = frozenset(
@@ -64,6 +65,7 @@ FREE_SETTINGS = frozenset(
         "schedule",
         "steps",
         "strategy",
+        "strict",
     }
 )
 
@@ -109,18 +111,9 @@ class RunFolder:
             InputError: if there is no run here, or its configuration is not one that this version wrote.
         """
         try:
-            config = json.loads(self.config_file.read_text(encoding="utf-8"))
+            return read_config(self.config_file)
         except FileNotFoundError:
             raise InputError(f"{self.path} is no run folder: it has no config.json") from None
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise InputError(f"{self.config_file} cannot be read as JSON ({error})") from None
-        if not isinstance(config, dict) or not isinstance(config.get("settings"), dict):
-            raise InputError(f"{self.config_file} is not a configuration: it has no settings")
-        if config.get("schema") != CONFIG_SCHEMA:
-            raise InputError(
-                f"{self.config_file} has schema {config.get('schema')!r}; this version reads {CONFIG_SCHEMA}"
-            )
-        return config
 
     def latest_step(self):
         """Returns the step of the newest checkpoint, or None."""
@@ -217,13 +210,23 @@ def choose_run(output_folder, name, label, settings, *, resume, override, defaul
         return run
     if not resume:
         raise InputError(f"{run.path} exists; give another --name, --resume auto, or --override to delete it")
-    different = differing_settings(defaults | run.config()["settings"], settings)
+    config = run.config()
+    different = differing_settings(defaults | config["settings"], settings)
     if different:
         raise InputError(
-            f"{run.path} holds a run of other settings ({different}); give another --name, the same settings, "
-            "or --override to delete it"
+            f"{run.path} holds a run of other settings ({different}): the run is {_shape(config['settings'])}; give "
+            f"another --name, or --override to delete it; it goes on with: {_command(config)}"
         )
     return run
+
+
+def _shape(settings):
+    return f"{settings.get('model')} {settings.get('resolution')} of {settings.get('channels')} channels"
+
+
+def _command(config):
+    # A run may come from elsewhere: what would move the cursor is no part of a command.
+    return "".join(c if c.isprintable() else "?" for c in shlex.join(config.get("command", ())))
 
 
 def differing_settings(old, new):
@@ -326,29 +329,13 @@ def read_rows(file):
             break
         try:
             row = json.loads(line)
-            whole = isinstance(row["step"], int)
-        except (ValueError, KeyError, TypeError):
+            whole = isinstance(row, dict) and isinstance(row["step"], int)
+        except (ValueError, KeyError, TypeError, RecursionError):
             whole = False
         if not whole:
             raise InputError(f"line {number} of {file} is damaged; delete it")
         rows.append(row)
     return rows
-
-
-def write_json(path, value):
-    """Writes JSON so that the file is either the old one or the new one, whole.
-
-    Args:
-        path: the file.
-        value: what it holds.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, ensure_ascii=True)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _numbered_run(output_folder, label, settings, defaults, *, resume):

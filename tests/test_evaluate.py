@@ -28,7 +28,8 @@ from sle_gan.evaluation.memorization import CopyDetector
 from sle_gan.evaluation.scores import Moments, frechet_distance, kernel_distance, precision_recall, random_halves
 from sle_gan.evaluation.scoring import Scoring, features_file_name, image_seeds
 from sle_gan.export.trained import TrainedGenerator
-from sle_gan.run import RunFolder, write_json
+from sle_gan.json_files import write_json
+from sle_gan.run import RunFolder
 
 ROOT = Path(__file__).parent.parent
 FAKES = 16

@@ -1,13 +1,13 @@
 """Keeps the averaged generators that scored best, whatever becomes of the checkpoints."""
 
-import json
 import shutil
 
 import tensorflow as tf
 
 from sle_gan.callbacks.clock import StepClock
-from sle_gan.errors import StorageError
-from sle_gan.run import write_json
+from sle_gan.disk import reason
+from sle_gan.errors import InputError, StorageError
+from sle_gan.json_files import read_json, write_json
 
 
 class BestGenerators(StepClock):
@@ -52,8 +52,8 @@ class BestGenerators(StepClock):
             for file in sorted(self._unfinished.glob("ckpt-*"), key=lambda file: file.suffix == ".index"):
                 file.replace(self.run.best / file.name)
         except (tf.errors.OpError, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise StorageError(f"the best generator of step {step} cannot be written ({reason})") from error
+            shutil.rmtree(self._unfinished, ignore_errors=True)
+            raise StorageError(f"the best generator of step {step} cannot be written ({reason(error)})") from error
         self._settle(self._read() | {step: value})
 
     def on_step(self, step, logs):
@@ -80,7 +80,15 @@ class BestGenerators(StepClock):
 
     def _read(self):
         try:
-            scores = json.loads(self._scores_file.read_text(encoding="utf-8"))
+            scores = read_json(self._scores_file)
         except FileNotFoundError:
             return {}
+        except InputError:
+            scores = None
+        if not isinstance(scores, dict) or not all(_is_score(*score) for score in scores.items()):
+            raise InputError(f"{self._scores_file} is damaged; delete {self.run.best}")
         return {int(step): value for step, value in scores.items() if (self.run.best / f"ckpt-{step}.index").exists()}
+
+
+def _is_score(step, value):
+    return step.isascii() and step.isdecimal() and isinstance(value, int | float)

@@ -7,6 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from sle_gan.callbacks.clock import StepClock
+from sle_gan.disk import is_full, reason
 from sle_gan.errors import InputError, StorageError
 
 
@@ -45,10 +46,19 @@ class Checkpoints(StepClock):
         try:
             self._checkpoint.restore(path).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
-            reason = str(error).splitlines()[0]
             mend = "delete its files to use the one before"
-            raise InputError(f"checkpoint {path} cannot be restored ({reason}); {mend}") from error
-        return int(re.search(r"-(\d+)$", path)[1])
+            raise InputError(f"checkpoint {path} cannot be restored ({reason(error)}); {mend}") from error
+        return self.latest_step()
+
+    def latest_step(self):
+        """Returns the step of the newest checkpoint, or None."""
+        path = self._manager.latest_checkpoint
+        return None if path is None else int(re.search(r"-(\d+)$", path)[1])
+
+    def on_train_begin(self, logs=None):
+        """Saves the start of a run, for a training whose first steps fail to return to."""
+        if self.latest_step() is None:
+            self.save(int(self.model.steps.numpy()))
 
     def on_step(self, step, logs):
         """Saves when it is due."""
@@ -66,38 +76,67 @@ class Checkpoints(StepClock):
             step: number of generator steps done.
 
         Raises:
-            StorageError: if it cannot be written; the checkpoint before is kept.
-            TrainingError: if the losses are not finite; nothing is written.
+            StorageError: if it cannot be written; the checkpoint before is kept, and nothing else is left.
+            NotFiniteError: if a loss or a weight is not finite; nothing is written.
         """
-        if str(self._manager.latest_checkpoint).endswith(f"-{step}"):
+        if step == self.latest_step():
             return
         self.model.raise_if_not_finite()
         self.calibrate(step)
+        kept = self.latest_step()
         try:
             self._manager.save(checkpoint_number=step)
-        except (tf.errors.ResourceExhaustedError, tf.errors.UnknownError, OSError) as error:
-            kept = self._manager.latest_checkpoint or "none before it"
-            reason = str(error).splitlines()[0]
-            raise StorageError(f"checkpoint {step} cannot be written ({reason}); {kept} is kept") from error
+        except (tf.errors.OpError, OSError) as error:
+            _remove(self.folder, step)
+            told = "none before it" if kept is None else f"checkpoint {kept} is kept"
+            if is_full(error):
+                raise StorageError(f"disk full: {told}; free space, and the same command goes on") from error
+            raise StorageError(f"checkpoint {step} cannot be written ({reason(error)}); {told}") from error
+
+
+def _remove(folder, step):
+    """Removes what a save that failed has left."""
+    shutil.rmtree(folder / f"ckpt-{step}_temp", ignore_errors=True)
+    for pattern in (f"ckpt-{step}.*", "checkpoint.tmp*"):
+        for leftover in folder.glob(pattern):
+            leftover.unlink()
 
 
 def _settle_killed_saves(folder):
     """Lists a checkpoint whose save was killed when its files were whole, and removes what is left of others."""
     for leftover in folder.glob("ckpt-*_temp"):
         shutil.rmtree(leftover)
-    state = tf.train.get_checkpoint_state(str(folder))
-    listed = list(state.all_model_checkpoint_paths) if state else []
+    folder = folder.resolve()  # of an absolute folder, the list of checkpoints may hold names alone
+    listed = _listed(folder)
     for index in sorted(folder.glob("ckpt-*.index"), key=lambda file: int(file.stem.removeprefix("ckpt-"))):
-        path = str(index.with_suffix(""))
-        if path in listed:
+        if index.stem in listed:
             continue
         try:
-            reader = tf.train.load_checkpoint(path)
+            reader = tf.train.load_checkpoint(str(index.with_suffix("")))
             reader.get_tensor("steps/.ATTRIBUTES/VARIABLE_VALUE")
         except (tf.errors.OpError, RuntimeError, ValueError, IndexError):
             for part in folder.glob(f"{index.stem}.*"):
                 part.unlink()
             continue
-        listed = [earlier for earlier in listed if Path(f"{earlier}.index").exists()] + [path]
-        times = [Path(f"{kept}.index").stat().st_mtime for kept in listed]  # without them none is ever deleted
-        tf.compat.v1.train.update_checkpoint_state(str(folder), path, listed, all_model_checkpoint_timestamps=times)
+        listed.append(index.stem)
+    if listed:
+        times = [(folder / f"{name}.index").stat().st_mtime for name in listed]  # without them none is ever deleted
+        tf.compat.v1.train.update_checkpoint_state(
+            str(folder), listed[-1], listed, all_model_checkpoint_timestamps=times
+        )
+    else:
+        (folder / "checkpoint").unlink(missing_ok=True)
+
+
+def _listed(folder):
+    """Returns the names of the checkpoints that the folder lists and has.
+
+    The list holds paths, and what it lists is read, and deleted when it is old. A run folder may come from elsewhere,
+    or have been moved; so no folder in the list is followed.
+    """
+    try:
+        state = tf.train.get_checkpoint_state(str(folder))
+    except (tf.errors.OpError, UnicodeDecodeError):
+        state = None
+    names = [Path(path).name for path in state.all_model_checkpoint_paths] if state else []
+    return [name for name in names if re.fullmatch(r"ckpt-\d+", name) and (folder / f"{name}.index").is_file()]

@@ -6,6 +6,8 @@ import os
 import tensorflow as tf
 
 from sle_gan.callbacks.clock import StepClock
+from sle_gan.json_files import replaced
+from sle_gan.run import read_rows
 
 
 class Metrics(StepClock):
@@ -20,7 +22,7 @@ class Metrics(StepClock):
         extra: function of the step -> values that a row holds beside the losses, by name.
 
     Raises:
-        TrainingError: when a mean is not finite; nothing is written for it.
+        NotFiniteError: when a mean or a weight is not finite; nothing is written for it.
     """
 
     def __init__(self, file, tensorboard, frequency_steps, extra):
@@ -73,13 +75,14 @@ def keep_rows_until(file, step):
     Args:
         file: path; it need not exist.
         step: the last step whose row is kept.
+
+    Raises:
+        InputError: if a whole line is damaged.
     """
     if not file.exists():
         return
-    kept = []
-    for line in file.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.endswith("\n") and json.loads(line)["step"] <= step:
-            kept.append(line)
-    temporary = file.with_name(f".{file.name}.tmp")
-    temporary.write_text("".join(kept), encoding="utf-8")
-    temporary.replace(file)
+    rows = read_rows(file)
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    with replaced(file) as temporary:
+        kept = (line for line, row in zip(lines, rows, strict=False) if row["step"] <= step)
+        temporary.write_text("".join(kept), encoding="utf-8")

@@ -33,7 +33,9 @@ class Samples(StepClock):
         self.pictures = None
 
     def set_model(self, model):
-        """Compiles the drawing of one batch."""
+        """Compiles the drawing of one batch, once."""
+        if model is self.model:
+            return
         super().set_model(model)
         self._draw = tf.function(lambda codes: postprocess_images(model(codes, training=False)))
 

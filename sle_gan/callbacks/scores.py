@@ -40,7 +40,9 @@ class Scores(StepClock):
         self._seeds = image_seeds(scoring.seed, image_count)
 
     def set_model(self, model):
-        """Compiles the drawing of one batch."""
+        """Compiles the drawing of one batch, once."""
+        if model is self.model:
+            return
         super().set_model(model)
         self._writer = tf.summary.create_file_writer(str(self.run.tensorboard))
         self._draw = tf.function(lambda codes: postprocess_images(model(codes, training=False)))
@@ -57,7 +59,7 @@ class Scores(StepClock):
             step: number of generator steps done.
 
         Raises:
-            TrainingError: if the losses are not finite; nothing is written.
+            NotFiniteError: if the losses are not finite; nothing is written.
         """
         self.model.raise_if_not_finite()
         self.calibrate(step)

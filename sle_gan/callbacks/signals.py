@@ -16,10 +16,13 @@ class Signals(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
         self.received = None
+        self._before = {}
 
     def on_train_begin(self, logs=None):
-        """Takes SIGINT and SIGTERM."""
-        self._before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Takes SIGINT and SIGTERM, unless they are taken already: a training that goes back begins more than once."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if number not in self._before:
+                self._before[number] = signal.signal(number, self._receive)
 
     def on_train_batch_end(self, batch, logs=None):
         """Stops training if a signal came."""
@@ -30,6 +33,7 @@ class Signals(keras.callbacks.Callback):
         """Gives the signals back."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        self._before = {}
 
     def _receive(self, number, frame):
         self.received = number

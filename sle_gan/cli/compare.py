@@ -11,7 +11,7 @@ from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.data.pictures import whole_file
 from sle_gan.errors import InputError
 from sle_gan.report.comparison import compare, quality_plot, text_cells, to_csv, to_html
-from sle_gan.report.record import read_record
+from sle_gan.report.record import damage_told, read_record
 from sle_gan.run import find_run
 
 _WIDTH_OF_A_FILE = 100_000
@@ -53,17 +53,18 @@ def _compare(arguments):
     paths = [run.path.resolve() for run in runs]
     if len(set(paths)) < len(paths):
         raise InputError("each run must be given once")
-    comparison = compare([read_record(run) for run in runs])
-    _print(*text_cells(comparison))
-    if arguments.csv:
-        _write(arguments.csv, to_csv(comparison).encode("utf-8"))
-    if arguments.html:
-        _write(arguments.html, to_html(comparison))
-    if arguments.plot:
-        plot = quality_plot(comparison)
-        if plot is None:
-            raise InputError("there is nothing to plot: no run has scores; sle-gan evaluate adds them")
-        _write(arguments.plot, plot)
+    with damage_told("one of the runs"):
+        comparison = compare([read_record(run) for run in runs])
+        _print(*text_cells(comparison))
+        if arguments.csv:
+            _write(arguments.csv, to_csv(comparison).encode("utf-8"))
+        if arguments.html:
+            _write(arguments.html, to_html(comparison))
+        if arguments.plot:
+            plot = quality_plot(comparison)
+            if plot is None:
+                raise InputError("there is nothing to plot: no run has scores; sle-gan evaluate adds them")
+            _write(arguments.plot, plot)
     return 0
 
 

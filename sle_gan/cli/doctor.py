@@ -20,7 +20,7 @@ from sle_gan.data.decode import decode_folder
 from sle_gan.data.doctor import diagnose, told
 from sle_gan.data.folder import scan
 from sle_gan.errors import TrainingError
-from sle_gan.run import write_json
+from sle_gan.json_files import write_json
 
 _TIMED_STEPS = 5
 _UNTIMED_STEPS = 2  # the first compile the step, and warm the caches

@@ -4,8 +4,8 @@ import argparse
 
 
 def positive(text):
-    """Reads a whole number above 0."""
-    return _number(text, int, lambda value: value > 0, "a whole number above 0")
+    """Reads a whole number above 0, of 31 bits."""
+    return _number(text, int, lambda value: 0 < value < 2**31, "a whole number from 1 to 2147483647")
 
 
 def seed(text):

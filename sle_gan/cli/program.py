@@ -2,11 +2,13 @@
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 import tempfile
 import traceback
 
+from sle_gan.disk import is_full
 from sle_gan.errors import SleGanError
 
 STORAGE_EXIT_CODE = 4
@@ -38,15 +40,24 @@ def run_program(body, *, debug):
     Returns:
         The exit code: that of `body`, or of the error.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files can be other bytes than UTF-8
     try:
         return body()
     except (SleGanError, OSError, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {str(error) or 'interrupted'}", file=sys.stderr)
+        print(f"error: {_told(error)}", file=sys.stderr)
         if isinstance(error, SleGanError):
             return error.exit_code
         return STORAGE_EXIT_CODE if isinstance(error, OSError) else INTERRUPT_EXIT_CODE
+
+
+def _told(error):
+    if isinstance(error, OSError) and is_full(error):
+        return f"disk full{f': {error.filename}' if error.filename else ''}; free space, or write elsewhere"
+    return str(error) or "interrupted"
 
 
 @contextlib.contextmanager

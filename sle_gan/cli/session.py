@@ -1,5 +1,6 @@
 """A training, put together from resolved settings: networks, optimizers, callbacks, and the run folder."""
 
+import contextlib
 import logging
 
 import tensorflow as tf
@@ -12,6 +13,7 @@ from sle_gan.callbacks.health import Health
 from sle_gan.callbacks.metrics import Metrics
 from sle_gan.callbacks.progress import TrainingProgress
 from sle_gan.callbacks.report import Report
+from sle_gan.callbacks.rollback import Rollback
 from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
@@ -21,14 +23,15 @@ from sle_gan.cli.weights import begin_from, load_weights
 from sle_gan.data.folder import read_manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.data.pipeline import training_dataset
-from sle_gan.errors import TrainingError
+from sle_gan.disk import check_space, is_full
+from sle_gan.errors import NotFiniteError, StorageError, TrainingError
 from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.evaluation.scoring import Scoring, features_file_name
+from sle_gan.json_files import replaced, write_json
 from sle_gan.models import MODELS
 from sle_gan.report.run_report import write_report
-from sle_gan.run import write_json
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training import regularizers
 from sle_gan.training.consistency import consistency
@@ -36,7 +39,7 @@ from sle_gan.training.devices import let_memory_grow, precision, strategy_of
 from sle_gan.training.ema import Calibration, copy_weights, half_life_decay
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import adversarial_losses
-from sle_gan.training.memory import estimated_bytes
+from sle_gan.training.memory import checkpoint_bytes, estimated_bytes
 from sle_gan.training.path_length import PathLength
 from sle_gan.training.probe import xla_is_faster
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
@@ -61,8 +64,8 @@ def fit(run, settings, images, held_out=None):
 
     Raises:
         InputError: if the newest checkpoint is damaged, or a weight file does not fit.
-        TrainingError: if the losses are not finite, or the memory does not suffice.
-        StorageError: if a checkpoint cannot be written.
+        TrainingError: if losses or weights are not finite however often it is tried, or the memory does not suffice.
+        StorageError: if the disk space does not or will not suffice, or a checkpoint cannot be written.
     """
     if not tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
@@ -72,6 +75,7 @@ def fit(run, settings, images, held_out=None):
         if settings["init_from"] is not None and run.latest_step() is None:
             begin_from(gan, generator, discriminator, settings["init_from"])
         sparsity = sparsify(gan, settings, run)
+    _check_space_for_checkpoints(run, settings, generator, discriminator)
     write_json(
         run.networks_file,
         dense_costs(gan.average_generator, gan.discriminator, settings["batch_size"], settings["n_critic"]),
@@ -86,7 +90,8 @@ def fit(run, settings, images, held_out=None):
         settings["keep_checkpoints"],
         calibrate,
     )
-    done = checkpoints.restore_latest()
+    rollback = Rollback(gan, checkpoints, calibrate, run.metrics_file)
+    done = rollback.resume()
     if done:
         print(f"resuming {run.name} from step {done}")
     signals = Signals()
@@ -113,29 +118,36 @@ def fit(run, settings, images, held_out=None):
         *([best] if settings["kid"] else []),
         signals,
     ]
-    dataset = training_dataset(
-        images,
-        batch_size=images_per_step,
-        seed=settings["seed"],
-        flip=settings["flip"],
-        first_step=done,
-    )
-    gan.jit_compile = _compiles(settings["jit"], gan, dataset, items)
+
+    def dataset_from(first_step):
+        return training_dataset(
+            images,
+            batch_size=images_per_step,
+            seed=(settings["seed"] + int(gan.seed_offset)) % 2**31,
+            flip=settings["flip"],
+            first_step=first_step,
+        )
+
+    def fit_from(first_step):
+        steps = settings["steps"] - first_step
+        gan.fit(dataset_from(first_step), steps_per_epoch=steps, callbacks=callbacks, verbose=0)
+
+    gan.jit_compile = _compiles(settings["jit"], gan, dataset_from(done), items)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
-    for file in (run.generator_weights, run.discriminator_weights):
+    weights = {run.generator_weights: gan.average_generator, run.discriminator_weights: discriminator}
+    for file in weights:
         file.unlink(missing_ok=True)  # those of an earlier end
-    if done < settings["steps"]:
-        try:
-            gan.fit(dataset, steps_per_epoch=settings["steps"] - done, callbacks=callbacks, verbose=0)
-        except tf.errors.ResourceExhaustedError as error:
-            raise TrainingError("out of memory; give a smaller --batch-size, --width or --resolution") from error
-        finally:
-            progress.stop()
-    gan.average_generator.save_weights(run.generator_weights)
-    discriminator.save_weights(run.discriminator_weights)
-    if signals.received is not None:
+    with _disk_errors(checkpoints):
+        if done < settings["steps"]:
+            _fit_with_rollbacks(gan, fit_from, rollback, progress)
+        _save_weights(weights)
+    return _end(run, signals.received, sparsity)
+
+
+def _end(run, signal, sparsity):
+    if signal is not None:
         print(f"saved; the same command goes on with {run.path}")
-        return 128 + signals.received
+        return 128 + signal
     for line in sparsity.summary():
         print(line)
     print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
@@ -146,6 +158,57 @@ def _compiles(jit, gan, dataset, items):
     if jit != "auto" or not tf.config.list_physical_devices("GPU"):  # on CPUs XLA was slower: docs/benchmarks.md
         return jit == "on"
     return xla_is_faster(gan, items, next(iter(dataset)))
+
+
+def _fit_with_rollbacks(gan, fit_from, rollback, progress):
+    """Trains to the end; numbers that are not finite take the training back, until they do so too often."""
+    while True:
+        try:
+            fit_from(int(gan.steps))
+        except NotFiniteError as error:
+            rollback.go_back(error)
+        except tf.errors.ResourceExhaustedError as error:
+            if is_full(error):
+                raise
+            raise TrainingError("out of memory; give a smaller --batch-size, --width or --resolution") from error
+        else:
+            return
+        finally:
+            progress.stop()
+
+
+def _save_weights(weights):
+    for file, network in weights.items():
+        with replaced(file) as temporary:
+            network.save_weights(temporary)
+
+
+def _check_space_for_checkpoints(run, settings, generator, discriminator):
+    saves = min(settings["keep_checkpoints"], settings["steps"] // settings["checkpoint_frequency"] + 2)
+    check_space(
+        run.path,
+        # While one is saved, the oldest is still there. The weights at the end take less than half of a checkpoint.
+        (saves + 1.5) * checkpoint_bytes(generator, discriminator) - _size_bytes(run.checkpoints),
+        "the checkpoints",
+        "or give a lower --keep-checkpoints or another --output-folder",
+    )
+
+
+@contextlib.contextmanager
+def _disk_errors(checkpoints):
+    """Tells of a full disk what is kept of the run."""
+    try:
+        yield
+    except (OSError, RuntimeError, tf.errors.OpError) as error:  # HDF5 raises a RuntimeError where it closes a file
+        if not is_full(error):
+            raise
+        kept = checkpoints.latest_step()
+        told = "no checkpoint was written yet" if kept is None else f"checkpoint {kept} is kept"
+        raise StorageError(f"disk full: {told}; free space, and the same command goes on") from error
+
+
+def _size_bytes(folder):
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
 
 
 def score_callbacks(run, settings, images, calibrate, best):

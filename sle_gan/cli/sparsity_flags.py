@@ -15,6 +15,7 @@ _REWIND_SHARES = {"none": None, "init": 0.0, "5%": 0.05, "10%": 0.10, "20%": 0.2
 _SHORTEST_TRAINING_IN_INTERVALS = 50  # as many changes as the papers make, in a training that is shorter than theirs
 _PAPER_INTERVALS = {"set": 100, "rigl": 100, "stu": 1000, "adapt": 500}
 _PAPER_BALANCE_INTERVALS = {"relaxed": 1000, "strict": 2000}
+_MOST_ROUNDS = 100
 _LONGEST_TIMELINE = 10
 
 
@@ -139,6 +140,8 @@ def check_sparsity(settings):
         if settings["reconfigure_warmup"] is not None:
             raise InputError("--warmup-epoch and --reconfigure-warmup are two names of one time; give one")
         settings["reconfigure_warmup"], settings["reconfigure_unit"] = settings["warmup_epoch"], "epochs"
+    if settings["ticket_rounds"] > _MOST_ROUNDS:
+        raise InputError(f"--ticket-rounds must be {_MOST_ROUNDS} at most; got {settings['ticket_rounds']}")
     if settings["ticket"] is not None and not Path(settings["ticket"]).is_file():
         raise InputError(f"--ticket {settings['ticket']} is no file")
     if settings["ticket_masks"] == "random" and settings["ticket"] is None:
@@ -223,13 +226,15 @@ def sparsity_timeline(settings):
 
 
 def _phase_lines(settings):
-    timeline = Reconfiguration(**settings["schedule"]).timeline(settings["steps"])
+    schedule, steps = Reconfiguration(**settings["schedule"]), settings["steps"]
+    count = schedule.phase_at(steps - 1).index + 1  # millions, if somebody asks for that
+    timeline = schedule.timeline(min(steps, schedule.warmup + _LONGEST_TIMELINE * schedule.interval))
     lines = [
         f"steps {phase.start} to {end}: "
         + (f"sparse, {settings['sparsity']:.0%} pruned" if phase.is_sparse else "dense")
         + (f", learning rate x {phase.rate}" if phase.rate != 1.0 else "")
         for phase, end in timeline
     ]
-    if len(lines) > _LONGEST_TIMELINE:
-        lines[_LONGEST_TIMELINE:] = [f"and so on, {len(lines)} phases to step {settings['steps']}"]
+    if count > _LONGEST_TIMELINE:
+        lines[_LONGEST_TIMELINE:] = [f"and so on, {count} phases to step {steps}"]
     return lines

@@ -6,6 +6,7 @@ imported.
 
 import importlib.metadata
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from sle_gan.data.folder import changed_images, findings, hold_out, manifest, re
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
-from sle_gan.run import check_writable, choose_run, start_run, write_json
+from sle_gan.json_files import write_json
+from sle_gan.run import check_writable, choose_run, start_run
 
 _VERSIONED = ("sle-gan", "tensorflow", "tf-keras", "numpy", "pillow")
 
@@ -45,7 +47,9 @@ def main(argv=None):
 def _train(arguments, argv):
     settings = resolve(arguments)
     check_writable(arguments.output_folder)
-    folder = some_of(scan(arguments.data_folder), arguments.data_ratio, arguments.seed)
+    found = scan(arguments.data_folder)
+    _check_broken(found.skipped, settings)
+    folder = some_of(found, arguments.data_ratio, arguments.seed)
     folder, held_out = hold_out(folder, arguments.held_out, arguments.seed)
     if (arguments.kid or arguments.fid) and len(folder.images) < FEWEST_IMAGES:
         raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {len(folder.images)}")
@@ -58,7 +62,8 @@ def _train(arguments, argv):
     resolve_other_runs(settings)
     for name in ("data_folder", "ticket"):
         settings[name] = settings[name] and str(Path(settings[name]).resolve())
-    label = f"{arguments.model}-{Path(settings['data_folder']).name}"
+    # TensorFlow opens files of UTF-8 names alone.
+    label = f"{arguments.model}-{os.fsencode(Path(settings['data_folder']).name).decode('utf-8', 'replace')}"
     run = choose_run(
         arguments.output_folder,
         arguments.name,
@@ -69,7 +74,7 @@ def _train(arguments, argv):
         defaults=_defaults(arguments),
     )
     print(f"run {run.path}")
-    _print_findings(folder, held_out, arguments.resolution)
+    _print_findings(folder, held_out, settings)
     going_on = run.exists() and not arguments.override
     if not going_on:
         check_initial_run(settings, run)
@@ -96,8 +101,11 @@ def _defaults(arguments):
     return resolve(parser().parse_args(words))
 
 
-def _print_findings(folder, held_out, resolution):
-    print("\n".join(f"data: {line}" for line in findings(folder, resolution)))
+def _print_findings(folder, held_out, settings):
+    print("\n".join(f"data: {line}" for line in findings(folder, settings["resolution"])))
+    images_per_step = settings["batch_size"] * settings["n_critic"]
+    if len(folder.images) < images_per_step:
+        print(f"data: warning: a step shows {images_per_step} images; the {len(folder.images)} there are repeat in it")
     if held_out:
         print(f"data: {len(held_out.images)} more images held out, to judge the discriminator by")
 
@@ -135,7 +143,15 @@ def _decoded(folder, settings, cache_file):
     )
     for path, reason in failures:
         print(f"skipped {path}: {reason}")
+    _check_broken(failures, settings)
     return images
+
+
+def _check_broken(skipped, settings):
+    if settings["strict"] and skipped:
+        path, reason = skipped[0]
+        others = "" if len(skipped) == 1 else f", and {len(skipped) - 1} more"
+        raise InputError(f"--strict: {path} cannot be used ({reason}){others}; remove or mend what cannot be used")
 
 
 def _check_manifest(run, new, *, accept):

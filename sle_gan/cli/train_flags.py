@@ -18,8 +18,10 @@ from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.models import MODELS
+from sle_gan.models.weight_files import check_weights_file
 
 LOSSES = ("hinge", "non-saturating", "wasserstein", "least-squares")
+_LARGEST_WIDTH = 1024
 
 
 def parser():
@@ -110,6 +112,7 @@ def _add_data_arguments(group):
         metavar="SHARE",
         help="of the images, to judge the discriminator by alone",
     )
+    add("--strict", action="store_true", help="end with exit code 2 if a file named like an image cannot be used")
     add("--flip", action=argparse.BooleanOptionalAction, default=True, help="mirror half of the images")
     add(
         "--cache-limit",
@@ -249,14 +252,17 @@ def check_settings(settings):
         allowed = getattr(model, name if name == "channels" else "resolutions")
         if settings[name] not in allowed:
             raise InputError(f"--{name} must be one of {allowed} for {settings['model']}; got {settings[name]}")
-    if settings["width"] < 8 or settings["width"] % 8:
-        raise InputError(f"--width must be a positive multiple of 8; got {settings['width']}")
+    if settings["width"] not in range(8, _LARGEST_WIDTH + 1, 8):
+        raise InputError(f"--width must be a positive multiple of 8 up to {_LARGEST_WIDTH}; got {settings['width']}")
     if settings["path_length_weight"] and not model.has_styles:
         raise InputError(
             f"--path-length-weight needs a network with styles, such as stylegan2; got {settings['model']}"
         )
     if settings["override"] and settings["name"] is None:
         raise InputError("--override needs the --name of the run to delete")
+    for name in ("output_folder", "name", "generator_weights", "discriminator_weights", "ticket"):
+        if not (settings[name] or "").isprintable():  # TensorFlow opens files of UTF-8 names alone
+            raise InputError(f"--{name.replace('_', '-')} must be printable text; got {settings[name]!a}")
     _check_files_and_counts(settings)
     check_sparsity(settings)
     check_methods(settings)
@@ -267,6 +273,8 @@ def _check_files_and_counts(settings):
     for name in ("generator_weights", "discriminator_weights"):
         if settings[name] is not None and not Path(settings[name]).is_file():
             raise InputError(f"--{name.replace('_', '-')} {settings[name]} is no file")
+        if settings[name] is not None:
+            check_weights_file(settings[name])
     for name in ("kid_number_of_images", "fid_number_of_images"):
         if settings[name] < FEWEST_IMAGES:
             raise InputError(f"--{name.replace('_', '-')} must be {FEWEST_IMAGES} at least; got {settings[name]}")

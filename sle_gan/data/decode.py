@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from sle_gan.data.folder import DAMAGE, open_image, pillow_warnings_ignored
+from sle_gan.disk import check_space
 from sle_gan.errors import InputError, StorageError
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -42,6 +43,8 @@ def read_image(path, resolution, channels, fit, background):
     """
     try:
         with open_image(path) as image:
+            if image.format == "PNG":
+                _check_sums(path)
             image.draft("RGB", (2 * resolution, 2 * resolution))  # JPEG alone: decodes at a smaller scale
             image.load()
             image = _eight_bits(ImageOps.exif_transpose(image))
@@ -51,6 +54,12 @@ def read_image(path, resolution, channels, fit, background):
         raise InputError(f"cannot be decoded ({error})") from None
     image = _square(_composited(image, channels, background), resolution, fit, background)
     return np.asarray(image.convert(_MODES[channels])).reshape(resolution, resolution, channels)
+
+
+def _check_sums(path):
+    """Compares the checksums of a PNG, which Pillow does not when it decodes, with its bytes."""
+    with open_image(path) as image:
+        image.verify()
 
 
 def decode_folder(found, *, resolution, channels, fit, background, memory_limit_bytes, cache_file, progress):
@@ -122,6 +131,7 @@ def _in_file(decoded, shape, cache_file):
     # Always the same name, so that what a killed run left does not stay. Written, and not mapped, until it is
     # whole: a full disk is an error where a file is written, and ends the process where it is mapped.
     unfinished, count = cache_file.with_suffix(".unfinished"), 0
+    check_space(cache_file.parent, math.prod(shape), "the decoded images", "or give a higher --cache-limit")
     try:
         with unfinished.open("wb") as file:
             _write_header(file, shape)

@@ -6,9 +6,9 @@ Imports no TensorFlow, so that an empty folder is told within a second.
 import collections
 import contextlib
 import hashlib
-import json
 import os
 import random
+import re
 import stat
 import struct
 import warnings
@@ -19,6 +19,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from sle_gan.errors import InputError
+from sle_gan.json_files import read_json, stays_below
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -243,12 +244,13 @@ def read_manifest(file):
         InputError: if it is damaged.
     """
     try:
-        content = json.loads(Path(file).read_text(encoding="utf-8"))
+        content = read_json(file)
+        images = [*content["images"], *content.get("held_out", ())]
         if content["schema"] == MANIFEST_SCHEMA and all(
-            isinstance(image["path"], str) and isinstance(image["sha256"], str) for image in content["images"]
+            stays_below(image["path"]) and re.fullmatch(r"[0-9a-f]{64}", image["sha256"]) for image in images
         ):
             return content
-    except (ValueError, KeyError, TypeError):
+    except (InputError, KeyError, TypeError, AttributeError):
         pass  # told below, like a manifest of another schema
     raise InputError(f"{file} is damaged or of another version; restore it, or give another --name")
 
@@ -378,7 +380,7 @@ def _inspect(folder, path):
 
 def _sha256(content):  # Python 3.10 has no hashlib.file_digest
     digest = hashlib.sha256()
-    while block := content.read(2**20):
+    for block in iter(lambda: content.read(2**20), b""):
         digest.update(block)
     return digest
 
@@ -392,7 +394,7 @@ def _counted(number, noun):
 
 
 def _some(texts):
-    # A name of other bytes than UTF-8 is held as surrogates, which cannot be printed.
+    # A name of other bytes than UTF-8 is held as surrogates.
     texts = [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in texts]
     more = f" and {len(texts) - _NAMED_AT_MOST} more" if len(texts) > _NAMED_AT_MOST else ""
     return ", ".join(texts[:_NAMED_AT_MOST]) + more

@@ -4,6 +4,7 @@ Imports no TensorFlow.
 """
 
 import contextlib
+import io
 import math
 import os
 import threading
@@ -61,8 +62,10 @@ def write_picture(path, image, text):
     for name, value in text.items():
         information.add_text(name, value)
     options = {"pnginfo": information} if form == "PNG" else {"quality": 95}
+    content = io.BytesIO()  # Pillow does not say that a disk is full
+    picture.save(content, form, **options)
     with whole_file(path) as temporary:
-        picture.save(temporary, form, **options)
+        temporary.write_bytes(content.getbuffer())
 
 
 def picture_of(image):

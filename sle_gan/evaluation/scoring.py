@@ -1,6 +1,7 @@
 """Scores a set of generated images against the training images: what is told of one step of a run."""
 
 import hashlib
+import io
 import json
 from typing import NamedTuple
 
@@ -195,8 +196,10 @@ def _cached_features(network, mode, images, file):
     parts = [network(images[first : first + _BATCH_SIZE], mode)[0] for first in range(0, len(images), _BATCH_SIZE)]
     features = np.concatenate(parts)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(file) as temporary, temporary.open("wb") as opened:
-        np.save(opened, features)
+    content = io.BytesIO()  # NumPy does not say that a disk is full
+    np.save(content, features)
+    with whole_file(file) as temporary:
+        temporary.write_bytes(content.getbuffer())
     return features
 
 

@@ -5,6 +5,7 @@ Imports no TensorFlow.
 
 import collections
 import concurrent.futures
+import io
 import itertools
 from typing import NamedTuple
 
@@ -66,16 +67,18 @@ def write_film(path, film):
     options = {"loop": 0} if film.loop else {} if extension == ".gif" else {"loop": 1}
     if extension == ".gif":
         pictures = _with_one_palette(pictures, film.key_frames)
+    content = io.BytesIO()  # Pillow does not say that a disk is full
+    pictures[0].save(
+        content,
+        Image.registered_extensions()[extension],
+        save_all=True,
+        append_images=pictures[1:],
+        duration=_durations_ms(len(pictures), film.fps, ticks_per_second),
+        quality=90,
+        **options,
+    )
     with whole_file(path) as temporary:
-        pictures[0].save(
-            temporary,
-            Image.registered_extensions()[extension],
-            save_all=True,
-            append_images=pictures[1:],
-            duration=_durations_ms(len(pictures), film.fps, ticks_per_second),
-            quality=90,
-            **options,
-        )
+        temporary.write_bytes(content.getbuffer())
 
 
 def _with_one_palette(pictures, key_frames):

@@ -6,9 +6,10 @@ import shutil
 import numpy as np
 import tensorflow as tf
 
+from sle_gan.disk import reason
 from sle_gan.errors import StorageError
+from sle_gan.json_files import write_json
 from sle_gan.models.io import interpolate_codes, latent_codes, postprocess_images
-from sle_gan.run import write_json
 
 _CHECKED_SEEDS = 8
 _LARGEST_DIFFERENCE = 1  # of 255: in batches of another size the last bits of a picture are rounded differently
@@ -47,7 +48,7 @@ def export_saved_model(trained, folder):
         _check(trained, unfinished)
         unfinished.rename(version)
     except (OSError, tf.errors.OpError) as error:
-        raise StorageError(f"{version} cannot be written ({str(error).splitlines()[0]})") from error
+        raise StorageError(f"{version} cannot be written ({reason(error)}); nothing of it is kept") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return version

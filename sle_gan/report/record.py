@@ -1,12 +1,13 @@
 """What a run has left behind, read for people: rows by kind, sheets of samples, time."""
 
-import json
+import contextlib
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 from sle_gan.data.folder import FolderScan, ImageFile, read_manifest
-from sle_gan.errors import InputError
+from sle_gan.errors import InputError, SleGanError
+from sle_gan.json_files import read_json
 from sle_gan.run import RunFolder, read_rows
 
 _SHEET = re.compile(r"step-(\d+)\.png")
@@ -89,6 +90,29 @@ def read_record(run):
     )
 
 
+@contextlib.contextmanager
+def damage_told(what):
+    """Says of what is made of a run that its files are damaged, where they hold something else than training writes.
+
+    A run may come from elsewhere, and what its rows hold is looked at where it is used.
+
+    Args:
+        what: names the run or runs.
+
+    Raises:
+        InputError: if a value is missing, or no number where one is needed.
+    """
+    try:
+        yield
+    except SleGanError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"a file of {what} is damaged or of another version ({reason}); --debug shows where"
+        ) from error
+
+
 def seconds_of_training(timings, log_frequency):
     """Adds up the time of training's steps, those that were done again after a kill included.
 
@@ -122,11 +146,14 @@ def _images(run):
 
 def _networks(file):
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
     except FileNotFoundError:
         return {}
-    except ValueError:
-        raise InputError(f"{file} is damaged; delete it") from None
+    except InputError:
+        content = None
+    if not isinstance(content, dict):
+        raise InputError(f"{file} is damaged; delete it")
+    return content
 
 
 def _sheets(folder):

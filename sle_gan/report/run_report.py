@@ -11,7 +11,7 @@ from sle_gan.data.pictures import whole_file
 from sle_gan.evaluation.health import COLLAPSING, HEALTHY, NOT_FINITE, TOO_EARLY, judge
 from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
-from sle_gan.report.record import read_record, seconds_of_training
+from sle_gan.report.record import damage_told, read_record, seconds_of_training
 
 _TONES = {HEALTHY: "good", TOO_EARLY: "", COLLAPSING: "bad", NOT_FINITE: "bad"}
 _MOST_SHEETS = 9
@@ -31,7 +31,8 @@ def write_report(run):
         InputError: if a file of the run is damaged.
         OSError: if the report cannot be written.
     """
-    content = report_page(read_record(run))
+    with damage_told(run.path):
+        content = report_page(read_record(run))
     with whole_file(run.report_file) as temporary:
         temporary.write_bytes(content)
     return run.report_file

@@ -12,7 +12,9 @@ import safetensors.numpy
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.disk import reason
 from sle_gan.errors import InputError, StorageError
+from sle_gan.json_files import replaced
 from sle_gan.sparsity.selection import keep_largest_of_all, keep_random, live_count
 from sle_gan.training.ema import copy_weights
 
@@ -289,14 +291,13 @@ class TicketSearch(keras.callbacks.Callback):
 
 
 def _write_arrays(file, arrays, metadata):
-    temporary = file.with_name(f".{file.name}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         contiguous = {name: np.array(array, order="C") for name, array in arrays.items()}
-        safetensors.numpy.save_file(contiguous, temporary, metadata)
-        temporary.replace(file)
+        with replaced(file) as temporary:
+            safetensors.numpy.save_file(contiguous, temporary, metadata)
     except (OSError, safetensors.SafetensorError) as error:
-        raise StorageError(f"{file} cannot be written ({error})") from error
+        raise StorageError(f"{file} cannot be written ({reason(error)})") from error
 
 
 def _read_arrays(file):

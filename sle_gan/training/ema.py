@@ -99,6 +99,10 @@ class Calibration:
             variable.assign(total / _CALIBRATION_BATCHES)
         self._calibrated_step = step
 
+    def forget(self):
+        """Measures anew when it is called next: the weights are no longer those of the step that it measured."""
+        self._calibrated_step = None
+
     def _measure_batch(self, codes):
         # With momentum 0 the moving statistics become those of the batch; read while the graph is traced. From
         # zero they do so without a rounding error that would remember the values before.

@@ -9,12 +9,13 @@ import math
 import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.errors import TrainingError
+from sle_gan.errors import NotFiniteError
 from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training.ema import update_average
 
 # What a step draws, each with numbers of its own.
 _LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT, _CRITIC_TURN, _PENALTY, _PATHS = range(8)
+_NAMED_AT_MOST = 3
 
 
 class GAN(keras.Model):
@@ -49,6 +50,7 @@ class GAN(keras.Model):
         frozen_layers: the discriminator's layers whose weights are not trained; set them before `compile`.
         adaptation: what sets the strength of the augmentation after each step, as
             `sle_gan.augment.adaptive.AdaptiveAugment`, set before `compile`; or None.
+        seed_offset: int32 variable that is added to the seed; another one gives other draws.
         balance: what observes the mean logits around the generator's step, as
             `sle_gan.sparsity.adapt.BalanceRatio`; or None.
     """
@@ -84,6 +86,14 @@ class GAN(keras.Model):
             trainable=False,
             dtype=tf.int64,
             name="steps",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        # A variable, so that other draws need no other graph, whose sums would be ordered otherwise.
+        self.seed_offset = tf.Variable(
+            0,
+            trainable=False,
+            dtype=tf.int32,
+            name="seed_offset",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
         names = [
@@ -168,17 +178,28 @@ class GAN(keras.Model):
         return items
 
     def raise_if_not_finite(self):
-        """Ends a training whose losses are lost, before anything of it is written.
+        """Ends a training whose numbers are lost, before anything of it is written.
+
+        Gradients are not looked at: an optimizer that scales its loss skips those that are not finite, and any
+        other leaves them in the weights.
 
         Raises:
-            TrainingError: if a mean of the losses since the last row is not finite.
+            NotFiniteError: if a mean of the losses since the last row, or a variable of the checkpoint, is not finite.
         """
         broken = [mean.name for mean in self.loss_means if not math.isfinite(mean.result())]
+        broken = broken or [f"{variable.name} of the {item}" for item, variable in self._lost_variables()]
         if broken:
-            raise TrainingError(
-                f"{', '.join(broken)} not finite at step {int(self.steps)}; the last checkpoint is kept. Try a lower "
-                "learning rate or another --seed"
-            )
+            more = f" and {len(broken) - _NAMED_AT_MOST} more" if len(broken) > _NAMED_AT_MOST else ""
+            told = ", ".join(broken[:_NAMED_AT_MOST]) + more
+            raise NotFiniteError(f"{told} not finite at step {int(self.steps)}")
+
+    def _lost_variables(self):
+        for name, item in self.checkpoint_items().items():
+            root = tf.train.Checkpoint(item=item)
+            for part in tf.train.TrackableView(root).descendants():
+                is_number = isinstance(part, tf.Variable) and part.dtype.is_floating
+                if is_number and not tf.reduce_all(tf.math.is_finite(part)):
+                    yield name, part
 
     def call(self, codes, training=False):
         """Draws images of the averaged generator: float32 `[batch, side, side, channels]` in [-1, 1]."""
@@ -221,7 +242,7 @@ class GAN(keras.Model):
 
     def _step_seed(self):
         # The counter counts this step's predecessors; both halves of a seed are 32 bits wide.
-        return tf.stack([tf.constant(self.seed, tf.int32), tf.cast(self.steps, tf.int32)])
+        return tf.stack([self.seed + self.seed_offset, tf.cast(self.steps, tf.int32)])
 
     def _codes(self, count, seed):
         # Each replica draws the codes of the whole batch and keeps its own, so that several draw what one would.
