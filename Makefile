@@ -33,8 +33,8 @@ demo: demo/flowers/factors.json | $(INSTALLED) ## draw flowers, train on them, g
 demo/flowers/factors.json: | $(INSTALLED)
 	$(BIN)/python -m sle_gan.data.flowers demo/flowers --count 200 --size 64 --seed 0
 
-test: $(INSTALLED) ## run the fast tests
-	$(BIN)/python -m pytest
+test: $(INSTALLED) ## run the fast tests, in two processes, and measure what of the code they reach
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov sle_gan --cov-report term:skip-covered --cov-fail-under 90
 
 lint: $(INSTALLED) ## check the format and the style
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from sle_gan.callbacks.samples import Samples
 from sle_gan.cli.session import build_gan, build_networks
 from sle_gan.cli.train import main
 from sle_gan.cli.train_flags import parser, resolve
+from sle_gan.data.flowers import write_flowers
 from sle_gan.evaluation.health import judge, overfitting, pixel_diversity
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.run import RunFolder, read_rows
@@ -124,6 +125,16 @@ def test_kids_of_other_measurements_are_no_gain_and_no_loss():
     assert verdict_of(losses(*TWENTY) + few + many).verdict == "healthy"
 
 
+def test_a_return_to_a_checkpoint_is_told_until_it_is_long_ago():
+    cause = "generator_loss not finite at step 900"
+    back = {"step": 850, "event": "rollback", "failed_step": 900, "cause": cause, "learning_rate_factor": 0.5}
+    verdict = verdict_of([*losses(*TWENTY), back])
+    assert verdict.verdict == "numbers not finite"
+    assert verdict.evidence == [f"{cause}; the training went back to step 850"]
+    assert verdict.suggestion == "--G-learning-rate 0.0001"
+    assert verdict_of([*losses(*range(50, 2001, 50)), back]).verdict == "healthy"
+
+
 def test_collapse_is_graver_than_overfitting_and_all_is_in_the_evidence():
     rows = [*losses(*TWENTY, **HELD_OUT), scores(1000, diversity={"ratio": 0.1})]
     verdict = verdict_of(rows)
@@ -231,14 +242,37 @@ def test_a_verdict_is_printed_when_it_is_another_one(tmp_path, capsys):
     assert [row["step"] for row in read_rows(file) if row.get("event") == "health"] == [1100, 1200, 1300]
 
 
+@pytest.fixture(scope="module")
+def flowers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flowers")
+    write_flowers(folder, 32, 64, 0)
+    return folder
+
+
+def last_verdict(flowers, output, name, *more):
+    fixed = "--resolution 64 --width 8 --reconstruction-loss l1 --sample-frequency 50 --log-frequency 25"
+    words = ["--data-folder", str(flowers), "--output-folder", str(output), "--name", name, *fixed.split(), *more]
+    assert main(words) == 0
+    run = RunFolder(output / name)
+    return run, [row for row in read_rows(run.metrics_file) if row.get("event") == "health"][-1]["verdict"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("augment", "verdict"), [("--no-diff-augment", "discriminator overfits"), (None, "healthy")])
-def test_few_images_are_learned_by_heart_without_augmentation_and_not_with_it(tmp_path, augment, verdict):
-    from sle_gan.data.flowers.data_set import write_flowers
+def test_few_images_are_learned_by_heart_without_augmentation_and_not_with_it(flowers, tmp_path, augment, verdict):
+    words = ["--steps", "700", "--held-out", "0.5", *([augment] if augment else [])]
+    assert last_verdict(flowers, tmp_path, "run", *words)[1] == verdict
 
-    write_flowers(tmp_path / "flowers", 32, 64, 0)
-    words = ["--data-folder", str(tmp_path / "flowers"), "--resolution", "64", "--width", "8", "--steps", "700"]
-    words += ["--reconstruction-loss", "l1", "--held-out", "0.5", "--sample-frequency", "100", "--name", "run"]
-    assert main([*words, "--output-folder", str(tmp_path), *([augment] if augment else [])]) == 0
-    rows = read_rows(RunFolder(tmp_path / "run").metrics_file)
-    assert [row for row in rows if row.get("event") == "health"][-1]["verdict"] == verdict
+
+@pytest.mark.slow
+def test_a_generator_that_learns_nothing_more_has_no_gain(flowers, tmp_path):
+    trained, _ = last_verdict(flowers, tmp_path, "trained", "--steps", "200")
+    words = ["--generator-weights", str(trained.generator_weights), "--G-learning-rate", "1e-9", "--steps", "250"]
+    score = "--kid --kid-frequency 50 --kid-number-of-images 32"
+    assert last_verdict(flowers, tmp_path, "still", *words, *score.split())[1] == "no gain since step 50"
+
+
+@pytest.mark.slow
+def test_a_generator_of_hardly_any_weights_collapses(flowers, tmp_path):
+    words = "--steps 250 --sparse-from-scratch --generator-density 0.0005 --exploration off --layer-densities uniform"
+    assert last_verdict(flowers, tmp_path, "run", *words.split())[1] == "collapsing"

@@ -53,7 +53,7 @@ def judge(rows, settings):
         A `Verdict`: the gravest of what was found, its evidence and then that of the others.
     """
     losses = [row for row in rows if "event" not in row]
-    broken = _not_finite(rows)
+    broken = _not_finite(rows) + _late_returns(rows, losses)
     if broken:
         return Verdict(NOT_FINITE, broken, f"--G-learning-rate {settings.get('G_learning_rate', 2e-4) / 2:g}")
     step = losses[-1]["step"] if losses else 0
@@ -104,6 +104,13 @@ def overfitting(rows):
 def _not_finite(rows):
     numbers = ((row["step"], name, value) for row in rows for name, value in _numbers(row))
     return [f"{name} at step {step} is {value}" for step, name, value in numbers if not math.isfinite(value)][:5]
+
+
+def _late_returns(rows, losses):
+    """Tells of the returns to a checkpoint in the last quarter of the training."""
+    step = losses[-1]["step"] if losses else 0
+    returns = [row for row in rows if row.get("event") == "rollback" and row["failed_step"] >= 3 / 4 * step]
+    return [f"{row['cause']}; the training went back to step {row['step']}" for row in returns]
 
 
 def _numbers(value, name=""):
