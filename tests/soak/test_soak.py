@@ -4,6 +4,7 @@
 the seed of the moments (drawn and printed without it).
 """
 
+import contextlib
 import os
 import random
 import re
@@ -27,7 +28,7 @@ TRAININGS = {
     "--distill-weight 1",
     "sparse_from_scratch": "--steps {steps} --sparse-from-scratch --exploration-interval 3 --balance strict",
 }
-STEPS_FOR_A_KILL = 4
+STEPS_FOR_A_KILL = 12
 
 
 def words_of(photographs, output, training, kills):
@@ -41,19 +42,30 @@ def step_of(run):
     return run.latest_step() or 0
 
 
-def killed(words, run, moment, is_in_a_save):
-    """Goes on with a training, kills it after some seconds of work, and says what it was doing; None if it was done."""
+def killed(words, run, rng, number):
+    """Goes on with a training, kills it, and says what it was doing; None if it was done.
+
+    Every fourth kill comes at any moment from the start on, every third while a checkpoint is written, the others
+    some time after one.
+    """
     before = step_of(run)
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    unbuffered = os.environ | {"PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=unbuffered)
+    is_saving = False
     try:
-        while process.poll() is None and step_of(run) == before:
-            time.sleep(0.005)
-        wanted = time.monotonic() + moment
-        while process.poll() is None:
-            is_saving = any(run.checkpoints.glob("*_temp")) or any(run.checkpoints.glob("*.tempstate*"))
-            if time.monotonic() >= wanted and (is_saving or not is_in_a_save or time.monotonic() > wanted + 20):
-                break
-            time.sleep(0.0005)
+        if number % 4 == 0:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(rng.uniform(0, 15))
+        else:
+            while process.poll() is None and step_of(run) == before:
+                time.sleep(0.005)
+            wanted = time.monotonic() + rng.uniform(0, 0.6)
+            while process.poll() is None:
+                is_saving = any(run.checkpoints.glob("*_temp")) or any(run.checkpoints.glob("*.tempstate*"))
+                now = time.monotonic()
+                if now >= wanted and (is_saving or number % 3 or now > wanted + 3):
+                    break
+                time.sleep(0.0005)
         was_running = process.poll() is None
         process.send_signal(signal.SIGKILL)
         told, _ = process.communicate()
@@ -63,7 +75,7 @@ def killed(words, run, moment, is_in_a_save):
         assert process.returncode == 0, told
         return None
     resumed = re.search(r"resuming run from step (\d+)", told)
-    assert (int(resumed[1]) if resumed else 0) == before, told
+    assert resumed is None or int(resumed[1]) == before, told
     return f"from step {before}, killed at {step_of(run)}{' while it saved' if is_saving else ''}"
 
 
@@ -78,7 +90,7 @@ def test_a_training_that_is_killed_again_and_again_ends_as_one_that_was_left_alo
     run, expected_run = (RunFolder(tmp_path / name / "run") for name in ("broken", "alone"))
     start = time.monotonic()
     for number in range(1, kills + 1):
-        told = killed(broken, run, rng.uniform(0, 1.5), is_in_a_save=number % 3 == 0)
+        told = killed(broken, run, rng, number)
         assert told is not None, f"it was done after {number - 1} kills; it needs more steps"
         print(f"{training}: kill {number} of {kills}: {told}", flush=True)
     for words in (broken, alone):
