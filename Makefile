@@ -9,7 +9,7 @@ DEMO_STEPS ?= 1000
 DEMO_RUN := demo/runs/flowers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint imports check slow bench clean
+.PHONY: help demo test lint imports check slow soak bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,9 @@ check: lint imports test ## all that a change must pass
 
 slow: $(INSTALLED) ## run the proofs that take minutes
 	$(BIN)/python -m pytest -m slow
+
+soak: $(INSTALLED) ## kill trainings at random moments; SOAK_KILLS=20 SOAK_SEED=...
+	$(BIN)/python -m pytest -m slow -s tests/soak
 
 bench: $(INSTALLED) ## print the tables of the documentation
 	@for script in train_step pipeline sparsity regrowth; do $(BIN)/python benchmarks/$$script.py || exit 1; done

@@ -273,8 +273,12 @@ def start_run(run, settings, command, versions, manifest):
         raise _unwritable(run.path, error) from None
 
 
-def check_writable(output_folder):
-    """Makes sure, before anything costly begins, that runs can be written.
+def check_writable(output_folder, flag="--output-folder"):
+    """Makes sure, before anything costly begins, that a folder can be written; it is made.
+
+    Args:
+        output_folder: the folder.
+        flag: that another folder is given by.
 
     Raises:
         StorageError: if they cannot.
@@ -286,7 +290,7 @@ def check_writable(output_folder):
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise _unwritable(folder, error, flag) from None
 
 
 def find_run(text, output_folder):
@@ -359,8 +363,8 @@ def _unfinished(run, settings, defaults):
     return same and (run.latest_step() or 0) < settings["steps"]
 
 
-def _unwritable(folder, error):
-    return StorageError(f"{folder} cannot be written ({error.strerror}); give another --output-folder")
+def _unwritable(folder, error, flag="--output-folder"):
+    return StorageError(f"{folder} cannot be written ({error.strerror}); give another {flag}")
 
 
 def _names(folder):

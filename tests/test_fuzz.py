@@ -336,7 +336,7 @@ PROPERTIES = {
     ),
     "frontier flags": Property(
         folder_itself,
-        command_lines(frontier.parser()),
+        command_lines(frontier.parser(), "--data-folder"),
         other_flags_end_in_a_line(frontier.main, ["--data-folder", "no-folder"]),
     ),
     "images": Property(

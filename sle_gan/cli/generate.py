@@ -19,7 +19,7 @@ from sle_gan.data.pictures import image_sheet, opaque, write_picture
 from sle_gan.errors import InputError
 from sle_gan.export.pictures import FILM_EXTENSIONS, Film, map_ahead, write_film
 from sle_gan.models import MODELS
-from sle_gan.run import find_run
+from sle_gan.run import check_writable, find_run
 
 # A GIF counts hundredths of a second, and programs show a frame of one hundredth for ten; others count thousandths.
 _LARGEST_FPS = {".gif": 50, ".webp": 1000, ".png": 1000}
@@ -225,6 +225,9 @@ def _trained(arguments, *, with_styles=False):
     if with_styles and model is not None and not model.has_styles:
         asked = "--truncation, --mix-seeds and --space w"
         raise InputError(f"{asked} need a network with styles, such as stylegan2; {run.path} is {settings['model']}")
+    run.generator_checkpoint(arguments.step)
+    folder = arguments.output or run.path
+    check_writable(folder.parent if folder.suffix.lower() in FILM_EXTENSIONS else folder, "--output")
     with quiet_start():
         import tensorflow as tf
 

@@ -4,8 +4,10 @@ import argparse
 import contextlib
 import io
 import os
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 
 from sle_gan.disk import is_full
@@ -44,7 +46,8 @@ def run_program(body, *, debug):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files can be other bytes than UTF-8
     try:
-        return body()
+        with _termination():
+            return body()
     except (SleGanError, OSError, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
@@ -52,6 +55,19 @@ def run_program(body, *, debug):
         if isinstance(error, SleGanError):
             return error.exit_code
         return STORAGE_EXIT_CODE if isinstance(error, OSError) else INTERRUPT_EXIT_CODE
+
+
+@contextlib.contextmanager
+def _termination():
+    """Ends the program in good order on SIGTERM, so that no half-written file stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _told(error):

@@ -245,7 +245,7 @@ def read_manifest(file):
     """
     try:
         content = read_json(file)
-        images = [*content["images"], *content.get("held_out", ())]
+        images = content["images"] + content.get("held_out", [])
         if content["schema"] == MANIFEST_SCHEMA and all(
             stays_below(image["path"]) and re.fullmatch(r"[0-9a-f]{64}", image["sha256"]) for image in images
         ):
