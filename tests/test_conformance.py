@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.attention import LearnedScale
 from sle_gan.layers.carry import CarryAlong
 from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense
 from sle_gan.layers.minibatch import MinibatchDeviation
@@ -16,12 +17,13 @@ from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, Spe
 from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
 from sle_gan.models import MODELS
 
-SIDE = 64
+SIDE, CLASSES = 64, 3
 OUR_LAYERS = (
     CarryAlong,
     EqualizedConv2D,
     EqualizedDense,
     LearnedConstant,
+    LearnedScale,
     MinibatchDeviation,
     ModulatedConv2D,
     NoiseInjection,
@@ -59,6 +61,7 @@ LAYERS = {
     "modulated_conv": Row(lambda: layer_model(ModulatedConv2D(4, 3), (6, 6, 2), (2,)), [(6, 6, 2), (2,)], (6, 6, 4)),
     "minibatch_deviation": Row(lambda: layer_model(MinibatchDeviation(), (4, 4, 2)), [(4, 4, 2)], (4, 4, 3)),
     "learned_constant": Row(lambda: layer_model(LearnedConstant([4, 4, 2]), (6,)), [(6,)], (4, 4, 2)),
+    "learned_scale": Row(lambda: layer_model(LearnedScale(), (4, 4, 2)), [(4, 4, 2)], (4, 4, 2)),
     "partner_codes": Row(lambda: layer_model(PartnerCodes(), (6,)), [(6,)], (6,)),
     "style_average": Row(lambda: layer_model(StyleAverage(), (6,)), [(6,)], (6,)),
     "style_mixing": Row(lambda: layer_model(StyleMixing(5), (6,), (6,), (8,)), [(6,), (6,), (8,)], (5, 6)),
@@ -69,12 +72,16 @@ LAYERS = {
 def _network_rows():
     for name, model in MODELS.items():
         module = model.module()
-        arguments = (SIDE, 3, 8, 1)
-        image = (SIDE, SIDE, 3)
-        codes = (module.LATENT_SIZE,)
-        yield f"{name}_generator", Row(lambda m=module, a=arguments: m.generator(*a), [codes], image)
-        logits = module.discriminator(*arguments).output_shape[1:]
-        yield f"{name}_discriminator", Row(lambda m=module, a=arguments: m.discriminator(*a), [image], logits)
+        yield from _rows_of(name, module, (SIDE, 3, 8, 1))
+        if model.has_classes:
+            yield from _rows_of(f"conditional_{name}", module, (SIDE, 3, 8, 1, CLASSES))
+
+
+def _rows_of(name, module, arguments):
+    for build in (module.generator, module.discriminator):
+        model = build(*arguments)
+        inputs = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+        yield f"{name}_{model.name}", Row(lambda b=build: b(*arguments), inputs, tuple(model.output_shape[1:]))
 
 
 NETWORKS = dict(_network_rows())
@@ -157,7 +164,8 @@ def test_every_weight_has_a_gradient_in_the_training_graph(model):
     networks = [with_drawn_weights(build(SIDE, 3, 8, 1)) for build in (module.generator, module.discriminator)]
     graph = module.training_graph(*networks)
     with tf.GradientTape() as tape:
-        pictures = graph.generator(tf.random.stateless_normal([3, module.LATENT_SIZE], [0, 1]), training=True)
+        codes = tf.random.stateless_normal([3, *networks[0].inputs[0].shape[1:]], [0, 1])
+        pictures = graph.generator(codes, training=True)
         logits, *maps = tf.nest.flatten(graph.discriminator(pictures, training=True))
         decoded = graph.decoders([*maps, tf.constant([0, 1, 3])], training=True) if graph.decoders else []
         loss = sum(tf.reduce_sum(tensor**3) for tensor in (*tf.nest.flatten(pictures), logits, *decoded))

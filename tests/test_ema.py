@@ -4,7 +4,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.layers.spectral import SpectralConv2D
-from sle_gan.training.ema import Calibration, copy_weights, half_life_decay, update_average
+from sle_gan.training.ema import Calibration, copy_weights, decay_from, half_life_decay, update_average
 
 
 def network():
@@ -84,3 +84,10 @@ def test_a_half_life_halves_what_is_held_of_a_step():
     # Early the half-life is a twentieth of what was shown: 100 steps of 16 images have one of 80 images.
     assert float(decay(tf.constant(100, tf.int64))) ** (80 / 16) == pytest.approx(0.5, rel=1e-4)
     assert float(decay(tf.constant(0, tf.int64))) == 0.0
+
+
+def test_an_average_that_begins_late_is_a_copy_before():
+    late = decay_from(3, 0.75)
+    assert [float(late(tf.constant(steps, tf.int64))) for steps in (0, 2, 3, 9)] == [0.0, 0.0, 0.75, 0.75]
+    by_images = decay_from(2, half_life_decay(kimg=1.0, images_per_step=1000, ramp=100.0))
+    assert [float(by_images(tf.constant(steps, tf.int64))) for steps in (1, 2)] == [0.0, 0.5]

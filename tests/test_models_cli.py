@@ -51,6 +51,16 @@ def test_stylegan2_has_the_settings_of_its_papers():
     assert (given["ema_decay"], given["ema_kimg"], given["path_length_weight"]) == (None, 10.0, 0.0)
 
 
+def test_biggan_has_the_settings_of_its_papers_at_each_resolution():
+    names = ("width", "batch_size", "n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2")
+    recipes = {side: settings("--model", "biggan", "--resolution", side) for side in ("32", "64", "128")}
+    assert [recipes["32"][name] for name in names] == [256, 50, 4, 2e-4, 2e-4, 0.0, 0.999]
+    assert [recipes["64"][name] for name in names] == [80, 256, 1, 1e-4, 4e-4, 0.0, 0.999]
+    assert recipes["128"]["width"] == 96
+    assert [(recipe["ema_decay"], recipe["ema_start"]) for recipe in recipes.values()] == [(0.9999, 1000)] * 3
+    assert (settings()["ema_start"], settings("--ema-start", "7")["ema_start"]) == (0, 7)
+
+
 def test_the_average_is_set_in_one_way():
     by_decay = settings("--model", "stylegan2", "--ema-decay", "0.9")
     assert (by_decay["ema_decay"], by_decay["ema_kimg"]) == (0.9, None)
@@ -95,9 +105,10 @@ every_model = pytest.mark.parametrize(
     "more",
     [
         "--model sngan --n-critic 3 --r1-gamma 1 --r1-interval 2",
+        "--model biggan --n-critic 2 --r1-gamma 1 --r1-interval 2 --ema-start 2",
         "--model stylegan2 --r1-interval 2 --path-length-weight 2 --path-length-interval 2",
     ],
-    ids=["sngan", "stylegan2"],
+    ids=["sngan", "biggan", "stylegan2"],
 )
 
 
@@ -109,7 +120,7 @@ def test_a_network_trains_goes_on_and_draws(pictures, tmp_path, more):
     rows = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
-    assert [row["penalty"] > 0 for row in rows] == ([True] * 3 if "sngan" in more else [True, False, True])
+    assert [row["penalty"] > 0 for row in rows] == ([True, False, True] if "stylegan2" in more else [True] * 3)
     assert generate(["samples", str(run.path), "--seeds", "0-3", "--output", str(tmp_path / "out")]) == 0
     drawn = [np.asarray(Image.open(tmp_path / "out" / f"seed-{seed:06d}.png")) for seed in range(4)]
     assert np.shape(drawn) == (4, 32, 32, 3)

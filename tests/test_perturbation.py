@@ -124,7 +124,7 @@ def test_the_parts_of_a_network_are_the_network(model):
     generator, discriminator = module.generator(64, 3, 8, 1), module.discriminator(64, 3, 8, 1)
     graph = module.training_graph(generator, discriminator)
     splits = module.feature_splits(generator, discriminator)
-    codes = tf.random.stateless_normal([2, module.LATENT_SIZE], [0, 1])
+    codes = tf.random.stateless_normal([2, generator.input_shape[-1]], [0, 1])
     features, others = splits[0].first(codes, training=False)
     pictures = tf.nest.flatten(splits[0].rest([*features, *others], training=False))
     expected = tf.nest.flatten(graph.generator(codes, training=False))

@@ -8,6 +8,11 @@ def positive(text):
     return _number(text, int, lambda value: 0 < value < 2**31, "a whole number from 1 to 2147483647")
 
 
+def whole(text):
+    """Reads a whole number from 0."""
+    return _number(text, int, lambda value: value >= 0, "a whole number from 0")
+
+
 def seed(text):
     """Reads a whole number of 31 bits."""
     return _number(text, int, lambda value: 0 <= value < 2**31, "a whole number from 0 to 2147483647")

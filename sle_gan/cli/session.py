@@ -30,13 +30,13 @@ from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.evaluation.scoring import Scoring, features_file_name
 from sle_gan.json_files import replaced, write_json
-from sle_gan.models import MODELS
+from sle_gan.models import MODELS, network_arguments
 from sle_gan.report.run_report import write_report
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training import regularizers
 from sle_gan.training.consistency import consistency
 from sle_gan.training.devices import let_memory_grow, precision, strategy_of
-from sle_gan.training.ema import Calibration, copy_weights, half_life_decay
+from sle_gan.training.ema import Calibration, copy_weights, decay_from, half_life_decay
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import adversarial_losses
 from sle_gan.training.memory import checkpoint_bytes, estimated_bytes
@@ -253,7 +253,7 @@ def build_networks(settings):
         InputError: if a weight file does not fit.
     """
     module = MODELS[settings["model"]].module()
-    shape = (settings["resolution"], settings["channels"], settings["width"], settings["seed"])
+    shape = network_arguments(settings)
     with precision(settings["mixed_precision"]):
         networks = module.generator(*shape), module.discriminator(*shape)
     for network in networks:
@@ -275,7 +275,7 @@ def build_gan(settings, generator, discriminator):
         A compiled `GAN`.
     """
     module = MODELS[settings["model"]].module()
-    average = module.generator(settings["resolution"], settings["channels"], settings["width"], settings["seed"])
+    average = module.generator(*network_arguments(settings))
     copy_weights(average, generator)
     graph = module.training_graph(generator, discriminator)
     gan = GAN(
@@ -317,9 +317,10 @@ def _reconstruction(decoders, distance):
 
 
 def _average_decay(settings):
-    if settings["ema_kimg"] is None:
-        return settings["ema_decay"]
-    return half_life_decay(settings["ema_kimg"], settings["batch_size"] * settings["n_critic"])
+    decay = settings["ema_decay"]
+    if settings["ema_kimg"] is not None:
+        decay = half_life_decay(settings["ema_kimg"], settings["batch_size"] * settings["n_critic"])
+    return decay_from(settings["ema_start"], decay) if settings["ema_start"] else decay
 
 
 def _regularizers(settings):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sle_gan.callbacks.densities import Densities
 from sle_gan.cli.sparsity_flags import ticket_rounds
-from sle_gan.models import MODELS
+from sle_gan.models import MODELS, network_arguments
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import erdos_renyi_kernel, uniform
 from sle_gan.sparsity.dynamic import EXPLORATIONS, DynamicSparsity, random_masks
@@ -82,7 +82,7 @@ def _ticket_search(gan, settings, run):
     items = {}
     if settings["distill_weight"]:
         module = MODELS[settings["model"]].module()
-        shape = (settings["resolution"], settings["channels"], settings["width"], settings["seed"])
+        shape = network_arguments(settings)
         teacher = module.training_graph(module.generator(*shape), module.discriminator(*shape)).discriminator
         gan.distillation = Distillation(teacher, settings["distill_weight"])
         items = gan.distillation.checkpoint_items()

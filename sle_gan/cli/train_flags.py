@@ -11,7 +11,7 @@ from PIL import ImageColor
 from sle_gan.cli.augment_flags import add_augment_arguments, check_augment, resolve_augment
 from sle_gan.cli.device_flags import add_device_arguments
 from sle_gan.cli.method_flags import add_method_arguments, check_methods
-from sle_gan.cli.numbers import decay, density, positive, rate, seed, share, weight
+from sle_gan.cli.numbers import decay, density, positive, rate, seed, share, weight, whole
 from sle_gan.cli.presets import add_preset_argument
 from sle_gan.cli.program import ArgumentParser, HelpFormatter
 from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
@@ -131,7 +131,7 @@ def _add_network_arguments(group):
         type=int,
         nargs="?",
         metavar="CHANNELS",
-        help="channels that those of all maps are multiples of; the paper's without it (64)",
+        help="channels that those of all maps are multiples of; the paper's without it",
     )
     add("--generator-weights", metavar="FILE", help="start from these weights of the generator (.h5)")
     add("--discriminator-weights", metavar="FILE", help="start from these weights of the discriminator (.h5)")
@@ -190,6 +190,7 @@ def _add_training_arguments(group):
     average.add_argument(
         "--ema-kimg", type=weight, metavar="KIMG", help="its half-life in thousands of images, instead of --ema-decay"
     )
+    add("--ema-start", type=whole, metavar="STEPS", help="for which it is a copy, before it averages")
     add(
         "--reconstruction-loss",
         choices=("perceptual", "l1"),
@@ -223,7 +224,7 @@ def resolve(arguments):
     Raises:
         InputError: if they cannot be used.
     """
-    recipe = MODELS[arguments.model].recipe._asdict()
+    recipe = MODELS[arguments.model].recipe_at(arguments.resolution)._asdict()
     if arguments.ema_decay is not None or arguments.ema_kimg is not None:
         recipe |= {"ema_decay": None, "ema_kimg": None}
     settings = {name: recipe.get(name) if value is None else value for name, value in vars(arguments).items()}

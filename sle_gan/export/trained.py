@@ -5,7 +5,7 @@ import itertools
 import tensorflow as tf
 
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS
+from sle_gan.models import MODELS, network_arguments
 from sle_gan.models.io import interpolate_codes, latent_codes, postprocess_images
 
 _BATCH_SIZE = 8  # always, the last batch padded: how a picture is rounded must not depend on how many are drawn
@@ -34,7 +34,8 @@ class TrainedGenerator:
     def __init__(self, run, step=None, truncation=None):
         self.run = run
         self.step, path = run.generator_checkpoint(step)
-        self.generator, self.latent_size = _build(run)
+        self.generator = _build(run)
+        self.latent_size = self.generator.inputs[0].shape[-1]
         _restore(self.generator, path)
         self.truncation = truncation
         self._draw = tf.function(lambda codes: postprocess_images(self.generator(codes, training=False), tf.uint8))
@@ -155,8 +156,7 @@ def _build(run):
     settings = run.config()["settings"]
     try:
         module = MODELS[settings["model"]].module()
-        shape = [settings[name] for name in ("resolution", "channels", "width", "seed")]
-        return module.generator(*shape), module.LATENT_SIZE
+        return module.generator(*network_arguments(settings))
     except KeyError as error:
         raise InputError(f"{run.config_file} must name a model and its shape; {error} is unknown or missing") from error
     except (TypeError, ValueError) as error:

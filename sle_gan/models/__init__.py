@@ -24,6 +24,7 @@ class Recipe(NamedTuple):
         adam_beta_2: what both Adams keep of the mean squared gradient at each step.
         ema_decay: what the averaged generator keeps of itself at each step; None if `ema_kimg` says it.
         ema_kimg: half-life of the averaged generator in thousands of images; None if `ema_decay` says it.
+        ema_start: steps for which the averaged generator is a copy, before it averages.
     """
 
     width: int
@@ -38,6 +39,7 @@ class Recipe(NamedTuple):
     adam_beta_2: float
     ema_decay: float | None
     ema_kimg: float | None
+    ema_start: int = 0
 
 
 class Model(NamedTuple):
@@ -46,12 +48,15 @@ class Model(NamedTuple):
     Attributes:
         file: module that builds the networks: `generator(resolution, channels, width, seed)`,
             `discriminator(...)` of the same arguments, `training_graph(generator, discriminator)`,
-            `feature_splits(generator, discriminator)`, `discriminator_blocks(discriminator)` and `LATENT_SIZE`.
+            `feature_splits(generator, discriminator)` and `discriminator_blocks(discriminator)`.
         resolutions: sides of the images in pixels that it can be built for.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         recipe: how its paper trains it.
         block_counts: for each resolution, how many blocks `discriminator_blocks` tells of.
         has_styles: whether the file has `styles(generator)`: a space of styles between two parts of the generator.
+        has_classes: whether the builders take a fifth argument `classes`: the number of classes, whose one-hot
+            labels are then the last input of both networks.
+        other_recipes: recipes of the resolutions that are not trained by `recipe`, by resolution.
     """
 
     file: str
@@ -60,13 +65,60 @@ class Model(NamedTuple):
     recipe: Recipe
     block_counts: tuple
     has_styles: bool = False
+    has_classes: bool = False
+    other_recipes: dict = {}  # noqa: RUF012  (nobody writes to it)
 
     def module(self):
         """Loads the module."""
         return importlib.import_module(self.file)
 
+    def recipe_at(self, resolution):
+        """Returns the recipe of a resolution in pixels."""
+        return self.other_recipes.get(resolution, self.recipe)
+
+
+def network_arguments(settings):
+    """Returns what the builders of a run's networks are called with.
+
+    Args:
+        settings: the settings of the run.
+
+    Raises:
+        KeyError: if a setting is not there.
+    """
+    shape = [settings[name] for name in ("resolution", "channels", "width", "seed")]
+    names = settings.get("class_names")
+    return (*shape, len(names)) if names else tuple(shape)
+
+
+_BIGGAN = Recipe(
+    width=256,
+    batch_size=50,
+    n_critic=4,
+    loss="hinge",
+    smallest_margin=1.0,
+    r1_share=0.0,
+    G_learning_rate=2e-4,
+    D_learning_rate=2e-4,
+    adam_beta_1=0.0,
+    adam_beta_2=0.999,
+    ema_decay=0.9999,
+    ema_kimg=None,
+    ema_start=1000,
+)
+_LARGE_BIGGAN = _BIGGAN._replace(width=80, batch_size=256, n_critic=1, G_learning_rate=1e-4, D_learning_rate=4e-4)
+
 
 MODELS = {
+    "biggan": Model(
+        "sle_gan.models.biggan",
+        (32, 64, 128),
+        (1, 3, 4),
+        _BIGGAN,
+        block_counts=(4, 5, 6),
+        has_classes=True,
+        other_recipes={64: _LARGE_BIGGAN, 128: _LARGE_BIGGAN._replace(width=96)},
+    ),
     "fastgan": Model(
         "sle_gan.models.fastgan",
         (64, 128, 256, 512, 1024),

@@ -67,6 +67,25 @@ def half_life_decay(kimg, images_per_step, ramp=0.05):
     return decay
 
 
+def decay_from(first_step, decay):
+    """Returns the decay of an average that is a copy until it begins.
+
+    Args:
+        first_step: number of steps for which it is a copy.
+        decay: what it keeps of itself at each later step, in [0, 1); or a function of the number of steps done.
+
+    Returns:
+        A function of the number of steps done -> float32 scalar in [0, 1).
+
+    Source: Brock et al. 2019, arXiv:1809.11096, whose average begins late.
+    """
+
+    def decay_at(steps):
+        return tf.where(steps < first_step, 0.0, decay(steps) if callable(decay) else decay)
+
+    return decay_at
+
+
 class Calibration:
     """Measures the batch statistics of an averaged generator, from its own passes over drawn codes.
 

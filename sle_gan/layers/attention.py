@@ -1,0 +1,45 @@
+"""Attention of a map to itself, where far places of a picture meet.
+
+Source: Zhang et al. 2019, arXiv:1805.08318, with the pooled maps of Brock et al. 2019, arXiv:1809.11096.
+"""
+
+import tensorflow as tf
+import tf_keras as keras
+
+
+class LearnedScale(keras.layers.Layer):
+    """Multiplies by one learned number that begins at 0."""
+
+    def build(self, input_shape):
+        """Adds the number."""
+        super().build(input_shape)
+        self.scale = self.add_weight(name="scale", shape=[], initializer="zeros")
+
+    def call(self, inputs):
+        """Scales a tensor of any shape."""
+        return inputs * self.scale
+
+
+def self_attention(x, convolution, name):
+    """Adds to each place of a map what it gathers from the places that it attends to; nothing at first.
+
+    Args:
+        x: float `[batch, side, side, channels]` of static and even side; the channels are a multiple of 8.
+        convolution: function of (map, filters, size, name) -> map, without a bias.
+        name: prefix of the names of the layers.
+
+    Returns:
+        The shape and dtype of `x`.
+    """
+    _, height, width, channels = x.shape
+
+    def pooled(maps, filters):
+        return tf.reshape(tf.nn.max_pool2d(maps, 2, 2, "VALID"), [-1, height * width // 4, filters])
+
+    queries = tf.reshape(convolution(x, channels // 8, 1, f"{name}_query"), [-1, height * width, channels // 8])
+    keys = pooled(convolution(x, channels // 8, 1, f"{name}_key"), channels // 8)
+    values = pooled(convolution(x, channels // 2, 1, f"{name}_value"), channels // 2)
+    similarities = tf.matmul(queries, keys, transpose_b=True)  # [batch, places, places / 4]
+    shares = tf.cast(tf.nn.softmax(tf.cast(similarities, tf.float32)), values.dtype)
+    gathered = tf.reshape(tf.matmul(shares, values), [-1, height, width, channels // 2])
+    return x + LearnedScale(name=f"{name}_scale")(convolution(gathered, channels, 1, f"{name}_out"))
