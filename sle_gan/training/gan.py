@@ -4,6 +4,7 @@ Every random number of a step is a pure function of the seed and the step's numb
 draws what the uninterrupted run would have drawn.
 """
 
+import functools
 import math
 
 import tensorflow as tf
@@ -183,12 +184,17 @@ class GAN(keras.Model):
         *earlier, images = tf.split(images, self.n_critic)
         for turn, batch in enumerate(earlier):
             turn_seed = _fold(seed, _CRITIC_TURN, turn)
-            fakes = self._fake_inputs(tf.shape(batch)[0], turn_seed)
-            turns.append(self._discriminator_step(turn, self._real_inputs(batch, turn_seed), fakes, turn_seed))
-        with tf.GradientTape() as generator_tape:
-            fakes = self._fake_inputs(tf.shape(images)[0], seed)
+            draw = functools.partial(self._fake_inputs, tf.shape(batch)[0], turn_seed)
+            turns.append(self._discriminator_step(turn, self._real_inputs(batch, turn_seed), draw, turn_seed)[0])
+        generator_tape = tf.GradientTape()
+
+        def draw_on_tape():
+            with generator_tape:
+                return self._fake_inputs(tf.shape(images)[0], seed)
+
         reals = self._real_inputs(images, seed)
-        turns.append(self._discriminator_step(len(earlier), reals, fakes, seed))
+        last_turn, fakes = self._discriminator_step(len(earlier), reals, draw_on_tape, seed)
+        turns.append(last_turn)
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
         logs |= self._generator_step(fakes, generator_tape, seed)
         if self.balance is not None:
@@ -232,22 +238,29 @@ class GAN(keras.Model):
             for regularizer in self.regularizers
         )
 
-    def _discriminator_step(self, turn, reals, fakes, seed):
-        reconstruction_loss = 0.0
-        with tf.GradientTape() as tape:
+    def _discriminator_step(self, turn, reals, draw_fakes, seed):
+        tape = tf.GradientTape()
+        with tape:
             real_logits, maps = self._judge(reals)
+        reconstruction_loss, map_gradients, decoder_gradients = self._reconstruct(reals[0], maps, seed)
+        # What the decoders and the distance held is free before the fakes take as much.
+        with tf.control_dependencies(map_gradients):
+            fakes = draw_fakes()
+        with tape:
             fake_logits, _ = self._judge(fakes)
             loss = self.discriminator_loss(real_logits, fake_logits, _fold(seed, _MARGINS))
-            if self.reconstruction is not None:
-                reconstruction_loss = self.reconstruction(reals[0], maps, _fold(seed, _QUADRANT))
             penalty = self._penalty(turn, reals, fakes, seed)
-            total = loss + reconstruction_loss + penalty
+            total = loss + penalty
             if self.distillation is not None:
                 total += self.distillation(reals, real_logits) + self.distillation(fakes, fake_logits)
             total = _share_of_replica(total)
+        gradients = tape.gradient(
+            [total, *maps],
+            self.discriminator.trainable_variables,
+            output_gradients=[tf.ones_like(total), *map_gradients],
+        )
         variables = self.discriminator_variables
-        gradients = tape.gradient(total, variables)
-        _update(self.discriminator_optimizer, gradients, variables, self.discriminator_masks)
+        _update(self.discriminator_optimizer, gradients + decoder_gradients, variables, self.discriminator_masks)
         logs = {
             "discriminator_loss": loss,
             "reconstruction_loss": reconstruction_loss,
@@ -255,7 +268,18 @@ class GAN(keras.Model):
             "fake_logits": tf.reduce_mean(fake_logits),
             "real_signs": tf.reduce_mean(tf.sign(real_logits)),
         }
-        return logs | ({"penalty": penalty} if self.regularizers else {})
+        return logs | ({"penalty": penalty} if self.regularizers else {}), fakes
+
+    def _reconstruct(self, images, maps, seed):
+        """Returns the reconstruction loss, and its gradients to the maps and to the decoders' weights."""
+        if self.reconstruction is None:
+            return 0.0, [tf.zeros_like(features) for features in maps], []
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            loss = self.reconstruction(images, maps, _fold(seed, _QUADRANT))
+            total = _share_of_replica(loss)
+        sources = [maps, self.reconstruction.decoders.trainable_variables]
+        return loss, *tape.gradient(total, sources, unconnected_gradients="zero")
 
     def _generator_step(self, fakes, generator_tape, seed):
         # The same fakes serve both steps, so the gradient is carried on from the images.
