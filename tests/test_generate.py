@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import subprocess
@@ -323,7 +324,46 @@ def test_a_run_with_alpha_lies_over_its_background_in_a_jpeg_and_a_gif(tmp_path)
     np.testing.assert_allclose(colors.mean(axis=(1, 2)), [flat.mean(axis=(0, 1))], atol=2)
 
 
+def test_the_codes_of_a_batch_are_those_that_the_library_draws(trained):
+    np.testing.assert_array_equal(trained._codes(tf.constant([7, 0, 2**31 - 1])), latent_codes([7, 0, 2**31 - 1], 256))
+
+
 # The program
+
+
+def test_many_samples_are_all_written_under_their_seeds(tiny_run, trained, tmp_path):
+    seeds = range(5, 55)  # more than wait at once, and no whole number of batches
+    assert generate(tiny_run, "samples", "--seeds", "5-54", "--output", tmp_path) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"seed-{seed:06d}.png" for seed in seeds]
+    for seed, drawn in zip(seeds, trained.draw_seeds(seeds), strict=True):
+        np.testing.assert_array_equal(pixels(tmp_path / f"seed-{seed:06d}.png"), drawn)
+
+
+def test_a_sample_that_cannot_be_written_ends_in_one_line_and_leaves_no_half_file(tiny_run, tmp_path, capsys):
+    (tmp_path / "seed-000009.png").mkdir()
+    assert generate(tiny_run, "samples", "--seeds", "0-99", "--output", tmp_path) == 4
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "seed-000009.png" in error
+    assert error.count("\n") == 1
+    names = {path.name for path in tmp_path.iterdir()}
+    assert not [name for name in names if name.endswith(".tmp")]
+    assert {f"seed-{seed:06d}.png" for seed in range(9)} <= names
+    assert len(names) < 60  # those behind were not drawn
+
+
+@pytest.mark.slow
+def test_the_memory_of_a_thousand_samples_is_that_of_a_hundred(tiny_run, tmp_path):
+    peaks = []
+    for count in (100, 1000):
+        words = ["samples", str(tiny_run.path), "--seeds", f"0-{count - 1}", "--output", str(tmp_path)]
+        process = subprocess.Popen([sys.executable, str(ROOT / "generate.py"), *words], stdout=subprocess.DEVNULL)
+        _, process.returncode, usage = os.wait4(process.pid, 0)
+        assert process.returncode == 0
+        peaks.append(usage.ru_maxrss * 1024)
+    # The thousand are 12 MB of pixels; what the allocator keeps varies by more.
+    assert abs(peaks[1] - peaks[0]) < 40e6
+    assert len(list(tmp_path.iterdir())) == 1000
 
 
 def test_samples_are_files_named_and_marked_by_their_seed(tiny_run, trained, tmp_path, capsys):

@@ -42,16 +42,20 @@ def map_ahead(function, items):
         items: iterable; it is read in the caller's thread.
 
     Yields:
-        The function's results, in the order of the items.
+        The function's results, in the order of the items. What the function raised is raised here, when no thread
+        is at work any more.
     """
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        waiting = collections.deque()
+    pool = concurrent.futures.ThreadPoolExecutor()
+    waiting = collections.deque()
+    try:
         for item in items:
             waiting.append(pool.submit(function, item))
             if len(waiting) > _WAITING_AT_MOST:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an error the others would be done in vain
 
 
 def write_film(path, film):

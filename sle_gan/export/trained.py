@@ -38,6 +38,9 @@ class TrainedGenerator:
         self.latent_size = self.generator.inputs[0].shape[-1]
         _restore(self.generator, path)
         self.truncation = truncation
+        self._codes = tf.function(
+            lambda seeds: latent_codes(seeds, self.latent_size), [tf.TensorSpec([None], tf.int32, "seeds")]
+        )
         self._draw = tf.function(lambda codes: postprocess_images(self.generator(codes, training=False), tf.uint8))
         if truncation is not None:
             self._parts = _styles(run, self.generator)
@@ -56,7 +59,7 @@ class TrainedGenerator:
         """
         for first in range(0, len(seeds), _BATCH_SIZE):
             chosen = seeds[first : first + _BATCH_SIZE]
-            yield from self._draw_batch(latent_codes(list(chosen), self.latent_size))
+            yield from self._draw_batch(self._codes(tf.constant(list(chosen), tf.int32)))
 
     def draw_mixed(self, seeds, mix_seeds, from_side):
         """Draws the pictures of each seed with the finer styles of each other seed.

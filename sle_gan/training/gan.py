@@ -4,6 +4,7 @@ Every random number of a step is a pure function of the seed and the step's numb
 draws what the uninterrupted run would have drawn.
 """
 
+import functools
 import math
 
 import tensorflow as tf
@@ -11,10 +12,21 @@ import tf_keras as keras
 
 from sle_gan.errors import NotFiniteError
 from sle_gan.layers.resample import downsample_nearest
+from sle_gan.training.draws import (
+    CRITIC_TURN,
+    FAKE_AUGMENTATION,
+    LATENT_CODES,
+    MARGINS,
+    PATHS,
+    PENALTY,
+    QUADRANT,
+    REAL_AUGMENTATION,
+    fold,
+    of_replica,
+)
 from sle_gan.training.ema import update_average
+from sle_gan.training.updates import to_differentiate, update_weights
 
-# What a step draws, each with numbers of its own.
-_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT, _CRITIC_TURN, _PENALTY, _PATHS = range(8)
 _NAMED_AT_MOST = 3
 
 
@@ -151,12 +163,14 @@ class GAN(keras.Model):
 
     @property
     def discriminator_variables(self):
-        """The weights that the discriminator's optimizer trains."""
+        """The weights that the discriminator's optimizer trains: the discriminator's own, then the decoders'."""
+        decoders = [] if self.reconstruction is None else self.reconstruction.decoders.trainable_variables
+        return self._judging_variables + decoders
+
+    @property
+    def _judging_variables(self):
         frozen = {id(variable) for layer in self.frozen_layers for variable in layer.weights}
-        variables = [variable for variable in self.discriminator.trainable_variables if id(variable) not in frozen]
-        if self.reconstruction is not None:
-            variables += self.reconstruction.decoders.trainable_variables
-        return variables
+        return [variable for variable in self.discriminator.trainable_variables if id(variable) not in frozen]
 
     def checkpoint_items(self):
         """Returns everything that a resumed run needs, by name, for `tf.train.Checkpoint`."""
@@ -218,12 +232,17 @@ class GAN(keras.Model):
         turns = []
         *earlier, images = tf.split(images, self.n_critic)
         for turn, batch in enumerate(earlier):
-            turn_seed = _fold(seed, _CRITIC_TURN, turn)
-            fakes = self._fake_inputs(tf.shape(batch)[0], turn_seed)
-            turns.append(self._discriminator_step(turn, batch, fakes, turn_seed))
-        with tf.GradientTape() as generator_tape:
-            fakes = self._fake_inputs(tf.shape(images)[0], seed)
-        turns.append(self._discriminator_step(len(earlier), images, fakes, seed))
+            turn_seed = fold(seed, CRITIC_TURN, turn)
+            draw = functools.partial(self._fake_inputs, tf.shape(batch)[0], turn_seed)
+            turns.append(self._discriminator_step(turn, batch, draw, turn_seed)[0])
+        generator_tape = tf.GradientTape()
+
+        def draw_on_tape():
+            with generator_tape:
+                return self._fake_inputs(tf.shape(images)[0], seed)
+
+        last_turn, fakes = self._discriminator_step(len(earlier), images, draw_on_tape, seed)
+        turns.append(last_turn)
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
         logs |= self._generator_step(fakes, generator_tape, seed)
         if self.balance is not None:
@@ -248,19 +267,19 @@ class GAN(keras.Model):
         # Each replica draws the codes of the whole batch and keeps its own, so that several draw what one would.
         context = tf.distribute.get_replica_context()
         shape = [context.num_replicas_in_sync, count, *self.generator.input_shape[1:]]
-        return tf.random.stateless_normal(shape, _fold(seed, _LATENT_CODES))[context.replica_id_in_sync_group]
+        return tf.random.stateless_normal(shape, fold(seed, LATENT_CODES))[context.replica_id_in_sync_group]
 
     def _fake_inputs(self, count, seed):
         codes = self._codes(count, seed)
         fakes = tf.nest.flatten(self.generator(codes, training=True))
-        return [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
+        return [self._augmented(fake, fold(seed, FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
 
     def _real_inputs(self, images, seed):
-        reals = self._augmented(images, _fold(seed, _REAL_AUGMENTATION))
+        reals = self._augmented(images, fold(seed, REAL_AUGMENTATION))
         return [downsample_nearest(reals, inputs.shape[1]) for inputs in self.discriminator.inputs]
 
     def _augmented(self, images, seed):
-        return images if self.augment is None else self.augment(images, _of_replica(seed))
+        return images if self.augment is None else self.augment(images, of_replica(seed))
 
     def _judge(self, images):
         if self.perturbation is not None:
@@ -279,34 +298,39 @@ class GAN(keras.Model):
 
         seen = {False: (judge, reals), True: (augment_and_judge, [images])}
         return sum(
-            regularizer(step, *seen[regularizer.before_augmentation], fakes, _of_replica(_fold(seed, _PENALTY)))
+            regularizer(step, *seen[regularizer.before_augmentation], fakes, of_replica(fold(seed, PENALTY)))
             for regularizer in self.regularizers
         )
 
-    def _discriminator_step(self, turn, images, fakes, seed):
+    def _discriminator_step(self, turn, images, draw_fakes, seed):
         reals = self._real_inputs(images, seed)
 
         def adversarial_loss(real_logits, fake_logits):
-            return self.discriminator_loss(real_logits, fake_logits, _of_replica(_fold(seed, _MARGINS)))
+            return self.discriminator_loss(real_logits, fake_logits, of_replica(fold(seed, MARGINS)))
 
-        reconstruction_loss = 0.0
-        with tf.GradientTape() as tape:
+        tape = tf.GradientTape()
+        with tape:
             real_logits, maps, real_features = self._judge(reals)
+        reconstruction_loss, map_gradients, decoder_gradients = self._reconstruct(reals[0], maps, seed)
+        # What the decoders and the distance held is free before the fakes take as much.
+        with tf.control_dependencies(map_gradients):
+            fakes = draw_fakes()
+        with tape:
             fake_logits, _, fake_features = self._judge(fakes)
             loss = adversarial_loss(real_logits, fake_logits)
-            if self.reconstruction is not None:
-                reconstruction_loss = self.reconstruction(reals[0], maps, _fold(seed, _QUADRANT))
             penalty = self._penalty(turn, images, reals, fakes, seed)
-            total = loss + reconstruction_loss + penalty
+            total = loss + penalty
             if self.perturbation is not None:
                 total += (self.perturbation.weight - 1.0) * loss
                 total += self.perturbation.discriminator_loss(real_features, fake_features, adversarial_loss)
             if self.distillation is not None:
                 total += self.distillation(reals, real_logits) + self.distillation(fakes, fake_logits)
-            total = _to_differentiate(total, self.discriminator_optimizer)
+            total = to_differentiate(total, self.discriminator_optimizer)
+        gradients = tape.gradient(
+            [total, *maps], self._judging_variables, output_gradients=[tf.ones_like(total), *map_gradients]
+        )
         variables = self.discriminator_variables
-        gradients = tape.gradient(total, variables)
-        _update(self.discriminator_optimizer, gradients, variables, self.discriminator_masks)
+        update_weights(self.discriminator_optimizer, gradients + decoder_gradients, variables, self.discriminator_masks)
         logs = {
             "discriminator_loss": loss,
             "reconstruction_loss": reconstruction_loss,
@@ -314,7 +338,18 @@ class GAN(keras.Model):
             "fake_logits": tf.reduce_mean(fake_logits),
             "real_signs": tf.reduce_mean(tf.sign(real_logits)),
         }
-        return logs | ({"penalty": penalty} if self.regularizers else {})
+        return logs | ({"penalty": penalty} if self.regularizers else {}), fakes
+
+    def _reconstruct(self, images, maps, seed):
+        """Returns the reconstruction loss, and its gradients to the maps and to the decoders' weights."""
+        if self.reconstruction is None:
+            return 0.0, [tf.zeros_like(features) for features in maps], []
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            loss = self.reconstruction(images, maps, fold(seed, QUADRANT))
+            total = to_differentiate(loss, self.discriminator_optimizer)
+        sources = [maps, self.reconstruction.decoders.trainable_variables]
+        return loss, *tape.gradient(total, sources, unconnected_gradients="zero")
 
     def _generator_step(self, fakes, generator_tape, seed):
         # The same fakes serve both steps, so the gradient is carried on from the images.
@@ -326,22 +361,22 @@ class GAN(keras.Model):
             if self.teacher is not None:
                 logs["teacher_loss"] = self.teacher(fakes, self.generator_loss)
                 total += self.teacher.weight * logs["teacher_loss"]
-            total = _to_differentiate(total, self.generator_optimizer)
+            total = to_differentiate(total, self.generator_optimizer)
         variables = self.generator.trainable_variables
         gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(total, fakes))
         for term in self._generator_terms(tf.shape(fakes[0])[0], seed):
             with tf.GradientTape() as tape:
-                total = _to_differentiate(term(), self.generator_optimizer)
+                total = to_differentiate(term(), self.generator_optimizer)
             # The last picture's bias moves no path.
             added = tape.gradient(total, variables, unconnected_gradients="zero")
             gradients = [gradient + more for gradient, more in zip(gradients, added, strict=True)]
-        _update(self.generator_optimizer, gradients, variables, self.generator_masks)
+        update_weights(self.generator_optimizer, gradients, variables, self.generator_masks)
         return logs
 
     def _generator_terms(self, count, seed):
         """Yields what joins the generator's loss with passes of its own: functions of nothing -> float32 scalar."""
         if self.path_length is not None:
-            yield lambda: self.path_length(self.steps, count, _of_replica(_fold(seed, _PATHS)))
+            yield lambda: self.path_length(self.steps, count, of_replica(fold(seed, PATHS)))
         if self.perturbation is not None:
             yield lambda: self.perturbation.generator_loss(self._codes(count, seed), self.generator_loss)
 
@@ -356,33 +391,3 @@ class GAN(keras.Model):
             return mean_logit(reals), mean_logit(fakes), mean_logit(self._fake_inputs(tf.shape(fakes[0])[0], seed))
 
         self.balance.observe(self.steps, mean_logits)
-
-
-def _to_differentiate(loss, optimizer):
-    # Optimizers sum the gradients of the replicas, each of which sees a part of the batch.
-    loss /= tf.distribute.get_strategy().num_replicas_in_sync
-    return optimizer.get_scaled_loss(loss) if _scales_losses(optimizer) else loss
-
-
-def _scales_losses(optimizer):
-    return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
-
-
-def _update(optimizer, gradients, variables, masks):
-    if _scales_losses(optimizer):
-        gradients = optimizer.get_unscaled_gradients(gradients)
-    if masks is not None:
-        gradients = masks.masked(gradients, variables)
-    optimizer.apply_gradients(zip(gradients, variables, strict=True))
-    if masks is not None:
-        masks.enforce()
-
-
-def _of_replica(seed):
-    return _fold(seed, tf.distribute.get_replica_context().replica_id_in_sync_group)
-
-
-def _fold(seed, *uses):
-    for use in uses:
-        seed = tf.random.experimental.stateless_fold_in(seed, use)
-    return seed

@@ -15,10 +15,11 @@ def estimated_bytes(generator, discriminator, batch_size):
 
     Returns:
         Bytes: weights, gradients, two slots of Adam and the average, and the maps that the backward pass
-        needs. Buffers of the convolutions and TensorFlow itself are not counted.
+        needs; decoders redraw reals alone. Buffers of the convolutions and TensorFlow itself are not counted.
     """
     weights = 5 * generator.count_params() + 4 * discriminator.count_params()
-    maps = _map_elements(generator) + 2 * _map_elements(discriminator)
+    decoders = [layer for layer in discriminator.layers if layer.name == "decoders"]
+    maps = _map_elements(generator) + 2 * _map_elements(discriminator) - sum(map(_map_elements, decoders))
     return _BYTES * (weights + batch_size * maps)
 
 
