@@ -1,6 +1,7 @@
 """Numbers that are not finite: the run goes back, tries again, and ends in a line; they are never saved."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -165,12 +166,15 @@ def test_every_number_of_a_checkpoint_must_be_finite(lost, tmp_path):
     assert list(tmp_path.glob("ckpt*")) == []
 
 
-def test_a_training_that_begins_again_gives_the_signals_back_as_they_were():
+def test_a_second_signal_ends_at_once_and_a_training_that_began_twice_gives_the_signals_back(capsys):
     before = signal.getsignal(signal.SIGTERM)
     signals = Signals()
     signals.on_train_begin()
     signals.on_train_begin()
-    assert signal.getsignal(signal.SIGTERM) == signals._receive
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert signals.received == signal.SIGTERM
+    assert "finishing the step, saving; once more ends at once" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == signal.getsignal(signal.SIGINT) == signal.SIG_DFL
     signals.on_train_end()
     assert signal.getsignal(signal.SIGTERM) == before
 
