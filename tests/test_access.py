@@ -128,6 +128,18 @@ def test_one_image_repeats_in_the_batch_with_a_warning_and_every_number_is_finit
     assert np.isfinite([value for row in rows for value in row.values()]).all()
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems hold UTF-8 names alone")
+def test_a_run_of_a_folder_whose_name_is_no_utf_8_has_a_name_that_tensorflow_can_open(tmp_path, capsys):
+    folder = tmp_path / os.fsdecode(b"caf\xe9 \xf0")
+    folder.mkdir()
+    Image.new("RGB", (64, 64)).save(folder / os.fsdecode(b"\xe9.png"))
+    words = ["--data-folder", str(folder), "--output-folder", str(tmp_path / "runs"), "--resolution", "64"]
+    assert train([*words, "--width", "8", "--reconstruction-loss", "l1", "--dry-run"]) == 0
+    assert f"run {tmp_path}/runs/00000-fastgan-caf\ufffd \ufffd\n" in capsys.readouterr().out
+    assert train([*words, "--name", folder.name]) == 2
+    assert "error: --name must be printable text; got 'caf\\udce9 \\udcf0'" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_generate_with_its_code_and_leaves_no_half_file(number, tmp_path):

@@ -217,6 +217,19 @@ def test_damaged_metadata_is_no_matter(tmp_path):
     np.testing.assert_array_equal(decode(tmp_path)[0], np.full([1, 8, 8, 3], 255))
 
 
+def test_a_png_whose_bytes_are_not_those_of_its_checksums_is_refused(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, size=(32, 32, 3), dtype=np.uint8)
+    file = tmp_path / "a.png"
+    Image.fromarray(pixels).save(file, compress_level=0)
+    content = bytearray(file.read_bytes())
+    content[content.index(b"IDAT") + 500] ^= 8  # in the middle of a row that is not compressed
+    file.write_bytes(content)
+    with Image.open(file) as image:
+        assert np.count_nonzero(np.asarray(image) != pixels) > 0  # Pillow decodes it without a word
+    with pytest.raises(InputError, match="cannot be decoded"):
+        read_image(file, 32, 3, "crop", (0, 0, 0))
+
+
 def test_a_folder_of_damaged_images_alone_is_told(folder):
     for index in range(10):
         (folder / f"{index}.png").write_bytes((folder / "4.png").read_bytes())

@@ -1,6 +1,7 @@
 """Numbers that are not finite: the run goes back, tries again, and ends in a line; they are never saved."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 from poison import poisonous
 from processes import final_state, wait_for
 from test_gan import linear_gan
@@ -167,12 +169,47 @@ def test_every_number_of_a_checkpoint_must_be_finite(lost, tmp_path):
     assert list(tmp_path.glob("ckpt*")) == []
 
 
-def test_a_training_that_begins_again_gives_the_signals_back_as_they_were():
+def test_replicas_are_looked_at_and_draw_other_numbers_after_a_return():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        gan = linear_gan()
+    gan.fit(tf.data.Dataset.from_tensors(tf.ones([4, 1, 1, 1])), verbose=0)
+    gan.raise_if_not_finite()
+
+    @tf.function
+    def seeds():
+        return strategy.run(gan._step_seed)
+
+    before = [seed.numpy().tolist() for seed in strategy.experimental_local_results(seeds())]
+    gan.seed_offset.assign(1)
+    after = [seed.numpy().tolist() for seed in strategy.experimental_local_results(seeds())]
+    assert len({*map(tuple, before), *map(tuple, after)}) == 4
+    gan.discriminator.weights[0].assign([[np.inf]])
+    with pytest.raises(NotFiniteError, match="of the discriminator not finite at step 1"):
+        gan.raise_if_not_finite()
+
+
+def test_a_gradient_that_a_scaled_loss_makes_infinite_is_left_out_and_takes_nothing_back():
+    gan = linear_gan()
+    scaled = keras.mixed_precision.LossScaleOptimizer(gan.generator_optimizer)
+    gan.generator_optimizer = scaled
+    before = [weight.numpy() for weight in gan.generator.weights]
+    infinite = [tf.fill(weight.shape, np.inf) for weight in gan.generator.weights]
+    scaled.apply_gradients(zip(infinite, gan.generator.weights, strict=True))
+    for weight, value in zip(gan.generator.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    gan.raise_if_not_finite()
+
+
+def test_a_second_signal_ends_at_once_and_a_training_that_began_twice_gives_the_signals_back(capsys):
     before = signal.getsignal(signal.SIGTERM)
     signals = Signals()
     signals.on_train_begin()
     signals.on_train_begin()
-    assert signal.getsignal(signal.SIGTERM) == signals._receive
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert signals.received == signal.SIGTERM
+    assert "finishing the step, saving; once more ends at once" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == signal.getsignal(signal.SIGINT) == signal.SIG_DFL
     signals.on_train_end()
     assert signal.getsignal(signal.SIGTERM) == before
 

@@ -9,6 +9,9 @@ import tensorflow as tf
 from sle_gan.callbacks.clock import StepClock
 from sle_gan.disk import is_full, reason
 from sle_gan.errors import InputError, StorageError
+from sle_gan.json_files import replaced
+
+_NAME = re.compile(r"ckpt-[0-9]+")
 
 
 class Checkpoints(StepClock):
@@ -106,10 +109,9 @@ def _settle_killed_saves(folder):
     """Lists a checkpoint whose save was killed when its files were whole, and removes what is left of others."""
     for leftover in folder.glob("ckpt-*_temp"):
         shutil.rmtree(leftover)
-    folder = folder.resolve()  # of an absolute folder, the list of checkpoints may hold names alone
     listed = _listed(folder)
-    for index in sorted(folder.glob("ckpt-*.index"), key=lambda file: int(file.stem.removeprefix("ckpt-"))):
-        if index.stem in listed:
+    for index in folder.glob("ckpt-*.index"):
+        if index.stem in listed or not _NAME.fullmatch(index.stem):
             continue
         try:
             reader = tf.train.load_checkpoint(str(index.with_suffix("")))
@@ -118,14 +120,19 @@ def _settle_killed_saves(folder):
             for part in folder.glob(f"{index.stem}.*"):
                 part.unlink()
             continue
-        listed.append(index.stem)
-    if listed:
-        times = [(folder / f"{name}.index").stat().st_mtime for name in listed]  # without them none is ever deleted
-        tf.compat.v1.train.update_checkpoint_state(
-            str(folder), listed[-1], listed, all_model_checkpoint_timestamps=times
-        )
-    else:
+        listed.add(index.stem)
+    if not listed:
         (folder / "checkpoint").unlink(missing_ok=True)
+        return
+    in_order = sorted(listed, key=lambda name: int(name.removeprefix("ckpt-")))
+    times = [(folder / f"{name}.index").stat().st_mtime for name in in_order]  # without them none is ever deleted
+    lines = [
+        f'model_checkpoint_path: "{in_order[-1]}"',
+        *(f'all_model_checkpoint_paths: "{name}"' for name in in_order),
+        *(f"all_model_checkpoint_timestamps: {time:f}" for time in times),
+    ]
+    with replaced(folder / "checkpoint") as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _listed(folder):
@@ -139,4 +146,4 @@ def _listed(folder):
     except (tf.errors.OpError, UnicodeDecodeError):
         state = None
     names = [Path(path).name for path in state.all_model_checkpoint_paths] if state else []
-    return [name for name in names if re.fullmatch(r"ckpt-\d+", name) and (folder / f"{name}.index").is_file()]
+    return {name for name in names if _NAME.fullmatch(name) and (folder / f"{name}.index").is_file()}

@@ -32,7 +32,7 @@ class Rollback:
         self.calibrate = calibrate
         self.metrics_file = metrics_file
         self._optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
-        self._rates = [float(optimizer.learning_rate) for optimizer in self._optimizers]
+        self._rates = [float(optimizer.learning_rate.numpy()) for optimizer in self._optimizers]
 
     def resume(self):
         """Restores the newest checkpoint, if there is one, with the learning rates and draws of its returns.
@@ -74,7 +74,7 @@ class Rollback:
                 "is kept. Try --G-learning-rate and --D-learning-rate lower, under another --name"
             ) from error
         keep_rows_until(self.metrics_file, step)
-        row = {"step": step, "event": _EVENT, "failed_step": int(self.gan.steps), "cause": str(error)}
+        row = {"step": step, "event": _EVENT, "failed_step": int(self.gan.steps.numpy()), "cause": str(error)}
         append_row(self.metrics_file, row | {"learning_rate_factor": _RATE_FACTOR ** (count + 1)})
         self.resume()
         print(

@@ -123,7 +123,7 @@ def fit(run, settings, images, held_out=None):
         return training_dataset(
             images,
             batch_size=images_per_step,
-            seed=(settings["seed"] + int(gan.seed_offset)) % 2**31,
+            seed=(settings["seed"] + int(gan.seed_offset.numpy())) % 2**31,
             flip=settings["flip"],
             first_step=first_step,
         )
@@ -164,7 +164,7 @@ def _fit_with_rollbacks(gan, fit_from, rollback, progress):
     """Trains to the end; numbers that are not finite take the training back, until they do so too often."""
     while True:
         try:
-            fit_from(int(gan.steps))
+            fit_from(int(gan.steps.numpy()))
         except NotFiniteError as error:
             rollback.go_back(error)
         except tf.errors.ResourceExhaustedError as error:

@@ -2,6 +2,7 @@
 
 import datetime
 import shlex
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -287,7 +288,7 @@ def _cost(record):
     told = []
     if record.timings:
         told.append(("Time in training steps", str(datetime.timedelta(seconds=round(seconds)))))
-        pace = np.median([row["images_per_second"] for row in record.timings])
+        pace = statistics.median([row["images_per_second"] for row in record.timings])
         told.append(("Pace", f"{pace:.3g} images/s (median)"))
     if step and "batch_size" in settings:
         shown = step * settings["batch_size"] * settings.get("n_critic", 1)

@@ -205,7 +205,7 @@ class GAN(keras.Model):
         if broken:
             more = f" and {len(broken) - _NAMED_AT_MOST} more" if len(broken) > _NAMED_AT_MOST else ""
             told = ", ".join(broken[:_NAMED_AT_MOST]) + more
-            raise NotFiniteError(f"{told} not finite at step {int(self.steps)}")
+            raise NotFiniteError(f"{told} not finite at step {int(self.steps.numpy())}")
 
     def _lost_variables(self):
         for name, item in self.checkpoint_items().items():
