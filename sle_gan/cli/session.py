@@ -16,7 +16,7 @@ from sle_gan.callbacks.report import Report
 from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
-from sle_gan.cli.sparsify import sparsify
+from sle_gan.cli.sparsity_parts import sparsity_of
 from sle_gan.data.folder import read_manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.data.pipeline import training_dataset
@@ -63,7 +63,7 @@ def fit(run, settings, images, held_out=None):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
     generator, discriminator = build_networks(settings)
     gan = build_gan(settings, generator, discriminator)
-    sparsity = sparsify(gan, settings, run)
+    sparsity = sparsity_of(gan, settings, run)
     write_json(
         run.networks_file,
         dense_costs(gan.average_generator, gan.discriminator, settings["batch_size"], settings["n_critic"]),
