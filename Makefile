@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# The others need images, runs, or PyTorch in an environment of its own.
+BENCHMARKS := train_step pipeline draw growth startup sparsity
+
 DEMO_STEPS ?= 1000
 DEMO_RUN := demo/runs/flowers
 
@@ -51,8 +54,8 @@ slow: $(INSTALLED) ## run the proofs that take minutes
 soak: $(INSTALLED) ## kill trainings at random moments; SOAK_KILLS=20 SOAK_SEED=...
 	$(BIN)/python -m pytest -m slow -s tests/soak
 
-bench: $(INSTALLED) ## print the tables of the documentation
-	@for script in train_step pipeline sparsity regrowth; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+bench: $(INSTALLED) ## print the tables of the documentation that need no images, run or PyTorch
+	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean: ## remove the environment and the caches; runs and the demo stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache

@@ -143,7 +143,7 @@ def make_run(folder, resolution, width):
     for layer in generator.layers:
         if isinstance(layer, NoiseInjection):
             layer.scale.assign(NOISE_SCALE)
-    Calibration(generator, BATCH_SIZE)(0)  # without it the pictures are grey
+    Calibration(generator, BATCH_SIZE)(step=1)  # without it the pictures are grey
     manager = tf.train.CheckpointManager(tf.train.Checkpoint(average_generator=generator), str(run.checkpoints), 1)
     manager.save(checkpoint_number=0)
     return 0

@@ -239,6 +239,15 @@ def test_bad_input_is_told_within_two_seconds_and_before_tensorflow(tmp_path):
     assert "0 usable images" in done.stderr
 
 
+def test_a_dense_training_loads_neither_the_pruning_library_nor_matplotlib_before_its_first_step():
+    code = (
+        "import sys; import sle_gan.cli.session; "
+        "print({'tensorflow', 'tensorflow_model_optimization', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'tensorflow'}\n"
+
+
 def test_other_settings_under_the_same_name_are_refused(trained, photographs, capsys):
     before = trained.metrics_file.read_bytes()
     words = arguments(photographs, trained.path.parent, "--seed", "5")

@@ -54,10 +54,11 @@ def code_network():
     return keras.Model(codes, keras.layers.BatchNormalization(name="norm")(x))
 
 
-def test_calibration_measures_the_mean_statistics_of_its_batches():
+@pytest.mark.parametrize(("step", "count"), [(0, 2), (1, 16)])
+def test_calibration_measures_the_mean_statistics_of_its_batches(step, count):
     model = code_network()
-    Calibration(model, batch_size=5)(step=1)
-    batches = [tf.random.stateless_normal([5, 3], [index, 16]).numpy() for index in range(16)]
+    Calibration(model, batch_size=5)(step)
+    batches = [tf.random.stateless_normal([5, 3], [index, 16]).numpy() for index in range(count)]
     outputs = [batch @ model.get_layer("dense").kernel.numpy() for batch in batches]
     norm = model.get_layer("norm")
     np.testing.assert_allclose(norm.moving_mean, np.mean([o.mean(axis=0) for o in outputs], axis=0), atol=1e-6)

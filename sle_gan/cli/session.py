@@ -18,7 +18,7 @@ from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
 from sle_gan.cli.methods import add_methods, augmentation
-from sle_gan.cli.sparsify import sparsify
+from sle_gan.cli.sparsity_parts import sparsity_of
 from sle_gan.cli.weights import begin_from, load_weights
 from sle_gan.data.folder import read_manifest
 from sle_gan.data.pictures import opaque
@@ -74,7 +74,7 @@ def fit(run, settings, images, held_out=None):
         gan = build_gan(settings, generator, discriminator)
         if settings["init_from"] is not None and run.latest_step() is None:
             begin_from(gan, generator, discriminator, settings["init_from"])
-        sparsity = sparsify(gan, settings, run)
+        sparsity = sparsity_of(gan, settings, run)
     _check_space_for_checkpoints(run, settings, generator, discriminator)
     write_json(
         run.networks_file,

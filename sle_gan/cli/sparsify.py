@@ -1,9 +1,8 @@
 """The sparsity of a training, put together from resolved settings: masks, their callbacks, and what is told of them."""
 
-from typing import NamedTuple
-
 from sle_gan.callbacks.densities import Densities
 from sle_gan.cli.sparsity_flags import ticket_rounds
+from sle_gan.cli.sparsity_parts import Sparsity
 from sle_gan.models import MODELS, network_arguments
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import erdos_renyi_kernel, uniform
@@ -19,47 +18,28 @@ _LAYER_DENSITIES = {"erdos-renyi-kernel": erdos_renyi_kernel, "uniform": uniform
 _TOLD = ("data_folder", "model", "resolution", "channels", "width", "seed", "round_steps", "rewind_to")
 
 
-class Sparsity(NamedTuple):
-    """What sparsity adds to a training.
-
-    Attributes:
-        callbacks: those that change masks, to be called first.
-        last_callbacks: those to be called before the checkpoint is saved.
-        checkpoint_items: what a resumed run needs, by name.
-        row: function of the step -> what a row of metrics tells, by name.
-        summary: function of nothing -> lines of text for the end of training.
-    """
-
-    callbacks: list
-    last_callbacks: list
-    checkpoint_items: dict
-    row: object
-    summary: object
-
-
-def sparsify(gan, settings, run):
-    """Gives a GAN the masks that the settings ask for.
+def sparsify(method, gan, settings, run):
+    """Gives a GAN the masks of a method.
 
     Args:
+        method: one of `SPARSE_METHODS`.
         gan: a compiled `GAN`.
         settings: the resolved settings.
         run: the `RunFolder`.
 
     Returns:
-        A `Sparsity`; one that adds nothing for a dense training.
+        A `Sparsity`.
 
     Raises:
         InputError: if a ticket is not one of this network.
     """
-    if settings["reconfigure"]:
-        return _reconfigured(gan, settings, run)
-    if settings["find_ticket"]:
-        return _ticket_search(gan, settings, run)
-    if settings["ticket"] is not None:
-        return _from_ticket(gan, settings, run)
-    if settings["sparse_from_scratch"]:
-        return _from_scratch(gan, settings, run)
-    return Sparsity([], [], {}, lambda step: {}, list)
+    methods = {
+        "reconfigure": _reconfigured,
+        "find_ticket": _ticket_search,
+        "ticket": _from_ticket,
+        "sparse_from_scratch": _from_scratch,
+    }
+    return methods[method](gan, settings, run)
 
 
 def _reconfigured(gan, settings, run):

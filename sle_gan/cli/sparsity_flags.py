@@ -10,7 +10,7 @@ from sle_gan.cli.numbers import density, positive, rate, weight
 from sle_gan.errors import InputError
 from sle_gan.sparsity.schedules import MEASURED_EVERY_STEPS, Reconfiguration, TicketRounds, default_reconfiguration
 
-_METHODS = ("reconfigure", "find_ticket", "ticket", "sparse_from_scratch")
+SPARSE_METHODS = ("reconfigure", "find_ticket", "ticket", "sparse_from_scratch")
 _REWIND_SHARES = {"none": None, "init": 0.0, "5%": 0.05, "10%": 0.10, "20%": 0.20}
 _SHORTEST_TRAINING_IN_INTERVALS = 50  # as many changes as the papers make, in a training that is shorter than theirs
 _PAPER_INTERVALS = {"set": 100, "rigl": 100, "stu": 1000, "adapt": 500}
@@ -132,7 +132,7 @@ def check_sparsity(settings):
     Raises:
         InputError: if they do not.
     """
-    asked = [name for name in _METHODS if settings[name]]
+    asked = [name for name in SPARSE_METHODS if settings[name]]
     if len(asked) > 1:
         flags = " and ".join(f"--{name.replace('_', '-')}" for name in asked)
         raise InputError(f"one method of sparsity at a time; got {flags}")

@@ -4,7 +4,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from sle_gan.report.page import element
 
@@ -94,6 +93,8 @@ def _is_number(value):
 
 
 def _ticks(low, high, count, *, whole=False):
+    from matplotlib.ticker import MaxNLocator  # a training has no curve before its first step
+
     if low == high:
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
     return [float(tick) for tick in MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high)]

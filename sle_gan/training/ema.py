@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 _CALIBRATION_BATCHES = 16
+_UNTRAINED_BATCHES = 2  # enough for a picture that is looked at once; at full width each more delays the first step
 
 
 def copy_weights(average, model):
@@ -106,16 +107,18 @@ class Calibration:
         """Sets the moving means and variances to the mean over the batches, once for each step.
 
         Args:
-            step: number of generator steps done; a second call at the same step does nothing.
+            step: number of generator steps done; a second call at the same step does nothing. At 0 two batches are
+                drawn, later sixteen.
         """
         if not self._norms or step == self._calibrated_step:
             return
         totals = [tf.zeros_like(variable) for variable in self._statistics]
-        for index in range(_CALIBRATION_BATCHES):
+        batches = _CALIBRATION_BATCHES if step else _UNTRAINED_BATCHES
+        for index in range(batches):
             self._pass(tf.random.stateless_normal(self._code_shape, [index, _CALIBRATION_BATCHES]))
             totals = [total + variable for total, variable in zip(totals, self._statistics, strict=True)]
         for variable, total in zip(self._statistics, totals, strict=True):
-            variable.assign(total / _CALIBRATION_BATCHES)
+            variable.assign(total / batches)
         self._calibrated_step = step
 
     def forget(self):

@@ -219,6 +219,7 @@ class GAN(keras.Model):
         """Draws images of the averaged generator: float32 `[batch, side, side, channels]` in [-1, 1]."""
         return self.average_generator(codes, training=training)
 
+    @tf.autograph.experimental.do_not_convert  # nothing here branches on tensors; reading the source takes seconds
     def train_step(self, images):
         """Makes the steps of the discriminator and one of the generator.
 
