@@ -118,9 +118,10 @@ def test_a_network_trains_goes_on_and_draws(pictures, tmp_path, more):
         assert train(words(pictures, tmp_path, "run", *more.split(), "--steps", steps)) == 0
     run = RunFolder(tmp_path / "run")
     rows = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
+    rows = [row for row in rows if "event" not in row]
     assert [row["step"] for row in rows] == [1, 2, 3]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
-    assert [row["penalty"] > 0 for row in rows] == ([True, False, True] if "stylegan2" in more else [True, False, True])
+    assert [row["penalty"] > 0 for row in rows] == ([True, False, True] if "stylegan2" in more else [True] * 3)
     assert generate(["samples", str(run.path), "--seeds", "0-3", "--output", str(tmp_path / "out")]) == 0
     drawn = [np.asarray(Image.open(tmp_path / "out" / f"seed-{seed:06d}.png")) for seed in range(4)]
     assert np.shape(drawn) == (4, 32, 32, 3)

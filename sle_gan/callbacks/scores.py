@@ -8,7 +8,7 @@ from sle_gan.callbacks.clock import StepClock
 from sle_gan.callbacks.metrics import append_row
 from sle_gan.data.pictures import opaque, write_picture
 from sle_gan.evaluation.scoring import image_seeds
-from sle_gan.models.io import latent_codes, postprocess_images
+from sle_gan.models.io import padded_to, postprocess_images, seed_inputs
 
 _BATCH_SIZE = 8  # pictures drawn at once, always
 
@@ -42,7 +42,7 @@ class Scores(StepClock):
     def set_model(self, model):
         """Compiles the drawing of one batch."""
         super().set_model(model)
-        self._draw = tf.function(lambda codes: postprocess_images(model(codes, training=False)))
+        self._draw = tf.function(lambda inputs: postprocess_images(model(inputs, training=False)))
 
     def on_step(self, step, logs):
         """Scores when it is due."""
@@ -75,8 +75,7 @@ class Scores(StepClock):
         print(f"step {step}: {told}; near copies {copies:.1%}; {time.monotonic() - start:.0f} s", flush=True)
 
     def _pictures(self):
-        latent_size = self.model.generator.input_shape[-1]
         for first in range(0, len(self._seeds), _BATCH_SIZE):
-            codes = latent_codes(self._seeds[first : first + _BATCH_SIZE], latent_size)
-            padded = tf.pad(codes, [[0, _BATCH_SIZE - len(codes)], [0, 0]])
-            yield opaque(self._draw(padded).numpy()[: len(codes)], self.background)
+            seeds = self._seeds[first : first + _BATCH_SIZE]
+            padded = padded_to(seed_inputs(self.model.generator, seeds), _BATCH_SIZE)
+            yield opaque(self._draw(padded).numpy()[: len(seeds)], self.background)

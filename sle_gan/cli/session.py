@@ -30,6 +30,7 @@ from sle_gan.report.run_report import write_report
 from sle_gan.run import write_json
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training import regularizers
+from sle_gan.training.classes import ClassShares
 from sle_gan.training.ema import Calibration, copy_weights, decay_from, half_life_decay
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import adversarial_losses
@@ -42,7 +43,7 @@ SAMPLE_SEEDS = range(24)
 tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
 
 
-def fit(run, settings, images, held_out=None):
+def fit(run, settings, images, held_out=None, labels=None):
     """Trains until the run's last step, or until a signal.
 
     Args:
@@ -50,6 +51,7 @@ def fit(run, settings, images, held_out=None):
         settings: the resolved settings.
         images: uint8 `[count, side, side, channels]`.
         held_out: images that are not trained on, for the discriminator to be judged by, of the same shape; or None.
+        labels: with `class_names` in the settings, of the images, int32 `[count]`; and those of `held_out`, or None.
 
     Returns:
         The exit code: 0, or 128 and the signal's number.
@@ -63,13 +65,16 @@ def fit(run, settings, images, held_out=None):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
     generator, discriminator = build_networks(settings)
     gan = build_gan(settings, generator, discriminator)
+    labels, held_out_labels = labels or (None, None)
+    gan.classes = None if labels is None else ClassShares(labels, len(settings["class_names"]))
     sparsity = sparsify(gan, settings, run)
     write_json(
         run.networks_file,
         dense_costs(gan.average_generator, gan.discriminator, settings["batch_size"], settings["n_critic"]),
     )
-    held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images).row
-    calibrate = Calibration(gan.average_generator, settings["batch_size"])
+    both_labels = None if labels is None else (held_out_labels, labels)
+    held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, both_labels).row
+    calibrate = Calibration(gan.average_generator, settings["batch_size"], gan.classes)
     checkpoints = Checkpoints(
         run.checkpoints,
         gan.checkpoint_items() | sparsity.checkpoint_items,
@@ -110,6 +115,7 @@ def fit(run, settings, images, held_out=None):
         seed=settings["seed"],
         flip=settings["flip"],
         first_step=done,
+        labels=labels,
     )
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):

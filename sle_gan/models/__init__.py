@@ -152,6 +152,7 @@ MODELS = {
             ema_decay=0.999,
             ema_kimg=None,
         ),
+        has_classes=True,
     ),
     "stylegan2": Model(
         "sle_gan.models.stylegan2",

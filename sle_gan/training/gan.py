@@ -11,17 +11,20 @@ import tf_keras as keras
 
 from sle_gan.errors import TrainingError
 from sle_gan.layers.resample import downsample_nearest
+from sle_gan.training.classes import images_among
 from sle_gan.training.ema import update_average
 
 # What a step draws, each with numbers of its own.
-_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT, _CRITIC_TURN, _PENALTY, _PATHS = range(8)
+_LATENT_CODES, _REAL_AUGMENTATION, _FAKE_AUGMENTATION, _MARGINS, _QUADRANT, _CRITIC_TURN, _PENALTY, _PATHS, _LABELS = (
+    range(9)
+)
 
 
 class GAN(keras.Model):
     """A generator, a discriminator, and the averaged generator that samples are drawn from.
 
     Drive it with `compile(generator_optimizer, discriminator_optimizer, ...)` and `fit` on batches of images,
-    float32 `[batch, side, side, channels]` in [-1, 1].
+    float32 `[batch, side, side, channels]` in [-1, 1]; with classes on pairs of images and labels, int32 `[batch]`.
 
     Args:
         generator: model of latent codes float32 `[batch, latent size]` -> images, or a list of images of
@@ -45,6 +48,7 @@ class GAN(keras.Model):
             reals and fakes; or None.
         balance: what observes the mean logits around the generator's step, as
             `sle_gan.sparsity.adapt.BalanceRatio`; or None.
+        classes: the `sle_gan.training.classes.ClassShares` of networks whose last input is one-hot labels; or None.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class GAN(keras.Model):
         self.n_critic = n_critic
         self.seed = seed
         self.generator_masks = self.discriminator_masks = self.distillation = self.balance = None
+        self.classes = None
         self.steps = tf.Variable(
             0,
             trainable=False,
@@ -165,29 +170,30 @@ class GAN(keras.Model):
                 "learning rate or another --seed"
             )
 
-    def call(self, codes, training=False):
+    def call(self, inputs, training=False):
         """Draws images of the averaged generator: float32 `[batch, side, side, channels]` in [-1, 1]."""
-        return self.average_generator(codes, training=training)
+        return self.average_generator(inputs, training=training)
 
-    def train_step(self, images):
+    def train_step(self, data):
         """Makes the steps of the discriminator and one of the generator.
 
         Args:
-            images: real images, float32 `[n_critic * batch, side, side, channels]` in [-1, 1].
+            data: real images, float32 `[n_critic * batch, side, side, channels]` in [-1, 1]; with classes a pair of
+                them and labels, int32 `[n_critic * batch]`.
 
         Returns:
             The losses of this step and the mean logits, by name; the discriminator's are means over its steps.
         """
         seed = self._step_seed()
         turns = []
-        *earlier, images = tf.split(images, self.n_critic)
+        *earlier, last = zip(*(tf.split(part, self.n_critic) for part in tf.nest.flatten(data)), strict=True)
         for turn, batch in enumerate(earlier):
             turn_seed = _fold(seed, _CRITIC_TURN, turn)
-            fakes = self._fake_inputs(tf.shape(batch)[0], turn_seed)
+            fakes = self._fake_inputs(tf.shape(batch[0])[0], turn_seed)
             turns.append(self._discriminator_step(turn, self._real_inputs(batch, turn_seed), fakes, turn_seed))
         with tf.GradientTape() as generator_tape:
-            fakes = self._fake_inputs(tf.shape(images)[0], seed)
-        reals = self._real_inputs(images, seed)
+            fakes = self._fake_inputs(tf.shape(last[0])[0], seed)
+        reals = self._real_inputs(last, seed)
         turns.append(self._discriminator_step(len(earlier), reals, fakes, seed))
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
         logs |= self._generator_step(fakes, generator_tape, seed)
@@ -209,26 +215,30 @@ class GAN(keras.Model):
         return _fold(seed, replica)
 
     def _fake_inputs(self, count, seed):
-        code_shape = [count, *self.generator.input_shape[1:]]
+        code_shape = [count, *self.generator.inputs[0].shape[1:]]
         codes = tf.random.stateless_normal(code_shape, _fold(seed, _LATENT_CODES))
-        fakes = tf.nest.flatten(self.generator(codes, training=True))
-        return [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
+        labels = [] if self.classes is None else [self.classes.draw(count, _fold(seed, _LABELS))]
+        fakes = tf.nest.flatten(self.generator([codes, *labels] if labels else codes, training=True))
+        fakes = [self._augmented(fake, _fold(seed, _FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
+        return fakes + labels
 
-    def _real_inputs(self, images, seed):
+    def _real_inputs(self, batch, seed):
+        images, *labels = batch
         reals = self._augmented(images, _fold(seed, _REAL_AUGMENTATION))
-        return [downsample_nearest(reals, inputs.shape[1]) for inputs in self.discriminator.inputs]
+        reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in images_among(self.discriminator.inputs)]
+        return reals + [self.classes.one_hot(part) for part in labels]
 
     def _augmented(self, images, seed):
         return images if self.augment is None else self.augment(images, seed)
 
-    def _judge(self, images):
-        logits, *maps = tf.nest.flatten(self.discriminator(images, training=True))
+    def _judge(self, inputs):
+        logits, *maps = tf.nest.flatten(self.discriminator(inputs, training=True))
         return logits, maps
 
     def _penalty(self, turn, reals, fakes, seed):
         step = self.steps * self.n_critic + turn
         return sum(
-            regularizer(step, lambda images: self._judge(images)[0], reals, fakes, _fold(seed, _PENALTY))
+            regularizer(step, lambda inputs: self._judge(inputs)[0], reals, fakes, _fold(seed, _PENALTY))
             for regularizer in self.regularizers
         )
 
@@ -259,13 +269,14 @@ class GAN(keras.Model):
 
     def _generator_step(self, fakes, generator_tape, seed):
         # The same fakes serve both steps, so the gradient is carried on from the images.
+        images = images_among(fakes)
         with tf.GradientTape() as tape:
-            tape.watch(fakes)
+            tape.watch(images)
             logits, _ = self._judge(fakes)
             loss = self.generator_loss(logits)
             total = _share_of_replica(loss)
         variables = self.generator.trainable_variables
-        gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(total, fakes))
+        gradients = generator_tape.gradient(images, variables, output_gradients=tape.gradient(total, images))
         if self.path_length is not None:
             with tf.GradientTape() as tape:
                 penalty = self.path_length(self.steps, tf.shape(fakes[0])[0], _fold(seed, _PATHS))
@@ -277,10 +288,10 @@ class GAN(keras.Model):
         return {"generator_loss": loss}
 
     def _observe_balance(self, reals, fakes, seed):
-        def mean_logit(images):
+        def mean_logit(inputs):
             # Not as in training: that would move the discriminator's statistics. The generator draws as in training,
             # as it did before its step, at the price of one more power iteration of its spectral norms.
-            return tf.reduce_mean(tf.nest.flatten(self.discriminator(images, training=False))[0])
+            return tf.reduce_mean(tf.nest.flatten(self.discriminator(inputs, training=False))[0])
 
         def mean_logits():
             return mean_logit(reals), mean_logit(fakes), mean_logit(self._fake_inputs(tf.shape(fakes[0])[0], seed))
