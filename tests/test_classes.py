@@ -48,7 +48,7 @@ def flowers(tmp_path_factory):
 
 def words(flowers, output, name, *more):
     fixed = (
-        "--conditional --resolution 32 --width 8 --batch-size 4 --n-critic 2 --log-frequency 1 --sample-frequency 50"
+        "--conditional --resolution 32 --width 8 --batch-size 4 --n-critic 1 --log-frequency 1 --sample-frequency 50"
     )
     return ["--data-folder", str(flowers), "--output-folder", str(output), "--name", name, *fixed.split(), *more]
 
@@ -75,7 +75,7 @@ def test_an_image_outside_the_sub_folders_is_refused(flowers, tmp_path):
 
 
 def test_one_class_is_refused(tmp_path):
-    with pytest.raises(InputError, match="two sub-folders with images at least; .* has 'only'"):
+    with pytest.raises(InputError, match=r"two sub-folders with images at least; .* has 'only'"):
         class_names(scan(draw_folder(tmp_path, {"only": 2})))
 
 
@@ -190,18 +190,15 @@ def test_sngan_takes_classes_as_its_extension_does():
 
 @pytest.fixture(scope="module")
 def run(flowers, tmp_path_factory):
-    """A conditional BigGAN of three steps, stopped after two, with most of what can be asked for."""
     output = tmp_path_factory.mktemp("conditional")
-    more = ["--held-out", "0.2", "--r1-gamma", "1", "--gradient-penalty", "1", "--reconfigure"]
-    for steps in ("2", "3"):
-        assert train(words(flowers, output, "run", "--model", "biggan", *more, "--steps", steps)) == 0
+    assert train(words(flowers, output, "run", "--model", "biggan", "--held-out", "0.2", "--steps", "2")) == 0
     return RunFolder(output / "run")
 
 
-def test_a_conditional_run_trains_goes_on_and_keeps_its_classes(run, flowers, capsys):
+def test_a_conditional_run_trains_and_keeps_its_classes(run, flowers, capsys):
     assert run.config()["settings"]["class_names"] == ["asters", "roses", "tulips"]
     rows = [row for row in map(json.loads, run.metrics_file.read_text().splitlines()) if "event" not in row]
-    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert [row["step"] for row in rows] == [1, 2]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
     assert all(0 <= row["held_out_below"] <= 1 for row in rows)
     plain = [word for word in words(flowers, run.path.parent, "run", "--model", "biggan") if word != "--conditional"]
@@ -266,8 +263,9 @@ def test_a_class_of_a_run_without_classes_is_refused(tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["biggan", "sngan"])
 def test_a_conditional_run_that_was_stopped_ends_bit_for_bit_as_one_that_was_left_alone(flowers, tmp_path, model):
+    more = "--n-critic 2 --r1-gamma 1 --gradient-penalty 1 --dig-weight 1 --held-out 0.2 --reconfigure"
     for name, steps in (("whole", "3"), ("broken", "2"), ("broken", "3")):
-        run_words = words(flowers, tmp_path, name, "--model", model, "--r1-gamma", "1", "--steps", steps)
+        run_words = words(flowers, tmp_path, name, *f"--model {model} {more} --steps {steps}".split())
         subprocess.run(script(*run_words), stdout=subprocess.DEVNULL, check=True)
     arrays, metrics = final_state(RunFolder(tmp_path / "broken"))
     expected, expected_metrics = final_state(RunFolder(tmp_path / "whole"))
