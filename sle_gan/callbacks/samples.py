@@ -4,13 +4,13 @@ import tensorflow as tf
 
 from sle_gan.callbacks.clock import StepClock
 from sle_gan.data.pictures import image_sheet, write_picture
-from sle_gan.models.io import latent_codes, postprocess_images
+from sle_gan.models.io import batch_at, postprocess_images, seed_inputs
 
 _BATCH_SIZE = 8  # pictures drawn at once
 
 
 class Samples(StepClock):
-    """Draws a sheet of fixed seeds with the averaged generator, every so many steps.
+    """Draws a sheet of fixed seeds with the averaged generator, every so many steps; of the classes in turn.
 
     Args:
         folder: where the sheets are written, as `step-000500.png`.
@@ -37,7 +37,7 @@ class Samples(StepClock):
         if model is self.model:
             return
         super().set_model(model)
-        self._draw = tf.function(lambda codes: postprocess_images(model(codes, training=False)))
+        self._draw = tf.function(lambda inputs: postprocess_images(model(inputs, training=False)))
 
     def on_train_begin(self, logs=None):
         """Draws the sheet of the networks as they were initialized."""
@@ -56,8 +56,9 @@ class Samples(StepClock):
             step: number of generator steps done.
         """
         self.calibrate(step)
-        codes = latent_codes(self.seeds, self.model.generator.input_shape[-1])
-        batches = [self._draw(codes[first : first + _BATCH_SIZE]) for first in range(0, len(codes), _BATCH_SIZE)]
+        inputs = seed_inputs(self.model.generator, self.seeds)
+        firsts = range(0, len(self.seeds), _BATCH_SIZE)
+        batches = [self._draw(batch_at(inputs, first, _BATCH_SIZE)) for first in firsts]
         self.pictures = tf.concat(batches, axis=0).numpy()
         sheet = image_sheet(self.pictures)
         text = {"run": self.run_name, "step": str(step), "seeds": ",".join(map(str, self.seeds))}

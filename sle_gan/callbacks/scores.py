@@ -8,7 +8,7 @@ from sle_gan.callbacks.clock import StepClock
 from sle_gan.callbacks.metrics import append_row
 from sle_gan.data.pictures import opaque, write_picture
 from sle_gan.evaluation.scoring import image_seeds
-from sle_gan.models.io import latent_codes, postprocess_images
+from sle_gan.models.io import padded_to, postprocess_images, seed_inputs
 
 _BATCH_SIZE = 8  # pictures drawn at once, always
 
@@ -45,7 +45,7 @@ class Scores(StepClock):
             return
         super().set_model(model)
         self._writer = tf.summary.create_file_writer(str(self.run.tensorboard))
-        self._draw = tf.function(lambda codes: postprocess_images(model(codes, training=False)))
+        self._draw = tf.function(lambda inputs: postprocess_images(model(inputs, training=False)))
 
     def on_step(self, step, logs):
         """Scores when it is due."""
@@ -91,8 +91,7 @@ class Scores(StepClock):
                 tf.summary.scalar("scores/diversity_ratio", row["diversity"]["ratio"])
 
     def _pictures(self):
-        latent_size = self.model.generator.input_shape[-1]
         for first in range(0, len(self._seeds), _BATCH_SIZE):
-            codes = latent_codes(self._seeds[first : first + _BATCH_SIZE], latent_size)
-            padded = tf.pad(codes, [[0, _BATCH_SIZE - len(codes)], [0, 0]])
-            yield opaque(self._draw(padded).numpy()[: len(codes)], self.background)
+            seeds = self._seeds[first : first + _BATCH_SIZE]
+            padded = padded_to(seed_inputs(self.model.generator, seeds), _BATCH_SIZE)
+            yield opaque(self._draw(padded).numpy()[: len(seeds)], self.background)

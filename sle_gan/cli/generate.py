@@ -15,6 +15,7 @@ from PIL import Image, ImageColor
 
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
 from sle_gan.cli.training_images import background_of, read_training_images
+from sle_gan.data.classes import label_of
 from sle_gan.data.pictures import image_sheet, opaque, write_picture
 from sle_gan.errors import InputError
 from sle_gan.export.pictures import FILM_EXTENSIONS, Film, map_ahead, write_film
@@ -50,6 +51,7 @@ def parser():
     add("--grid", action="store_true", help="one sheet of all of them instead of a file each")
     add("--format", choices=("png", "jpeg", "webp"), default="png", help="of the files")
     add("--output", type=Path, metavar="FOLDER", help="where they are written; RUN/generated without it")
+    _add_class(add)
     add("--reject-copies", action="store_true", help="leave out pictures that are near copies of a training image")
     add("--data-folder", metavar="FOLDER", help="for --reject-copies: where the training images are now, if moved")
     add = samples.add_argument_group("styles", _STYLES_TOLD).add_argument
@@ -60,6 +62,7 @@ def parser():
     add = interpolate.add_argument_group("film").add_argument
     add("--seeds", type=_seeds, required=True, metavar="SEEDS", help="two or more, such as 0,1,2")
     add("--frames", type=_at_least(2), default=60, metavar="FRAMES", help="frames from one seed to the next")
+    _add_class(add)
     add("--loop", action="store_true", help="return to the first seed, so that the film has no end")
     add("--fps", type=_at_least(1), default=30, metavar="FRAMES", help="frames shown in a second, 50 at most in a GIF")
     add(
@@ -90,6 +93,11 @@ def _add_command(commands, name, make, told):
     return command
 
 
+def _add_class(add):
+    told = "of a run with --conditional: the class of all pictures; the classes in turn without it"
+    add("--class", dest="class_name", metavar="NAME", help=told)
+
+
 def _samples(arguments):
     reals = _training_images(arguments) if arguments.reject_copies else None
     trained = _trained(arguments, with_styles=arguments.mix_seeds is not None)
@@ -102,14 +110,18 @@ def _samples(arguments):
     extension = {"jpeg": "jpg"}.get(arguments.format, arguments.format)
     pictures = _without_alpha(trained.draw_seeds(arguments.seeds), trained, extension)
     origin = {"run": trained.run.name, "step": str(trained.step)}
+    of_class = ""
+    if arguments.class_name is not None:
+        origin["class"] = trained.class_names[trained.label]
+        of_class = f"-{origin['class']}"
     if arguments.grid:
-        path = folder / f"grid-{arguments.seeds[0]:06d}-{arguments.seeds[-1]:06d}.{extension}"
+        path = folder / f"grid-{arguments.seeds[0]:06d}-{arguments.seeds[-1]:06d}{of_class}.{extension}"
         write_picture(path, image_sheet(np.stack(list(pictures))), origin | {"seeds": _told(arguments.seeds)})
         print(f"{len(arguments.seeds)} pictures of step {trained.step} in {path}")
         return 0
 
     def write(seed, picture):
-        write_picture(folder / f"seed-{seed:06d}.{extension}", picture, origin | {"seed": str(seed)})
+        write_picture(folder / f"seed-{seed:06d}{of_class}.{extension}", picture, origin | {"seed": str(seed)})
 
     _write_all(write, zip(arguments.seeds, pictures, strict=True))
     print(f"{len(arguments.seeds)} pictures of step {trained.step} in {folder}")
@@ -228,13 +240,18 @@ def _trained(arguments, *, with_styles=False):
     run.generator_checkpoint(arguments.step)
     folder = arguments.output or run.path
     check_writable(folder.parent if folder.suffix.lower() in FILM_EXTENSIONS else folder, "--output")
+    label, name = {}, getattr(arguments, "class_name", None)
+    if name is not None:
+        if not settings.get("class_names"):
+            raise InputError(f"--class needs a run that was trained with --conditional; {run.path} was not")
+        label = {"label": label_of(name, settings["class_names"])}
     with quiet_start():
         import tensorflow as tf
 
         from sle_gan.export.trained import TrainedGenerator
 
         tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
-    return TrainedGenerator(run, arguments.step, 1.0 if with_styles and truncation is None else truncation)
+    return TrainedGenerator(run, arguments.step, 1.0 if with_styles and truncation is None else truncation, **label)
 
 
 def _write_all(write, pictures):

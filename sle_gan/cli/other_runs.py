@@ -50,7 +50,7 @@ def check_initial_run(settings, new_run):
     if settings["init_from"] is None:
         return
     run = RunFolder(settings["init_from"])
-    _check_same(settings, run, "--init-from", ("model", "resolution", "channels", "width"))
+    _check_same(settings, run, "--init-from", ("model", "resolution", "channels", "width", "class_names"))
     if not (run.generator_weights.is_file() and run.discriminator_weights.is_file()):
         newest_checkpoint(run)
 

@@ -34,6 +34,7 @@ from sle_gan.models import MODELS, network_arguments
 from sle_gan.report.run_report import write_report
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training import regularizers
+from sle_gan.training.classes import ClassShares
 from sle_gan.training.consistency import consistency
 from sle_gan.training.devices import let_memory_grow, precision, strategy_of
 from sle_gan.training.ema import Calibration, copy_weights, decay_from, half_life_decay
@@ -50,7 +51,7 @@ let_memory_grow()
 tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
 
 
-def fit(run, settings, images, held_out=None):
+def fit(run, settings, images, held_out=None, labels=None):
     """Trains until the run's last step, or until a signal.
 
     Args:
@@ -58,6 +59,7 @@ def fit(run, settings, images, held_out=None):
         settings: the resolved settings.
         images: uint8 `[count, side, side, channels]`.
         held_out: images that are not trained on, for the discriminator to be judged by, of the same shape; or None.
+        labels: with `class_names` in the settings, of the images, int32 `[count]`; and those of `held_out`, or None.
 
     Returns:
         The exit code: 0, or 128 and the signal's number.
@@ -69,9 +71,11 @@ def fit(run, settings, images, held_out=None):
     """
     if not tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
+    labels, held_out_labels = labels or (None, None)
     with strategy_of(settings["strategy"], settings["batch_size"]).scope():
         generator, discriminator = build_networks(settings)
         gan = build_gan(settings, generator, discriminator)
+        gan.classes = None if labels is None else ClassShares(labels, len(settings["class_names"]))
         if settings["init_from"] is not None and run.latest_step() is None:
             begin_from(gan, generator, discriminator, settings["init_from"])
         sparsity = sparsity_of(gan, settings, run)
@@ -80,8 +84,9 @@ def fit(run, settings, images, held_out=None):
         run.networks_file,
         dense_costs(gan.average_generator, gan.discriminator, settings["batch_size"], settings["n_critic"]),
     )
-    held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images).row
-    calibrate = Calibration(gan.average_generator, settings["batch_size"])
+    both_labels = None if labels is None else (held_out_labels, labels)
+    held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, both_labels).row
+    calibrate = Calibration(gan.average_generator, settings["batch_size"], gan.classes)
     items = gan.checkpoint_items() | sparsity.checkpoint_items
     checkpoints = Checkpoints(
         run.checkpoints,
@@ -126,6 +131,7 @@ def fit(run, settings, images, held_out=None):
             seed=(settings["seed"] + int(gan.seed_offset.numpy())) % 2**31,
             flip=settings["flip"],
             first_step=first_step,
+            labels=labels,
         )
 
     def fit_from(first_step):
@@ -134,13 +140,12 @@ def fit(run, settings, images, held_out=None):
 
     gan.jit_compile = _compiles(settings["jit"], gan, dataset_from(done), items)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
-    weights = {run.generator_weights: gan.average_generator, run.discriminator_weights: discriminator}
-    for file in weights:
+    for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end
     with _disk_errors(checkpoints):
         if done < settings["steps"]:
             _fit_with_rollbacks(gan, fit_from, rollback, progress)
-        _save_weights(weights)
+        _save_weights(run, gan.average_generator, discriminator)
     return _end(run, signals.received, sparsity)
 
 
@@ -177,8 +182,8 @@ def _fit_with_rollbacks(gan, fit_from, rollback, progress):
             progress.stop()
 
 
-def _save_weights(weights):
-    for file, network in weights.items():
+def _save_weights(run, generator, discriminator):
+    for file, network in ((run.generator_weights, generator), (run.discriminator_weights, discriminator)):
         with replaced(file) as temporary:
             network.save_weights(temporary)
 

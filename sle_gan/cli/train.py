@@ -17,6 +17,7 @@ from sle_gan.cli.presets import parse_with_preset, told_preset
 from sle_gan.cli.program import quiet_start, run_program
 from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
 from sle_gan.cli.train_flags import parser, resolve
+from sle_gan.data.classes import check_classes, class_labels, class_line, class_names
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import changed_images, findings, hold_out, manifest, read_manifest, scan, some_of
 from sle_gan.errors import InputError
@@ -47,10 +48,7 @@ def main(argv=None):
 def _train(arguments, argv):
     settings = resolve(arguments)
     check_writable(arguments.output_folder)
-    found = scan(arguments.data_folder)
-    _check_broken(found.skipped, settings)
-    folder = some_of(found, arguments.data_ratio, arguments.seed)
-    folder, held_out = hold_out(folder, arguments.held_out, arguments.seed)
+    folder, held_out, settings["class_names"] = _found(settings)
     if (arguments.kid or arguments.fid) and len(folder.images) < FEWEST_IMAGES:
         raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {len(folder.images)}")
     if arguments.fid:
@@ -96,6 +94,19 @@ def _train(arguments, argv):
         return _fit(run, settings, folder, held_out)
 
 
+def _found(settings):
+    """Returns the images to train on, those held out, if any, and the names of the classes, if they are asked for."""
+    scanned = scan(settings["data_folder"])
+    _check_broken(scanned.skipped, settings)
+    some = some_of(scanned, settings["data_ratio"], settings["seed"])
+    folder, held_out = hold_out(some, settings["held_out"], settings["seed"])
+    if not settings["conditional"]:
+        return folder, held_out, None
+    names = class_names(scanned)
+    check_classes(folder.images, names)
+    return folder, held_out, names
+
+
 def _defaults(arguments):
     words = ["--data-folder", "", "--model", arguments.model, "--resolution", str(arguments.resolution)]
     return resolve(parser().parse_args(words))
@@ -106,6 +117,8 @@ def _print_findings(folder, held_out, settings):
     images_per_step = settings["batch_size"] * settings["n_critic"]
     if len(folder.images) < images_per_step:
         print(f"data: warning: a step shows {images_per_step} images; the {len(folder.images)} there are repeat in it")
+    if settings["class_names"]:
+        print(f"data: {class_line(folder.images, settings['class_names'])}")
     if held_out:
         print(f"data: {len(held_out.images)} more images held out, to judge the discriminator by")
 
@@ -121,17 +134,21 @@ def _dry_run(settings, image_count):
 
 
 def _fit(run, settings, folder, held_out):
-    images = _decoded(folder, settings, run.image_cache)
-    held_out_images = _decoded(held_out, settings, run.held_out_cache) if held_out else None
+    images, kept = _decoded(folder, settings, run.image_cache)
+    held_out_images, held_out_kept = _decoded(held_out, settings, run.held_out_cache) if held_out else (None, ())
+    names, labels = settings["class_names"], None
+    if names:
+        check_classes(kept, names)  # some may not have been decoded
+        labels = class_labels(kept, names), class_labels(held_out_kept, names)
     print(f"{len(images)} images decoded; loading TensorFlow", flush=True)
     with quiet_start():
         from sle_gan.cli.session import fit
 
-    return fit(run, settings, images, held_out_images)
+    return fit(run, settings, images, held_out_images, labels)
 
 
 def _decoded(folder, settings, cache_file):
-    images, _, failures = decode_folder(
+    images, kept, failures = decode_folder(
         folder,
         resolution=settings["resolution"],
         channels=settings["channels"],
@@ -144,7 +161,7 @@ def _decoded(folder, settings, cache_file):
     for path, reason in failures:
         print(f"skipped {path}: {reason}")
     _check_broken(failures, settings)
-    return images
+    return images, kept
 
 
 def _check_broken(skipped, settings):

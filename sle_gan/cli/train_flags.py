@@ -87,6 +87,7 @@ def _add_run_arguments(group):
 def _add_data_arguments(group):
     add = group.add_argument
     add("--data-folder", required=True, metavar="FOLDER", help="images, also in sub-folders")
+    add("--conditional", action="store_true", help="draw by class: each sub-folder of the data folder is one")
     add("--resolution", type=int, default=256, metavar="PX", help="side of the images in pixels")
     add("--channels", type=int, default=3, metavar="COUNT", help="1 grey, 3 RGB, 4 RGB and alpha")
     add(
@@ -258,6 +259,12 @@ def check_settings(settings):
     if settings["path_length_weight"] and not model.has_styles:
         raise InputError(
             f"--path-length-weight needs a network with styles, such as stylegan2; got {settings['model']}"
+        )
+    if settings["conditional"] and not model.has_classes:
+        with_classes = " or ".join(name for name, each in MODELS.items() if each.has_classes)
+        raise InputError(
+            f"--conditional needs a network that takes classes, --model {with_classes}; got {settings['model']}, whose "
+            "paper has none"
         )
     if settings["override"] and settings["name"] is None:
         raise InputError("--override needs the --name of the run to delete")

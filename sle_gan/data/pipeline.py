@@ -5,7 +5,7 @@ import tensorflow as tf
 _ORDER, _FLIP = range(2)
 
 
-def training_dataset(images, *, batch_size, seed, flip, first_step):
+def training_dataset(images, *, batch_size, seed, flip, first_step, labels=None):
     """Makes the endless data set of batches.
 
     An epoch is all images once, in an order drawn from the seed and the epoch's number. Epochs follow each other
@@ -19,9 +19,11 @@ def training_dataset(images, *, batch_size, seed, flip, first_step):
         seed: of the order and the flips.
         flip: whether each image is mirrored with probability 1/2.
         first_step: number of the step that the first batch is for; a resumed run goes on with the next.
+        labels: int32 `[count]`, of the images' classes; or None.
 
     Returns:
-        A `tf.data.Dataset` of float32 `[batch_size, side, side, channels]` in [-1, 1].
+        A `tf.data.Dataset` of float32 `[batch_size, side, side, channels]` in [-1, 1], or of pairs of them and
+        labels int32 `[batch_size]`.
     """
     count = len(images)
     with tf.device("CPU:0"):
@@ -39,7 +41,8 @@ def training_dataset(images, *, batch_size, seed, flip, first_step):
             coins = tf.random.stateless_uniform([batch_size, 1, 1, 1], _seed(_FLIP, seed, step), 0, 2, tf.int32)
             mirrored = tf.cast(coins, tf.uint8)
             batch = batch * (1 - mirrored) + tf.reverse(batch, [2]) * mirrored  # four times faster than tf.where
-        return tf.cast(batch, tf.float32) / 127.5 - 1.0
+        batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
+        return batch if labels is None else (batch, tf.gather(labels, indices))
 
     epoch, shown = divmod(first_step * batch_size, count)
     indices = tf.data.Dataset.counter(epoch).flat_map(epoch_of).skip(shown).batch(batch_size, drop_remainder=True)

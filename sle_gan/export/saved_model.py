@@ -9,7 +9,7 @@ import tensorflow as tf
 from sle_gan.disk import reason
 from sle_gan.errors import StorageError
 from sle_gan.json_files import write_json
-from sle_gan.models.io import interpolate_codes, latent_codes, postprocess_images
+from sle_gan.models.io import EACH_ITS_OWN, interpolate_codes, postprocess_images, seed_inputs
 
 _CHECKED_SEEDS = 8
 _LARGEST_DIFFERENCE = 1  # of 255: in batches of another size the last bits of a picture are rounded differently
@@ -23,6 +23,9 @@ def export_saved_model(trained, folder):
     - `serving_default(z)`: float32 `[batch, latent size]` -> float32 `[batch, side, side, channels]` in [-1, 1].
     - `sample(seed, n)`: int32 scalars -> uint8 `[n, side, side, channels]`, of the seeds `seed` to `seed + n - 1`.
     - `interpolate(seed_a, seed_b, steps)`: int32 scalars -> uint8 `[steps, side, side, channels]`, both ends included.
+
+    With classes each takes `label` too: `serving_default` int32 `[batch]`, the others an int32 scalar, or -1 for the
+    class of each seed, the classes in turn.
 
     All images of a call are drawn at once. `assets.extra/generator.json` says where the generator comes from.
 
@@ -57,26 +60,33 @@ def export_saved_model(trained, folder):
 def _module(trained):
     generator, latent_size = trained.generator, trained.latent_size
 
-    def bytes_of(codes):
-        return {"images": postprocess_images(generator(codes, training=False), tf.uint8)}
+    def bytes_of(inputs):
+        return {"images": postprocess_images(generator(inputs, training=False), tf.uint8)}
 
-    def serving_default(z):
-        return {"images": generator(z, training=False)}
+    # With classes the signatures have one argument more: the label.
+    def serving_default(z, *label):
+        return {"images": generator([z, *(tf.one_hot(part, len(trained.class_names)) for part in label)])}
 
-    def sample(seed, n):
-        return bytes_of(latent_codes(seed + tf.range(n), latent_size))
+    def sample(seed, n, *label):
+        return bytes_of(seed_inputs(generator, seed + tf.range(n), *label))
 
-    def interpolate(seed_a, seed_b, steps):
-        start, end = tf.unstack(latent_codes(tf.stack([seed_a, seed_b]), latent_size), num=2)
-        return bytes_of(interpolate_codes(start, end, tf.linspace(0.0, 1.0, steps)))
+    def interpolate(seed_a, seed_b, steps, *label):
+        inputs = seed_inputs(generator, tf.stack([seed_a, seed_b]), *label)
+        codes, *labels = tf.nest.flatten(inputs)
+        shares = tf.linspace(0.0, 1.0, steps)
+        walked = [interpolate_codes(codes[0], codes[1], shares)]
+        walked += [part[0] + shares[:, None] * (part[1] - part[0]) for part in labels]
+        return bytes_of(tf.nest.pack_sequence_as(inputs, walked))
 
     def number(name):
         return tf.TensorSpec([], tf.int32, name)
 
+    label, labels = ([number("label")], [tf.TensorSpec([None], tf.int32, "label")]) if trained.class_names else ([], [])
+    codes = tf.TensorSpec([None, latent_size], tf.float32, "z")
     signatures = {
-        "serving_default": tf.function(serving_default, [tf.TensorSpec([None, latent_size], tf.float32, "z")]),
-        "sample": tf.function(sample, [number("seed"), number("n")]),
-        "interpolate": tf.function(interpolate, [number("seed_a"), number("seed_b"), number("steps")]),
+        "serving_default": tf.function(serving_default, [codes, *labels]),
+        "sample": tf.function(sample, [number("seed"), number("n"), *label]),
+        "interpolate": tf.function(interpolate, [number("seed_a"), number("seed_b"), number("steps"), *label]),
     }
     module = tf.Module(name="generator")
     # The functions hold the graph. The variables alone are tracked, not the Keras model: with the functions of
@@ -93,6 +103,7 @@ def _description(trained, signatures):
         "resolution": side,
         "channels": channels,
         "latent_size": trained.latent_size,
+        "classes": trained.class_names,
         "signatures": {
             name: [tensor.name for tensor in function.input_signature] for name, function in signatures.items()
         },
@@ -102,10 +113,12 @@ def _description(trained, signatures):
 def _check(trained, folder):
     """Compares what the export draws with what the run draws, on eight seeds."""
     loaded = tf.saved_model.load(str(folder))  # its functions fail once it is gone
-    codes = latent_codes(range(_CHECKED_SEEDS), trained.latent_size)
+    codes, *one_hot = tf.nest.flatten(seed_inputs(trained.generator, range(_CHECKED_SEEDS)))
+    labels = {"label": tf.argmax(one_hot[0], axis=1, output_type=tf.int32)} if one_hot else {}
+    own = {"label": tf.constant(EACH_ITS_OWN)} if one_hot else {}
     drawn = {
-        "sample": loaded.signatures["sample"](seed=tf.constant(0), n=tf.constant(_CHECKED_SEEDS))["images"],
-        "serving_default": postprocess_images(loaded.signatures["serving_default"](z=codes)["images"]),
+        "sample": loaded.signatures["sample"](seed=tf.constant(0), n=tf.constant(_CHECKED_SEEDS), **own)["images"],
+        "serving_default": postprocess_images(loaded.signatures["serving_default"](z=codes, **labels)["images"]),
     }
     expected = np.stack(list(trained.draw_seeds(range(_CHECKED_SEEDS)))).astype(int)
     for name, images in drawn.items():

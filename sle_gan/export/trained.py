@@ -6,7 +6,15 @@ import tensorflow as tf
 
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS, network_arguments
-from sle_gan.models.io import interpolate_codes, latent_codes, postprocess_images
+from sle_gan.models.io import (
+    EACH_ITS_OWN,
+    batch_at,
+    interpolate_codes,
+    latent_codes,
+    padded_to,
+    postprocess_images,
+    seed_inputs,
+)
 
 _BATCH_SIZE = 8  # always, the last batch padded: how a picture is rounded must not depend on how many are drawn
 
@@ -19,29 +27,34 @@ class TrainedGenerator:
         step: step of the checkpoint; the newest if None.
         truncation: how far styles lie from their average, in multiples of where the network puts them: 1 changes
             nothing, 0 is the average picture. None for networks without styles.
+        label: with classes, that of all pictures; without it the classes in turn, see `seed_inputs`.
 
     Attributes:
         run: the `RunFolder`.
         step: step of the checkpoint.
         generator: the `keras.Model`.
         latent_size: length of its codes.
+        label: as given.
+        class_names: the names of the classes by label; empty without classes.
 
     Raises:
         InputError: if the run's settings describe no network, or there is no such checkpoint, or it is damaged, or
             styles are asked for of a network that has none.
     """
 
-    def __init__(self, run, step=None, truncation=None):
+    def __init__(self, run, step=None, truncation=None, label=EACH_ITS_OWN):
         self.run = run
+        self.label = label
+        self.class_names = run.config()["settings"].get("class_names") or []
         self.step, path = run.generator_checkpoint(step)
         self.generator = _build(run)
         self.latent_size = self.generator.inputs[0].shape[-1]
         _restore(self.generator, path)
         self.truncation = truncation
-        self._codes = tf.function(
-            lambda seeds: latent_codes(seeds, self.latent_size), [tf.TensorSpec([None], tf.int32, "seeds")]
+        self._inputs = tf.function(
+            lambda seeds: seed_inputs(self.generator, seeds, self.label), [tf.TensorSpec([None], tf.int32, "seeds")]
         )
-        self._draw = tf.function(lambda codes: postprocess_images(self.generator(codes, training=False), tf.uint8))
+        self._draw = tf.function(lambda inputs: postprocess_images(self.generator(inputs, training=False), tf.uint8))
         if truncation is not None:
             self._parts = _styles(run, self.generator)
             self._draw = tf.function(self._draw_truncated)
@@ -59,7 +72,7 @@ class TrainedGenerator:
         """
         for first in range(0, len(seeds), _BATCH_SIZE):
             chosen = seeds[first : first + _BATCH_SIZE]
-            yield from self._draw_batch(self._codes(tf.constant(list(chosen), tf.int32)))
+            yield from _drawn(self._draw, self._inputs(tf.constant(list(chosen), tf.int32)))
 
     def draw_mixed(self, seeds, mix_seeds, from_side):
         """Draws the pictures of each seed with the finer styles of each other seed.
@@ -102,7 +115,7 @@ class TrainedGenerator:
             yield from _drawn(self._draw_styles, batch)
 
     def draw_walk(self, seeds, frames, *, loop):
-        """Draws a walk from seed to seed.
+        """Draws a walk from seed to seed; from class to class along the straight line between their labels.
 
         Args:
             seeds: two whole numbers or more, from 0 to 2**31 - 1.
@@ -112,17 +125,18 @@ class TrainedGenerator:
         Yields:
             uint8 `[side, side, channels]`, `frames` for each leg, and one more without `loop`.
         """
-        codes = latent_codes(list(seeds) + ([seeds[0]] if loop else []), self.latent_size)
-        for start, end in itertools.pairwise(codes):
-            between = interpolate_codes(start, end, tf.range(1, frames, dtype=tf.float32) / frames)
-            leg = tf.concat([start[None], between], axis=0)  # a seed's own code, to the last bit
+        inputs = seed_inputs(self.generator, list(seeds) + ([seeds[0]] if loop else []), self.label)
+        codes, *labels = tf.nest.flatten(inputs)
+        shares = tf.range(frames, dtype=tf.float32)[:, None] / frames
+        for leg in range(len(codes) - 1):
+            between = interpolate_codes(codes[leg], codes[leg + 1], shares[1:, 0])
+            walked = [tf.concat([codes[leg][None], between], axis=0)]  # a seed's own code, to the last bit
+            walked += [(1.0 - shares) * part[leg] + shares * part[leg + 1] for part in labels]
+            walked = tf.nest.pack_sequence_as(inputs, walked)
             for first in range(0, frames, _BATCH_SIZE):
-                yield from self._draw_batch(leg[first : first + _BATCH_SIZE])
+                yield from _drawn(self._draw, batch_at(walked, first, _BATCH_SIZE))
         if not loop:
-            yield from self._draw_batch(codes[-1:])
-
-    def _draw_batch(self, codes):
-        return _drawn(self._draw, codes)
+            yield from _drawn(self._draw, batch_at(inputs, len(codes) - 1, 1))
 
     def _draw_truncated(self, codes):
         layer_count = self._parts.synthesis.input_shape[1]
@@ -143,9 +157,7 @@ class TrainedGenerator:
 
 def _drawn(draw, batch):
     """Draws a batch of any count up to that of all."""
-    count = len(batch)
-    padded = tf.pad(batch, [[0, _BATCH_SIZE - count]] + [[0, 0]] * (len(batch.shape) - 1))
-    return draw(padded).numpy()[:count]
+    return draw(padded_to(batch, _BATCH_SIZE)).numpy()[: len(tf.nest.flatten(batch)[0])]
 
 
 def _styles(run, generator):

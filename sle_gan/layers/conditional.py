@@ -3,6 +3,8 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.norm import is_shared
+
 
 def conditional_batch_norm(x, gain, bias, name):
     """Normalizes over the batch, then scales and shifts the channels of each image as its condition says.
@@ -18,7 +20,9 @@ def conditional_batch_norm(x, gain, bias, name):
 
     Source: de Vries et al. 2017, arXiv:1707.00683; Brock et al. 2019, arXiv:1809.11096.
     """
-    norm = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False, name=name)
+    norm = keras.layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, center=False, scale=False, synchronized=is_shared(), name=name
+    )
     return norm(x) * (1.0 + gain)[:, None, None] + bias[:, None, None]
 
 

@@ -158,6 +158,7 @@ MODELS = {
             ema_kimg=None,
         ),
         block_counts=(4, 5, 5, 6),
+        has_classes=True,
     ),
     "stylegan2": Model(
         "sle_gan.models.stylegan2",

@@ -167,7 +167,7 @@ def feature_splits(generator_model, discriminator_model):
 
 def discriminator_blocks(discriminator_model):
     """Lists the layers of each residual block, from the image on: a list of lists of layers, without the head."""
-    side = tf.nest.flatten(discriminator_model.input)[0].shape[1]
+    side = discriminator_model.inputs[0].shape[1]
     architecture = ARCHITECTURES[side]
     blocks = [
         layers_of(discriminator_model, f"block{number}_") for number in range(1, len(architecture.discriminator) + 1)

@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+EACH_ITS_OWN = -1
+
 
 def create_input_noise(batch_size=1, latent_size=256, seed=None):
     """Draws latent codes for a generator.
@@ -36,6 +38,40 @@ def latent_codes(seeds, latent_size):
         seeds,
         fn_output_signature=tf.float32,
     )
+
+
+def seed_inputs(generator, seeds, label=EACH_ITS_OWN):
+    """Draws what a generator makes the picture of each seed from.
+
+    Args:
+        generator: a functional `keras.Model` of codes, or of codes and one-hot labels.
+        seeds: int `[count]`.
+        label: the class of all pictures; `EACH_ITS_OWN` for the classes in turn: that of a seed is the seed modulo
+            the number of classes.
+
+    Returns:
+        float32 codes `[count, latent_size]`; with classes a list of them and labels `[count, classes]`.
+    """
+    codes = latent_codes(seeds, generator.inputs[0].shape[-1])
+    if len(generator.inputs) == 1:
+        return codes
+    classes = generator.inputs[1].shape[-1]
+    seeds, label = tf.cast(seeds, tf.int32), tf.cast(label, tf.int32)
+    return [codes, tf.one_hot(tf.where(label == EACH_ITS_OWN, seeds % classes, label), classes)]
+
+
+def batch_at(inputs, first, size):
+    """Cuts up to `size` rows from number `first` out of a tensor, or out of each of a list."""
+    return tf.nest.map_structure(lambda part: part[first : first + size], inputs)
+
+
+def padded_to(inputs, size):
+    """Adds rows of zeros to a tensor, or to each of a list, so that there are `size`."""
+
+    def padded(part):
+        return tf.pad(part, [[0, size - len(part)]] + [[0, 0]] * (len(part.shape) - 1))
+
+    return tf.nest.map_structure(padded, inputs)
 
 
 def postprocess_images(images, dtype=tf.uint8):

@@ -1,13 +1,15 @@
 """SNGAN: residual networks, the discriminator's under spectral normalization.
 
 Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR 2018, arXiv:1802.05957,
-tables 3 to 6. `docs/methods.md` lists the deviations.
+tables 3 to 6; with classes as in Miyato & Koyama, "cGANs with Projection Discriminator", ICLR 2018, arXiv:1802.05637.
+`docs/methods.md` lists the deviations.
 """
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.conditional import conditional_batch_norm, projection
 from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.resample import average_pool_to, upsample_nearest
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
@@ -22,16 +24,17 @@ DISCRIMINATOR_CHANNELS = {32: (2, 2, 2, 2), 48: (1, 2, 4, 8, 16), 64: (1, 2, 4, 
 HALVINGS = {32: 2, 48: 4, 64: 4, 128: 5}  # the discriminator's first blocks halve the map, the others keep it
 
 
-def generator(resolution=32, channels=3, width=64, seed=0):
+def generator(resolution=32, channels=3, width=64, seed=0, classes=0):
     """Builds the generator: latent codes float32 `[batch, 128]` -> images `[batch, side, side, channels]`.
 
-    The images are in [-1, 1].
+    The images are in [-1, 1]. With classes it has a second input: one-hot labels float32 `[batch, classes]`.
 
     Args:
         resolution: side of the images in pixels: 32, 48, 64 or 128.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: channels of which all maps have multiples; 64 in the paper.
         seed: of the initial weights.
+        classes: number of classes; 0 without.
 
     Returns:
         A functional `keras.Model`.
@@ -44,24 +47,28 @@ def generator(resolution=32, channels=3, width=64, seed=0):
     first, *rest = (share * width for share in GENERATOR_CHANNELS[resolution])
     side = resolution // 2 ** len(rest)
     codes = keras.Input([LATENT_SIZE], name="codes")
+    labels = keras.Input([classes], name="labels") if classes else None
     x = tf.reshape(blocks.dense(codes, side * side * first, "start"), [-1, side, side, first])
     for filters in rest:
         side *= 2
-        x = _up_block(x, filters, f"up{side}", blocks)
+        x = _up_block(x, filters, labels, f"up{side}", blocks)
     x = tf.nn.relu(blocks.batch_norm(x, "rgb_norm"))
     x = blocks.conv(x, channels, 3, "rgb")
     image = keras.layers.Activation("tanh", dtype="float32", name="image")(x)
-    return keras.Model(codes, image, name="generator")
+    return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
 
-def discriminator(resolution=32, channels=3, width=64, seed=0):
+def discriminator(resolution=32, channels=3, width=64, seed=0, classes=0):
     """Builds the discriminator: images `[batch, side, side, channels]` in [-1, 1] -> logits `[batch, 1]`.
+
+    With classes it has a second input: one-hot labels float32 `[batch, classes]`.
 
     Args:
         resolution: side of the images in pixels: 32, 48, 64 or 128.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: channels of which all maps have multiples; 64 in the paper.
         seed: of the initial weights.
+        classes: number of classes; 0 without.
 
     Returns:
         A functional `keras.Model`.
@@ -76,8 +83,13 @@ def discriminator(resolution=32, channels=3, width=64, seed=0):
     x = _entry_block(images, first, blocks)
     for number, filters in enumerate(rest, start=2):
         x = _down_block(x, filters, number <= HALVINGS[resolution], f"block{number}", blocks)
-    x = tf.reduce_sum(tf.cast(tf.nn.relu(x), tf.float32), axis=[1, 2])
-    return keras.Model(images, blocks.spectral_dense(x, 1, "logits"), name="discriminator")
+    features = tf.reduce_sum(tf.cast(tf.nn.relu(x), tf.float32), axis=[1, 2])
+    logits = blocks.spectral_dense(features, 1, "logits")
+    if not classes:
+        return keras.Model(images, logits, name="discriminator")
+    labels = keras.Input([classes], name="labels")
+    embedding = blocks.spectral_dense(labels, features.shape[-1], "embedding")
+    return keras.Model([images, labels], logits + projection(features, embedding), name="discriminator")
 
 
 def training_graph(generator_model, discriminator_model):
@@ -107,7 +119,7 @@ def feature_splits(generator_model, discriminator_model):
 
 def discriminator_blocks(discriminator_model):
     """Lists the layers of each residual block, from the image on: a list of lists of layers, without the head."""
-    side = discriminator_model.input_shape[1]
+    side = discriminator_model.inputs[0].shape[1]
     return [
         layers_of(discriminator_model, f"block{number}_") for number in range(1, len(DISCRIMINATOR_CHANNELS[side]) + 1)
     ]
@@ -144,6 +156,19 @@ class _Blocks:
     def batch_norm(self, x, name):
         return batch_norm(x, keras.initializers.RandomNormal(1.0, 0.02, seed=self._next_seed()), name)
 
+    def norm(self, x, labels, name):
+        """Batch normalization, whose gain and bias are those of the class where there are classes."""
+        if labels is None:
+            return self.batch_norm(x, name)
+        initializers = keras.initializers.RandomNormal(0.0, 0.02, seed=self._next_seed()), "zeros"
+        gain, bias = (
+            keras.layers.Dense(x.shape[-1], use_bias=False, kernel_initializer=initializer, name=f"{name}_{part}")(
+                labels
+            )
+            for part, initializer in zip(("gain", "bias"), initializers, strict=True)
+        )
+        return conditional_batch_norm(x, gain, bias, name)
+
     def spectral_conv(self, x, filters, size, name):
         initializer = self._xavier()
         return SpectralConv2D(
@@ -157,10 +182,10 @@ class _Blocks:
         )(x)
 
 
-def _up_block(x, filters, name, blocks):
-    main = tf.nn.relu(blocks.batch_norm(x, f"{name}_norm1"))
+def _up_block(x, filters, labels, name, blocks):
+    main = tf.nn.relu(blocks.norm(x, labels, f"{name}_norm1"))
     main = blocks.conv(upsample_nearest(main), filters, 3, f"{name}_conv1")
-    main = tf.nn.relu(blocks.batch_norm(main, f"{name}_norm2"))
+    main = tf.nn.relu(blocks.norm(main, labels, f"{name}_norm2"))
     main = blocks.conv(main, filters, 3, f"{name}_conv2")
     # A 1x1 convolution and the repetition of pixels change places without changing the sums.
     return main + upsample_nearest(blocks.conv(x, filters, 1, f"{name}_shortcut"))

@@ -91,12 +91,15 @@ class Calibration:
     """Measures the batch statistics of an averaged generator, from its own passes over drawn codes.
 
     Args:
-        generator: model of latent codes `[batch, size]`; without batch normalization nothing is done.
+        generator: model of latent codes `[batch, size]`, or of codes and labels; without batch normalization nothing is
+            done.
         batch_size: of the passes; that of training, whose statistics these stand for.
+        classes: the `ClassShares` that labels are drawn by; None without.
     """
 
-    def __init__(self, generator, batch_size):
-        self._code_shape = [batch_size, generator.input_shape[-1]]
+    def __init__(self, generator, batch_size, classes=None):
+        self._code_shape = [batch_size, generator.inputs[0].shape[-1]]
+        self._classes = classes
         self._norms = [layer for layer in generator.layers if isinstance(layer, keras.layers.BatchNormalization)]
         self._statistics = [variable for norm in self._norms for variable in (norm.moving_mean, norm.moving_variance)]
         self._generator = generator
@@ -115,7 +118,7 @@ class Calibration:
         totals = [tf.zeros_like(variable) for variable in self._statistics]
         batches = _CALIBRATION_BATCHES if step else _UNTRAINED_BATCHES
         for index in range(batches):
-            self._pass(tf.random.stateless_normal(self._code_shape, [index, _CALIBRATION_BATCHES]))
+            self._pass(self._drawn_inputs(index))
             totals = [total + variable for total, variable in zip(totals, self._statistics, strict=True)]
         for variable, total in zip(self._statistics, totals, strict=True):
             variable.assign(total / batches)
@@ -125,7 +128,13 @@ class Calibration:
         """Measures anew when it is called next: the weights are no longer those of the step that it measured."""
         self._calibrated_step = None
 
-    def _measure_batch(self, codes):
+    def _drawn_inputs(self, index):
+        codes = tf.random.stateless_normal(self._code_shape, [index, _CALIBRATION_BATCHES])
+        if self._classes is None:
+            return codes
+        return [codes, self._classes.draw(self._code_shape[0], [index, _CALIBRATION_BATCHES + 1])]
+
+    def _measure_batch(self, inputs):
         # With momentum 0 the moving statistics become those of the batch; read while the graph is traced. From
         # zero they do so without a rounding error that would remember the values before.
         for variable in self._statistics:
@@ -133,7 +142,7 @@ class Calibration:
         momenta = [norm.momentum for norm in self._norms]
         for norm in self._norms:
             norm.momentum = 0.0
-        self._generator(codes, training=True)
+        self._generator(inputs, training=True)
         for norm, momentum in zip(self._norms, momenta, strict=True):
             norm.momentum = momentum
 

@@ -12,18 +12,8 @@ import tf_keras as keras
 
 from sle_gan.errors import NotFiniteError
 from sle_gan.layers.resample import downsample_nearest
-from sle_gan.training.draws import (
-    CRITIC_TURN,
-    FAKE_AUGMENTATION,
-    LATENT_CODES,
-    MARGINS,
-    PATHS,
-    PENALTY,
-    QUADRANT,
-    REAL_AUGMENTATION,
-    fold,
-    of_replica,
-)
+from sle_gan.training import draws
+from sle_gan.training.classes import images_among
 from sle_gan.training.ema import update_average
 from sle_gan.training.updates import to_differentiate, update_weights
 
@@ -34,7 +24,7 @@ class GAN(keras.Model):
     """A generator, a discriminator, and the averaged generator that samples are drawn from.
 
     Drive it with `compile(generator_optimizer, discriminator_optimizer, ...)` and `fit` on batches of images,
-    float32 `[batch, side, side, channels]` in [-1, 1].
+    float32 `[batch, side, side, channels]` in [-1, 1]; with classes on pairs of images and labels, int32 `[batch]`.
 
     Args:
         generator: model of latent codes float32 `[batch, latent size]` -> images, or a list of images of
@@ -65,6 +55,7 @@ class GAN(keras.Model):
         seed_offset: int32 variable that is added to the seed; another one gives other draws.
         balance: what observes the mean logits around the generator's step, as
             `sle_gan.sparsity.adapt.BalanceRatio`; or None.
+        classes: the `sle_gan.training.classes.ClassShares` of networks whose last input is one-hot labels; or None.
     """
 
     def __init__(
@@ -91,7 +82,7 @@ class GAN(keras.Model):
         self.n_critic = n_critic
         self.seed = seed
         self.generator_masks = self.discriminator_masks = self.distillation = self.balance = None
-        self.perturbation = self.teacher = self.adaptation = None
+        self.perturbation = self.teacher = self.adaptation = self.classes = None
         self.frozen_layers = ()
         self.steps = tf.Variable(
             0,
@@ -215,39 +206,40 @@ class GAN(keras.Model):
                 if is_number and not tf.reduce_all(tf.math.is_finite(part)):
                     yield name, part
 
-    def call(self, codes, training=False):
+    def call(self, inputs, training=False):
         """Draws images of the averaged generator: float32 `[batch, side, side, channels]` in [-1, 1]."""
-        return self.average_generator(codes, training=training)
+        return self.average_generator(inputs, training=training)
 
     @tf.autograph.experimental.do_not_convert  # nothing here branches on tensors; reading the source takes seconds
-    def train_step(self, images):
+    def train_step(self, data):
         """Makes the steps of the discriminator and one of the generator.
 
         Args:
-            images: real images, float32 `[n_critic * batch, side, side, channels]` in [-1, 1].
+            data: real images, float32 `[n_critic * batch, side, side, channels]` in [-1, 1]; with classes a pair of
+                them and labels, int32 `[n_critic * batch]`.
 
         Returns:
             The losses of this step and the mean logits, by name; the discriminator's are means over its steps.
         """
         seed = self._step_seed()
         turns = []
-        *earlier, images = tf.split(images, self.n_critic)
+        *earlier, last = zip(*(tf.split(part, self.n_critic) for part in tf.nest.flatten(data)), strict=True)
         for turn, batch in enumerate(earlier):
-            turn_seed = fold(seed, CRITIC_TURN, turn)
-            draw = functools.partial(self._fake_inputs, tf.shape(batch)[0], turn_seed)
+            turn_seed = draws.fold(seed, draws.CRITIC_TURN, turn)
+            draw = functools.partial(self._fake_inputs, tf.shape(batch[0])[0], turn_seed)
             turns.append(self._discriminator_step(turn, batch, draw, turn_seed)[0])
         generator_tape = tf.GradientTape()
 
         def draw_on_tape():
             with generator_tape:
-                return self._fake_inputs(tf.shape(images)[0], seed)
+                return self._fake_inputs(tf.shape(last[0])[0], seed)
 
-        last_turn, fakes = self._discriminator_step(len(earlier), images, draw_on_tape, seed)
+        last_turn, fakes = self._discriminator_step(len(earlier), last, draw_on_tape, seed)
         turns.append(last_turn)
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
         logs |= self._generator_step(fakes, generator_tape, seed)
         if self.balance is not None:
-            self._observe_balance(images, fakes, seed)
+            self._observe_balance(last, fakes, seed)
         decay = self.average_decay(self.steps) if callable(self.average_decay) else self.average_decay
         update_average(self.average_generator, self.generator, decay)
         if self.generator_masks is not None:
@@ -267,47 +259,57 @@ class GAN(keras.Model):
     def _codes(self, count, seed):
         # Each replica draws the codes of the whole batch and keeps its own, so that several draw what one would.
         context = tf.distribute.get_replica_context()
-        shape = [context.num_replicas_in_sync, count, *self.generator.input_shape[1:]]
-        return tf.random.stateless_normal(shape, fold(seed, LATENT_CODES))[context.replica_id_in_sync_group]
+        shape = [context.num_replicas_in_sync, count, *self.generator.inputs[0].shape[1:]]
+        return tf.random.stateless_normal(shape, draws.fold(seed, draws.LATENT_CODES))[context.replica_id_in_sync_group]
 
     def _fake_inputs(self, count, seed):
         codes = self._codes(count, seed)
-        fakes = tf.nest.flatten(self.generator(codes, training=True))
-        return [self._augmented(fake, fold(seed, FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)]
+        labels = (
+            [] if self.classes is None else [self.classes.draw(count, draws.of_replica(draws.fold(seed, draws.LABELS)))]
+        )
+        fakes = tf.nest.flatten(self.generator([codes, *labels] if labels else codes, training=True))
+        fakes = [
+            self._augmented(fake, draws.fold(seed, draws.FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)
+        ]
+        return fakes + labels
 
-    def _real_inputs(self, images, seed):
-        reals = self._augmented(images, fold(seed, REAL_AUGMENTATION))
-        return [downsample_nearest(reals, inputs.shape[1]) for inputs in self.discriminator.inputs]
+    def _real_inputs(self, batch, seed):
+        images, *labels = batch
+        reals = self._augmented(images, draws.fold(seed, draws.REAL_AUGMENTATION))
+        reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in images_among(self.discriminator.inputs)]
+        return reals + [self.classes.one_hot(part) for part in labels]
 
     def _augmented(self, images, seed):
-        return images if self.augment is None else self.augment(images, of_replica(seed))
+        return images if self.augment is None else self.augment(images, draws.of_replica(seed))
 
-    def _judge(self, images):
+    def _judge(self, inputs):
         if self.perturbation is not None:
-            return self.perturbation.judge(images)
-        logits, *maps = tf.nest.flatten(self.discriminator(images, training=True))
+            return self.perturbation.judge(inputs)
+        logits, *maps = tf.nest.flatten(self.discriminator(inputs, training=True))
         return logits, maps, None
 
-    def _penalty(self, turn, images, reals, fakes, seed):
+    def _penalty(self, turn, batch, reals, fakes, seed):
         step = self.steps * self.n_critic + turn
 
-        def judge(pictures):
-            return self._judge(pictures)[0]
+        def judge(inputs):
+            return self._judge(inputs)[0]
 
-        def augment_and_judge(pictures):
-            return judge(self._real_inputs(pictures[0], seed))
+        def augment_and_judge(inputs):
+            return judge(self._real_inputs(inputs, seed))
 
-        seen = {False: (judge, reals), True: (augment_and_judge, [images])}
+        seen = {False: (judge, reals), True: (augment_and_judge, list(batch))}
         return sum(
-            regularizer(step, *seen[regularizer.before_augmentation], fakes, of_replica(fold(seed, PENALTY)))
+            regularizer(
+                step, *seen[regularizer.before_augmentation], fakes, draws.of_replica(draws.fold(seed, draws.PENALTY))
+            )
             for regularizer in self.regularizers
         )
 
-    def _discriminator_step(self, turn, images, draw_fakes, seed):
-        reals = self._real_inputs(images, seed)
+    def _discriminator_step(self, turn, batch, draw_fakes, seed):
+        reals = self._real_inputs(batch, seed)
 
         def adversarial_loss(real_logits, fake_logits):
-            return self.discriminator_loss(real_logits, fake_logits, of_replica(fold(seed, MARGINS)))
+            return self.discriminator_loss(real_logits, fake_logits, draws.of_replica(draws.fold(seed, draws.MARGINS)))
 
         tape = tf.GradientTape()
         with tape:
@@ -319,7 +321,7 @@ class GAN(keras.Model):
         with tape:
             fake_logits, _, fake_features = self._judge(fakes)
             loss = adversarial_loss(real_logits, fake_logits)
-            penalty = self._penalty(turn, images, reals, fakes, seed)
+            penalty = self._penalty(turn, batch, reals, fakes, seed)
             total = loss + penalty
             if self.perturbation is not None:
                 total += (self.perturbation.weight - 1.0) * loss
@@ -347,15 +349,16 @@ class GAN(keras.Model):
             return 0.0, [tf.zeros_like(features) for features in maps], []
         with tf.GradientTape() as tape:
             tape.watch(maps)
-            loss = self.reconstruction(images, maps, fold(seed, QUADRANT))
+            loss = self.reconstruction(images, maps, draws.fold(seed, draws.QUADRANT))
             total = to_differentiate(loss, self.discriminator_optimizer)
         sources = [maps, self.reconstruction.decoders.trainable_variables]
         return loss, *tape.gradient(total, sources, unconnected_gradients="zero")
 
     def _generator_step(self, fakes, generator_tape, seed):
         # The same fakes serve both steps, so the gradient is carried on from the images.
+        images = images_among(fakes)
         with tf.GradientTape() as tape:
-            tape.watch(fakes)
+            tape.watch(images)
             loss = self.generator_loss(self._judge(fakes)[0])
             logs = {"generator_loss": loss}
             total = loss if self.perturbation is None else self.perturbation.weight * loss
@@ -364,8 +367,8 @@ class GAN(keras.Model):
                 total += self.teacher.weight * logs["teacher_loss"]
             total = to_differentiate(total, self.generator_optimizer)
         variables = self.generator.trainable_variables
-        gradients = generator_tape.gradient(fakes, variables, output_gradients=tape.gradient(total, fakes))
-        for term in self._generator_terms(tf.shape(fakes[0])[0], seed):
+        gradients = generator_tape.gradient(images, variables, output_gradients=tape.gradient(total, images))
+        for term in self._generator_terms(tf.shape(images[0])[0], seed):
             with tf.GradientTape() as tape:
                 total = to_differentiate(term(), self.generator_optimizer)
             # The last picture's bias moves no path.
@@ -377,18 +380,18 @@ class GAN(keras.Model):
     def _generator_terms(self, count, seed):
         """Yields what joins the generator's loss with passes of its own: functions of nothing -> float32 scalar."""
         if self.path_length is not None:
-            yield lambda: self.path_length(self.steps, count, of_replica(fold(seed, PATHS)))
+            yield lambda: self.path_length(self.steps, count, draws.of_replica(draws.fold(seed, draws.PATHS)))
         if self.perturbation is not None:
             yield lambda: self.perturbation.generator_loss(self._codes(count, seed), self.generator_loss)
 
-    def _observe_balance(self, images, fakes, seed):
-        def mean_logit(images):
+    def _observe_balance(self, batch, fakes, seed):
+        def mean_logit(inputs):
             # Not as in training: that would move the discriminator's statistics. The generator draws as in training,
             # as it did before its step, at the price of one more power iteration of its spectral norms.
-            return tf.reduce_mean(tf.nest.flatten(self.discriminator(images, training=False))[0])
+            return tf.reduce_mean(tf.nest.flatten(self.discriminator(inputs, training=False))[0])
 
         def mean_logits():
-            reals = self._real_inputs(images, seed)
+            reals = self._real_inputs(batch, seed)
             return mean_logit(reals), mean_logit(fakes), mean_logit(self._fake_inputs(tf.shape(fakes[0])[0], seed))
 
         self.balance.observe(self.steps, mean_logits)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from sle_gan.training.classes import images_among
+
 _TINY = 1e-12  # inside a square root, whose slope at 0 is infinite
 
 
@@ -12,7 +14,8 @@ class Regularizer(NamedTuple):
 
     Attributes:
         penalty: function of (discriminator, reals, fakes, seed int32 `[2]`) -> float32 scalar; the discriminator
-            is a function of a list of images -> logits `[batch, patches]`, reals and fakes are such lists.
+            is a function of a list of images -> logits `[batch, patches]`, reals and fakes are such lists, with
+            classes each with its labels at the end.
         weight: what the penalty is multiplied by.
         interval_steps: the discriminator's steps from one computation to the next.
         before_augmentation: whether the reals that it is given are the images of the batch, in a list of their one
@@ -52,21 +55,21 @@ def input_gradients(discriminator, images):
     Args:
         discriminator: function of images -> float32 logits `[batch, patches]`; the images may be seen by one
             another (batch statistics) but are taken to be judged each for itself.
-        images: float32 `[batch, height, width, channels]`, or a list of them in several sizes.
+        images: float32 `[batch, height, width, channels]`, or a list of them in several sizes; what is of another
+            rank in the list, such as labels, is handed on.
 
     Returns:
         The squared norm of each image's gradient over all sizes: float32 `[batch]`, itself differentiable.
 
     Raises:
-        ValueError: if images are not of rank 4.
+        ValueError: if no image is of rank 4.
     """
-    pictures = tf.nest.flatten(images)
-    if any(picture.shape.rank != 4 for picture in pictures):
-        raise ValueError(f"images must be of rank 4; got {[picture.shape for picture in pictures]}")
+    pictures = images_among(tf.nest.flatten(images))
+    if not pictures:
+        raise ValueError(f"images must be of rank 4; got {[part.shape for part in tf.nest.flatten(images)]}")
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(pictures)
-        judged = tf.nest.pack_sequence_as(images, pictures)
-        total = tf.reduce_sum(tf.reduce_mean(discriminator(judged), axis=1))
+        total = tf.reduce_sum(tf.reduce_mean(discriminator(images), axis=1))
     gradients = tape.gradient(total, pictures)
     return tf.add_n([tf.reduce_sum(gradient**2, axis=[1, 2, 3]) for gradient in gradients])
 
@@ -92,7 +95,7 @@ def gradient_penalty(discriminator, reals, fakes, seed):
     Args:
         discriminator: function of images -> float32 logits `[batch, patches]`.
         reals: float32 `[batch, height, width, channels]`, or a list of them in several sizes.
-        fakes: of the shapes of `reals`.
+        fakes: of the shapes of `reals`. Where labels follow the images, those of the reals hold between the two.
         seed: int32 `[2]`, of the place between the two of each pair, the same for all sizes.
 
     Returns:
@@ -101,7 +104,11 @@ def gradient_penalty(discriminator, reals, fakes, seed):
     Source: Gulrajani et al. 2017, arXiv:1704.00028.
     """
     shares = tf.random.stateless_uniform([tf.shape(tf.nest.flatten(reals)[0])[0], 1, 1, 1], seed)
-    between = tf.nest.map_structure(lambda real, fake: real + shares * (fake - real), reals, fakes)
+
+    def mixed(real, fake):
+        return real + shares * (fake - real) if real.shape.rank == 4 else real
+
+    between = tf.nest.map_structure(mixed, reals, fakes)
     return tf.reduce_mean((tf.sqrt(input_gradients(discriminator, between) + _TINY) - 1.0) ** 2)
 
 
