@@ -30,7 +30,9 @@ def test_what_is_built_in_16_bits_keeps_its_weights_in_32():
 def gan_of_norms():
     """A small GAN with batch normalization, whose only draws are its codes."""
     codes = keras.Input([4])
-    x = keras.layers.Dense(16, kernel_initializer=keras.initializers.GlorotUniform(1))(codes)
+    x = keras.layers.Dense(16, kernel_initializer=keras.initializers.GlorotUniform(1), use_bias=False, name="start")(
+        codes
+    )
     synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
     x = keras.layers.BatchNormalization(momentum=0.9, synchronized=synchronized, name="norm")(x)
     generator = keras.Model(codes, keras.layers.Reshape([4, 4, 1])(tf.nn.tanh(x)))
