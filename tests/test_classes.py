@@ -25,6 +25,8 @@ from sle_gan.models.io import postprocess_images, seed_inputs
 from sle_gan.run import RunFolder
 from sle_gan.training.classes import ClassShares
 from sle_gan.training.ema import Calibration
+from sle_gan.training.gan import GAN
+from sle_gan.training.losses import hinge_generator
 from sle_gan.training.regularizers import gradient_penalty, input_gradients
 
 COUNTS = {"asters": 3, "roses": 4, "tulips": 2}
@@ -183,6 +185,61 @@ def test_sngan_takes_classes_as_its_extension_does():
     rows = np.asarray(embedding.normalized_kernel(False))[[2, 0]]
     expected = features @ np.asarray(head.normalized_kernel(False)) + np.sum(features * rows, 1)[:, None]
     np.testing.assert_allclose(discriminator([images, labels]), expected, rtol=1e-4, atol=1e-5)
+
+
+def labelled_networks():
+    """Networks of a few numbers: an image is a number, to which its class adds one; so does it to the logit."""
+    codes, labels, images = keras.Input([2]), keras.Input([3]), keras.Input([1, 1, 1])
+    values = keras.layers.Dense(1, name="dense", kernel_initializer="ones")(codes)
+    values += keras.layers.Dense(1, name="class", use_bias=False, kernel_initializer="zeros")(labels)
+    generator = keras.Model([codes, labels], keras.layers.Reshape([1, 1, 1])(values))
+    logits = keras.layers.Dense(1, name="dense", kernel_initializer="ones")(keras.layers.Flatten()(images))
+    logits += keras.layers.Dense(1, name="class", use_bias=False, kernel_initializer="zeros")(labels)
+    return generator, keras.Model([images, labels], logits)
+
+
+def labelled_gan(**options):
+    (generator, discriminator), (average, _) = labelled_networks(), labelled_networks()
+    gan = GAN(generator, discriminator, average, average_decay=0.5)
+    gan.classes = ClassShares(np.array([0, 0, 1, 2]), 3)
+    gan.compile(
+        keras.optimizers.SGD(0.1),
+        keras.optimizers.SGD(0.1),
+        hinge_generator,
+        lambda real, fake, seed: tf.reduce_mean(fake) - tf.reduce_mean(real),
+        **options,
+    )
+    return gan
+
+
+def test_a_step_with_labels_is_the_one_that_is_computed_by_hand():
+    gan = labelled_gan()
+    fold = tf.random.experimental.stateless_fold_in
+    drawn = gan.classes.draw(4, fold(gan._step_seed(), 8)).numpy().mean(axis=0)
+    codes = tf.random.stateless_normal([4, 2], fold(gan._step_seed(), 0)).numpy()
+    gan.train_step((tf.reshape(tf.constant([1.0, 2.0, 3.0, 4.0]), [4, 1, 1, 1]), tf.constant([2, 0, 2, 1])))
+    # D(x, y) = x + a[y] at first: a[y] moves by the share of y among the reals less that among the fakes.
+    weight = 1.0 + 0.1 * (2.5 - codes.sum(axis=1).mean())
+    assert gan.discriminator.get_layer("dense").kernel.numpy().item() == pytest.approx(weight, rel=1e-5)
+    moved = 0.1 * (np.array([0.25, 0.25, 0.5]) - drawn)
+    np.testing.assert_allclose(gan.discriminator.get_layer("class").kernel[:, 0], moved, atol=1e-6)
+    # The generator's loss is -w mean(z . k + e[y]) - mean(a[y]).
+    added = 0.1 * weight * drawn
+    np.testing.assert_allclose(gan.generator.get_layer("class").kernel[:, 0], added, rtol=1e-5)
+    np.testing.assert_allclose(gan.average_generator.get_layer("class").kernel[:, 0], added / 2, rtol=1e-5)
+
+
+def test_two_replicas_learn_the_same_of_labels_in_several_steps_at_once():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        gan = labelled_gan(steps_per_execution=2)
+    data = (tf.ones([4, 1, 1, 1]), tf.constant([0, 1, 2, 0]))
+    gan.fit(tf.data.Dataset.from_tensors(data).repeat(4), verbose=0)
+    assert int(gan.steps.numpy()) == 4
+    for variable in (*gan.generator.trainable_variables, *gan.discriminator.trainable_variables):
+        first, second = (value.numpy() for value in strategy.experimental_local_results(variable))
+        np.testing.assert_array_equal(first, second)
+    assert gan.generator.get_layer("class").kernel.numpy().all()
 
 
 # A run
