@@ -15,6 +15,7 @@ CONFIG_SCHEMA = 1
 _PARTS = {"schema", "settings", "versions", "command"}
 _LONGEST_TEXT = 4096
 _LARGEST = 2**31 - 1
+_PLAIN = "plain text, a finite number, true, false, null or a list of these"
 
 
 def read_config(file):
@@ -44,7 +45,7 @@ def read_config(file):
     if not isinstance(command, list) or not all(map(_is_text, command)):
         raise InputError(f"{file}: command must be a list of words")
     for name, value in config["settings"].items():
-        is_allowed, told = _KINDS.get(name, (_is_plain, "plain text, a finite number, true, false or null"))
+        is_allowed, told = _KINDS.get(name, (_is_plain_or_list, _PLAIN))
         if not re.fullmatch(r"[A-Za-z]\w*", name) or not is_allowed(value):
             raise InputError(f"{file}: the setting {name!r} must be {told}; got {_shortened(value)}")
     return config
@@ -74,6 +75,10 @@ def _is_number(value):
 
 def _is_plain(value):
     return value is None or isinstance(value, bool) or _is_number(value) or _is_text(value)
+
+
+def _is_plain_or_list(value):
+    return all(map(_is_plain, value)) if isinstance(value, list) else _is_plain(value)
 
 
 def _is_schedule(value):

@@ -23,7 +23,7 @@ from sle_gan.run import RunFolder
 NOBODY = 65534
 # What is imported before the rights are dropped: the tests may lie where nobody else can read.
 PROGRAM = (
-    "import os, sys; from sle_gan.cli.main import main; import sle_gan.data.decode, sle_gan.cli.train_flags; "
+    "import os, sys; from sle_gan.cli.main import main; import concurrent.futures.thread, sle_gan.data.decode; "
     "from PIL import Image; Image.init(); "
     f"os.getuid() or (os.setgroups([]), os.setgid({NOBODY}), os.setuid({NOBODY})); "
     "code = main(sys.argv[1:]); assert 'tensorflow' not in sys.modules; sys.exit(code)"
@@ -67,6 +67,22 @@ def test_an_image_that_cannot_be_read_is_told_and_strict_refuses_it(images, shar
     code, told, _ = run_as_nobody(*words, "--strict")
     assert code == 2
     assert told == "error: --strict: 1.png cannot be used (Permission denied); remove or mend what cannot be used\n"
+
+
+def test_strict_refuses_an_image_that_cannot_be_decoded_and_then_takes_the_mended_folder(images, shared):
+    (shared / "runs").mkdir()
+    (shared / "runs").chmod(0o777)
+    whole = (images / "1.png").read_bytes()
+    (images / "1.png").write_bytes(whole[:-30])
+    words = ["--data-folder", images, "--output-folder", shared / "runs", "--name", "run", "--resolution", "64"]
+    code, told, _ = run_as_nobody("train", *words, "--strict")
+    assert code == 2
+    assert re.match(r"error: --strict: 1.png cannot be used \(cannot be decoded .*\); remove or mend", told)
+    (images / "1.png").unlink()
+    (images / "0.png").write_bytes(whole[:-30])
+    code, told, _ = run_as_nobody("train", *words, "--strict")
+    assert code == 2
+    assert told.startswith("error: --strict: 0.png cannot be used")  # and not that images were removed
 
 
 def test_a_folder_that_cannot_be_read_ends_with_2(images, shared):
@@ -137,7 +153,7 @@ def test_a_run_of_a_folder_whose_name_is_no_utf_8_has_a_name_that_tensorflow_can
     assert train([*words, "--width", "8", "--reconstruction-loss", "l1", "--dry-run"]) == 0
     assert f"run {tmp_path}/runs/00000-fastgan-caf\ufffd \ufffd\n" in capsys.readouterr().out
     assert train([*words, "--name", folder.name]) == 2
-    assert "error: --name must be printable text; got 'caf\\udce9 \\udcf0'" in capsys.readouterr().err
+    assert "error: --name must be UTF-8 text; got 'caf\\udce9 \\udcf0'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -74,10 +74,10 @@ def test_a_trial_of_xla_leaves_everything_as_it_was(capsys):
     gan.train_step(images)
     items = gan.checkpoint_items()
     variables = [*gan.variables, *gan.generator_optimizer.variables, *gan.discriminator_optimizer.variables]
-    before = [np.array(variable) for variable in variables]
+    before = [variable.numpy() for variable in variables]
     faster = xla_is_faster(gan, items, images)
     told = capsys.readouterr().out.split()
     plain, compiled = float(told[3]), float(told[7])
     assert faster == (compiled < plain)
     for variable, value in zip(variables, before, strict=True):
-        np.testing.assert_array_equal(np.array(variable), value, err_msg=variable.name)
+        np.testing.assert_array_equal(variable.numpy(), value, err_msg=variable.name)

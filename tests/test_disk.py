@@ -168,9 +168,9 @@ def test_a_disk_that_fills_while_a_run_trains_ends_it_with_4_and_it_goes_on_when
     words += ["--checkpoint-frequency", "4", "--log-frequency", "2"]
     run = RunFolder(disk / "run")
     with subprocess.Popen(script(*words), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        wait_for(lambda: (run.latest_step() or 0) >= 4, process)
+        wait_for(lambda: (run.latest_step() or 0) >= 4, process, seconds=400)
         fill(disk)
-        _, told = process.communicate(timeout=120)
+        _, told = process.communicate(timeout=400)
     assert process.returncode == 4
     kept = run.latest_step()
     assert told.splitlines()[-1].startswith(f"error: disk full: checkpoint {kept} is kept; free space")

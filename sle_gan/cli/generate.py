@@ -238,8 +238,8 @@ def _trained(arguments, *, with_styles=False):
         asked = "--truncation, --mix-seeds and --space w"
         raise InputError(f"{asked} need a network with styles, such as stylegan2; {run.path} is {settings['model']}")
     run.generator_checkpoint(arguments.step)
-    folder = arguments.output or run.path
-    check_writable(folder.parent if folder.suffix.lower() in FILM_EXTENSIONS else folder, "--output")
+    output = (arguments.output or run.path).absolute()
+    check_writable(next(folder for folder in (output, *output.parents) if folder.is_dir()), "--output")
     label, name = {}, getattr(arguments, "class_name", None)
     if name is not None:
         if not settings.get("class_names"):

@@ -172,7 +172,7 @@ def _check_broken(skipped, settings):
 
 
 def _check_manifest(run, new, *, accept):
-    if not run.manifest_file.exists():
+    if not run.manifest_file.exists() or run.latest_step() is None:  # nothing is trained on them yet
         write_json(run.manifest_file, new)
         return
     added, removed, changed = changed_images(read_manifest(run.manifest_file), new)

@@ -269,8 +269,11 @@ def check_settings(settings):
     if settings["override"] and settings["name"] is None:
         raise InputError("--override needs the --name of the run to delete")
     for name in ("output_folder", "name", "generator_weights", "discriminator_weights", "ticket"):
-        if not (settings[name] or "").isprintable():  # TensorFlow opens files of UTF-8 names alone
-            raise InputError(f"--{name.replace('_', '-')} must be printable text; got {settings[name]!a}")
+        try:
+            (settings[name] or "").encode("utf-8")
+        except UnicodeEncodeError:  # TensorFlow opens files of UTF-8 names alone
+            told = f"--{name.replace('_', '-')} must be UTF-8 text; got {settings[name]!a}"
+            raise InputError(told) from None
     _check_files_and_counts(settings)
     check_sparsity(settings)
     check_methods(settings)
