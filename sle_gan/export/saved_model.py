@@ -97,13 +97,13 @@ def _module(trained):
 
 def _description(trained, signatures):
     side, _, channels = trained.generator.output_shape[1:]
-    return {
+    classes = {"classes": trained.class_names} if trained.class_names else {}
+    return classes | {
         "run": trained.run.name,
         "step": trained.step,
         "resolution": side,
         "channels": channels,
         "latent_size": trained.latent_size,
-        "classes": trained.class_names,
         "signatures": {
             name: [tensor.name for tensor in function.input_signature] for name, function in signatures.items()
         },
