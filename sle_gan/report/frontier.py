@@ -85,7 +85,7 @@ def frontier_plot(trained, score_name):
         axis.set_xlabel(label)
         axis.grid(alpha=0.3)
         axis.set_xlim(left=0)
-    axes[0].set_ylabel(f"{score_name} (dotted: halves of the images)")
+    axes[0].set_ylabel(f"{score_name}\n(dotted: halves of the images)", fontsize=8)
     axes[1].legend(fontsize=8)
     return figure
 
