@@ -32,6 +32,12 @@ def addons():
 
 
 @pytest.fixture(scope="session")
+def two_replicas():
+    """Two devices that share a batch. One for all tests: the sums of a second would take those of the first."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(scope="session")
 def photographs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photographs")
     rng = np.random.default_rng(0)

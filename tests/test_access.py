@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be_read_ends_with_2(images, shared):
     (shared / "runs").chmod(0o777)
     code, told, _ = run_as_nobody("train", "--data-folder", images, "--output-folder", shared / "runs")
     assert code == 2
-    assert told == f"error: --data-folder must be a folder of images; got {images} (Permission denied)\n"
+    assert told == f"error: the data folder must be a folder of images; got {images} (Permission denied)\n"
 
 
 def test_a_read_only_output_ends_every_program_with_4_before_tensorflow_is_loaded(images, shared, tmp_path):

@@ -222,16 +222,15 @@ def test_its_probability_is_a_mean_of_the_losses_row_and_agrees_in_the_graph():
     assert [mean.name for mean in eager.loss_means][-1] == "augment_probability"
 
 
-def test_two_replicas_follow_the_mean_of_both():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
+def test_two_replicas_follow_the_mean_of_both(two_replicas):
+    with two_replicas.scope():
         gan = small_gan()
     gan.fit(tf.data.Dataset.from_tensors(tf.concat([reals(), -reals()], 0)).repeat(5), verbose=0)
-    values = [float(value) for value in strategy.experimental_local_results(gan.adaptation.probability)]
+    values = [float(value) for value in two_replicas.experimental_local_results(gan.adaptation.probability)]
     assert values[0] == values[-1]
     assert abs(values[0] - 0.5) == pytest.approx(4 * 4 / 100, rel=1e-5)
     for variable in gan.generator.trainable_variables:
-        first, second = (value.numpy() for value in strategy.experimental_local_results(variable))
+        first, second = (value.numpy() for value in two_replicas.experimental_local_results(variable))
         np.testing.assert_array_equal(first, second)
 
 

@@ -224,8 +224,6 @@ def test_a_png_whose_bytes_are_not_those_of_its_checksums_is_refused(tmp_path):
     content = bytearray(file.read_bytes())
     content[content.index(b"IDAT") + 500] ^= 8  # in the middle of a row that is not compressed
     file.write_bytes(content)
-    with Image.open(file) as image:
-        assert np.count_nonzero(np.asarray(image) != pixels) > 0  # Pillow decodes it without a word
     with pytest.raises(InputError, match="cannot be decoded"):
         read_image(file, 32, 3, "crop", (0, 0, 0))
 

@@ -49,19 +49,18 @@ def compiled_gan():
     return gan
 
 
-def test_two_replicas_make_the_steps_of_one_device_with_the_whole_batch():
+def test_two_replicas_make_the_steps_of_one_device_with_the_whole_batch(two_replicas):
     images = tf.random.stateless_uniform([6, 4, 4, 1], [1, 2], -1, 1)
     batches = tf.data.Dataset.from_tensors(images).repeat(3)
     alone = compiled_gan()
     alone.fit(batches, verbose=0)
-    strategy = strategy_of("mirrored", 6)
-    with strategy.scope():
+    with two_replicas.scope():
         shared = compiled_gan()
     shared.fit(batches, verbose=0)
     for network in ("generator", "discriminator", "average_generator"):
         for one, two in zip(getattr(alone, network).weights, getattr(shared, network).weights, strict=True):
             np.testing.assert_allclose(two.numpy(), one.numpy(), rtol=1e-4, atol=1e-6, err_msg=one.name)
-            copies = [value.numpy() for value in strategy.experimental_local_results(two)]
+            copies = [value.numpy() for value in two_replicas.experimental_local_results(two)]
             if one.trainable:
                 np.testing.assert_array_equal(*copies)
     for one, two in zip(alone.loss_means, shared.loss_means, strict=True):

@@ -91,9 +91,8 @@ def test_a_step_with_moved_features_is_the_one_that_is_computed_by_hand(sign, we
     np.testing.assert_allclose(gan.generator.get_layer("dense").kernel[:, 0], expected, rtol=1e-5)
 
 
-def test_two_replicas_hold_the_same_weights_and_leave_the_teacher_alone():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
+def test_two_replicas_hold_the_same_weights_and_leave_the_teacher_alone(two_replicas):
+    with two_replicas.scope():
         (generator, discriminator), (average, teacher) = linear_networks(), linear_networks()
         copy_weights(average, generator)
         gan = GAN(generator, discriminator, average)
@@ -105,7 +104,7 @@ def test_two_replicas_hold_the_same_weights_and_leave_the_teacher_alone():
     gan.fit(tf.data.Dataset.from_tensors(reals).repeat(4), verbose=0)
     assert int(gan.steps.numpy()) == 4
     for variable in (*generator.trainable_variables, *discriminator.trainable_variables):
-        first, second = (value.numpy() for value in strategy.experimental_local_results(variable))
+        first, second = (value.numpy() for value in two_replicas.experimental_local_results(variable))
         np.testing.assert_array_equal(first, second)
         # Biases of the discriminator cancel out.
         assert "bias" in variable.name or not np.array_equal(first, np.ones_like(first))

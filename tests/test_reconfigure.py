@@ -167,9 +167,8 @@ def test_the_optimizers_state_at_regrown_weights_is_kept_or_reset():
         assert all(velocity[~where].any() for velocity, where in zip(velocities, dead, strict=True))
 
 
-def test_two_replicas_hold_the_same_masks_and_the_same_zeros():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
+def test_two_replicas_hold_the_same_masks_and_the_same_zeros(two_replicas):
+    with two_replicas.scope():
         gan, optimizer = fastgan_gan()
         callback = Reconfigure(gan.generator, 0.5, warmup=1, interval=2, average_generator=gan.average_generator)
     halves = tf.data.Dataset.from_tensors(tf.random.stateless_uniform([4, 64, 64, 3], [0, 1], -1, 1)).repeat(3)
@@ -177,7 +176,7 @@ def test_two_replicas_hold_the_same_masks_and_the_same_zeros():
     assert [row[0] for row in watch.rows] == [0.5, 0.5, 0.5]
     assert int(gan.steps.numpy()) == 3
     for variable in (*gan.generator.trainable_variables, *callback.masks.masks, *gan.average_generator.variables):
-        first, second = (value.numpy() for value in strategy.experimental_local_results(variable))
+        first, second = (value.numpy() for value in two_replicas.experimental_local_results(variable))
         np.testing.assert_array_equal(first, second)
 
 

@@ -24,6 +24,7 @@ from sle_gan.cli.train import main
 from sle_gan.errors import NotFiniteError, TrainingError
 from sle_gan.evaluation.health import judge
 from sle_gan.run import RunFolder
+from sle_gan.training.draws import of_replica
 from sle_gan.training.ema import Calibration
 
 SMALL = "--resolution 64 --width 8 --batch-size 2 --reconstruction-loss l1 --log-frequency 1 --sample-frequency 9"
@@ -169,20 +170,19 @@ def test_every_number_of_a_checkpoint_must_be_finite(lost, tmp_path):
     assert list(tmp_path.glob("ckpt*")) == []
 
 
-def test_replicas_are_looked_at_and_draw_other_numbers_after_a_return():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
+def test_replicas_are_looked_at_and_draw_other_numbers_after_a_return(two_replicas):
+    with two_replicas.scope():
         gan = linear_gan()
     gan.fit(tf.data.Dataset.from_tensors(tf.ones([4, 1, 1, 1])), verbose=0)
     gan.raise_if_not_finite()
 
     @tf.function
     def seeds():
-        return strategy.run(gan._step_seed)
+        return two_replicas.run(lambda: of_replica(gan._step_seed()))
 
-    before = [seed.numpy().tolist() for seed in strategy.experimental_local_results(seeds())]
+    before = [seed.numpy().tolist() for seed in two_replicas.experimental_local_results(seeds())]
     gan.seed_offset.assign(1)
-    after = [seed.numpy().tolist() for seed in strategy.experimental_local_results(seeds())]
+    after = [seed.numpy().tolist() for seed in two_replicas.experimental_local_results(seeds())]
     assert len({*map(tuple, before), *map(tuple, after)}) == 4
     gan.discriminator.weights[0].assign([[np.inf]])
     with pytest.raises(NotFiniteError, match="of the discriminator not finite at step 1"):

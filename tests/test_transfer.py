@@ -129,10 +129,13 @@ def test_a_student_with_frozen_blocks_learns_from_a_teacher_and_goes_on(teacher,
         ("--init-from nowhere", "nowhere is no run folder: it has no config.json"),
         ("--teacher {run} --resolution 48", "--teacher {run} must have the resolution of this training; got 32 there"),
         ("--teacher nowhere", "no run 'nowhere'"),
-        ("--init-from {run} --generator-weights x", "--init-from and --generator-weights both say where weights begin"),
+        (
+            "--init-from {run} --generator-weights {run}/generator_weights.h5",
+            "--init-from and --generator-weights both say where weights begin",
+        ),
         ("--freeze-d 2", "--freeze-d needs --init-from or --discriminator-weights"),
         ("--init-from {run} --freeze-d 5", "--freeze-d must be 4 at most for sngan at 32 px; got 5"),
-        ("--adv-augment --adv-steps 0", "--adv-steps: must be a whole number above 0; got '0'"),
+        ("--adv-augment --adv-steps 0", "--adv-steps: must be a whole number from 1 to 2147483647; got '0'"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(teacher, pictures, tmp_path, capsys, more, told):  # noqa: F811

@@ -237,14 +237,14 @@ def _trained(arguments, *, with_styles=False):
     if with_styles and model is not None and not model.has_styles:
         asked = "--truncation, --mix-seeds and --space w"
         raise InputError(f"{asked} need a network with styles, such as stylegan2; {run.path} is {settings['model']}")
-    run.generator_checkpoint(arguments.step)
-    output = (arguments.output or run.path).absolute()
-    check_writable(next(folder for folder in (output, *output.parents) if folder.is_dir()), "--output")
     label, name = {}, getattr(arguments, "class_name", None)
     if name is not None:
         if not settings.get("class_names"):
             raise InputError(f"--class needs a run that was trained with --conditional; {run.path} was not")
         label = {"label": label_of(name, settings["class_names"])}
+    run.generator_checkpoint(arguments.step)
+    output = (arguments.output or run.path).absolute()
+    check_writable(next(folder for folder in (output, *output.parents) if folder.is_dir()), "--output")
     with quiet_start():
         import tensorflow as tf
 
