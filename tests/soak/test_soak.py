@@ -63,7 +63,7 @@ def killed(words, run, rng, number):
             while process.poll() is None:
                 is_saving = any(run.checkpoints.glob("*_temp")) or any(run.checkpoints.glob("*.tempstate*"))
                 now = time.monotonic()
-                if now >= wanted and (is_saving or number % 3 or now > wanted + 3):
+                if now >= wanted and (is_saving or number % 3 or now > wanted + 10):
                     break
                 time.sleep(0.0005)
         was_running = process.poll() is None
