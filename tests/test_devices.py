@@ -3,7 +3,9 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.cli.train import main
 from sle_gan.errors import InputError
+from sle_gan.run import RunFolder, read_rows
 from sle_gan.training.devices import precision, strategy_of
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_generator
@@ -80,3 +82,25 @@ def test_a_trial_of_xla_leaves_everything_as_it_was(capsys):
     assert faster == (compiled < plain)
     for variable, value in zip(variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value, err_msg=variable.name)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "--mixed-precision float16",
+        pytest.param("--mixed-precision bfloat16", marks=pytest.mark.slow),
+        pytest.param("--jit on", marks=pytest.mark.slow),
+    ],
+)
+def test_a_sparse_training_runs_in_16_bits_and_compiled_and_goes_on(photographs, tmp_path, more):
+    fixed = "--model sngan --resolution 32 --width 8 --batch-size 2 --n-critic 1 --log-frequency 1 --name run"
+    sparse = "--reconfigure --reconfigure-warmup 1 --reconfigure-interval 1"
+    words = ["--data-folder", str(photographs), "--output-folder", str(tmp_path), *fixed.split(), *sparse.split()]
+    for steps in ("2", "4"):
+        assert main([*words, *more.split(), "--steps", steps]) == 0
+    run = RunFolder(tmp_path / "run")
+    rows = [row for row in read_rows(run.metrics_file) if "event" not in row]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert rows[-1]["generator_density"] == pytest.approx(0.7, abs=1e-3)
+    assert all(np.isfinite(list(row.values())).all() for row in rows)
+    assert run.generator_weights.exists()

@@ -118,7 +118,10 @@ def test_parameter_counts_are_those_of_the_reference_at_256():
     assert trainable(stylegan2.discriminator(256)) == 24_001_089
 
 
-@pytest.mark.parametrize("resolution", [32, 64, 128, 256, 512, 1024])
+@pytest.mark.parametrize(
+    "resolution",
+    [32, 64, 128, 256, pytest.param(512, marks=pytest.mark.slow), pytest.param(1024, marks=pytest.mark.slow)],
+)
 def test_the_networks_work_at_every_resolution(resolution):
     generator = stylegan2.generator(resolution, width=8)
     discriminator = stylegan2.discriminator(resolution, width=8)
