@@ -267,7 +267,8 @@ def test_few_images_are_learned_by_heart_without_augmentation_and_not_with_it(fl
 @pytest.mark.slow
 def test_a_generator_that_learns_nothing_more_has_no_gain(flowers, tmp_path):
     trained, _ = last_verdict(flowers, tmp_path, "trained", "--steps", "200")
-    words = ["--generator-weights", str(trained.generator_weights), "--G-learning-rate", "1e-9", "--steps", "250"]
+    words = ["--generator-weights", str(trained.generator_weights), "--steps", "250"]
+    words += ["--G-learning-rate", "1e-9", "--D-learning-rate", "1e-9"]
     score = "--kid --kid-frequency 50 --kid-number-of-images 32"
     assert last_verdict(flowers, tmp_path, "still", *words, *score.split())[1] == "no gain since step 50"
 

@@ -125,3 +125,19 @@ def test_the_up_convolution_is_nearest_upsampling_and_a_convolution(side):
     for gradient, exact in zip(gradients, reference_tape.gradient(reference, [x, plain.kernel]), strict=True):
         np.testing.assert_allclose(gradient, exact, rtol=1e-3, atol=1e-3)
     assert up.compute_output_shape([None, side, side, 3]) == (None, 2 * side, 2 * side, 5)
+
+
+def test_a_kernel_of_zeros_stays_one_and_is_normalized_again_when_weights_grow():
+    layer = SpectralDense(3)
+    layer.build([None, 4])
+    kernel = layer.kernel.numpy()
+    layer.kernel.assign(tf.zeros_like(layer.kernel))
+    with tf.GradientTape() as tape:
+        outputs = layer(tf.ones([2, 4]), training=True)
+    np.testing.assert_array_equal(outputs, np.zeros([2, 3]))
+    assert np.isfinite(tape.gradient(outputs, layer.kernel)).all()
+    layer.kernel.assign(kernel)
+    for _ in range(50):
+        outputs = layer(tf.eye(4), training=True)
+    expected = kernel / np.linalg.svd(kernel, compute_uv=False)[0]
+    np.testing.assert_allclose(outputs, expected, atol=1e-4)

@@ -23,11 +23,13 @@ def spectral_norm(matrix, left_vector):
         left_vector: float32 `[1, columns]`, the estimate so far; need not be of length 1.
 
     Returns:
-        `(sigma, new_left_vector)`: float32 scalar with its gradient to `matrix`, and `[1, columns]` of length 1.
+        `(sigma, new_left_vector)`: float32 scalar with its gradient to `matrix`, and `[1, columns]` of length 1; of a
+        matrix of zeros, all of whose weights are pruned, 0 and the estimate so far.
     """
     right = tf.math.l2_normalize(tf.matmul(left_vector, matrix, transpose_b=True), epsilon=1e-12)
     product = tf.matmul(tf.stop_gradient(right), matrix)  # [1, columns]
-    new_left_vector = tf.stop_gradient(tf.math.l2_normalize(product, epsilon=1e-12))
+    new_left_vector = tf.where(tf.norm(product) > 0.0, tf.math.l2_normalize(product, epsilon=1e-12), left_vector)
+    new_left_vector = tf.stop_gradient(new_left_vector)
     return tf.reduce_sum(product * new_left_vector), new_left_vector
 
 
@@ -61,7 +63,7 @@ class _SpectralKernel:
         sigma, left_vector = spectral_norm(tf.cast(matrix, tf.float32), self.left_vector)
         if training:
             self.left_vector.assign(left_vector)
-        return self.kernel * tf.cast(1.0 / sigma, self.kernel.dtype)
+        return self.kernel * tf.cast(tf.math.divide_no_nan(1.0, sigma), self.kernel.dtype)
 
     def _channels_out_last(self, kernel):
         return kernel
