@@ -6,6 +6,7 @@ from PIL import Image
 from sle_gan.cli.presets import PRESETS, parse_with_preset
 from sle_gan.cli.train import main
 from sle_gan.cli.train_flags import parser, resolve
+from sle_gan.errors import InputError
 from sle_gan.run import differing_settings
 
 
@@ -92,3 +93,20 @@ def test_a_run_of_a_version_without_these_flags_is_one_of_the_same_settings():
     assert old["diff_augment"] == "color,translation"
     assert len(new) - len(old) == 20
     assert differing_settings(new | old, new | {"teacher_step": None, "teacher_sha256": None}) == ""
+
+
+def test_the_depth_of_the_mapping_is_that_of_the_networks_with_styles():
+    assert settings("--model", "stylegan2")[0]["mapping_layers"] == 2
+    assert settings("--preset", "stylegan2-ada-256")[0]["mapping_layers"] == 8
+    assert settings()[0]["mapping_layers"] is None
+    with pytest.raises(InputError, match="--mapping-layers needs a network with styles"):
+        settings("--mapping-layers", "8")
+    with pytest.raises(InputError, match="--mapping-layers must be 16 at most; got 17"):
+        settings("--model", "stylegan2", "--mapping-layers", "17")
+
+
+def test_the_numbers_of_biggan_on_a_tenth_of_cifar():
+    found, _ = settings("--preset", "diggan-biggan-cifar10-10pct-diffaugment")
+    names = ("batch_size", "n_critic", "ema_decay", "ema_start", "dig_weight", "dig_interval", "epochs", "data_ratio")
+    assert [found[name] for name in names] == [50, 4, 0.9999, 1000, 1000.0, 4, 5000, 0.1]
+    assert (found["model"], found["conditional"], found["diff_augment"]) == ("biggan", True, "translation,cutout")

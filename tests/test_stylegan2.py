@@ -196,6 +196,15 @@ def test_the_codes_are_normalized_before_the_mapping(noisy_generator):
     np.testing.assert_allclose(mapping(7 * codes), mapping(codes), rtol=1e-3, atol=1e-5)
 
 
+def test_the_mapping_is_as_deep_as_it_is_asked_to_be():
+    deep = stylegan2.generator(32, 3, 8, mapping_layers=8)
+    mapping = stylegan2.styles(deep).mapping
+    assert [layer.name for layer in mapping.layers if layer.weights] == [f"mapping{number}" for number in range(1, 9)]
+    assert mapping(normal(2, 512)).shape == (2, 64)
+    with pytest.raises(ValueError, match="mapping_layers must be from 1 to 16; got 0"):
+        stylegan2.generator(32, 3, 8, mapping_layers=0)
+
+
 def test_the_discriminator_is_the_one_of_the_paper():
     discriminator = stylegan2.discriminator(32, width=8, seed=1)
     layers = {layer.name: layer for layer in discriminator.layers}

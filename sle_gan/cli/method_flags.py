@@ -30,9 +30,6 @@ def check_methods(settings):
     for name in ("generator_weights", "discriminator_weights", "ticket"):
         if settings["init_from"] is not None and settings[name] is not None:
             raise InputError(f"--init-from and --{name.replace('_', '-')} both say where weights begin; give one")
-    for name in ("adv_augment", "teacher", "consistency_weight"):
-        if settings["conditional"] and settings[name]:
-            raise InputError(f"--{name.replace('_', '-')} does not know of classes; give it or --conditional")
     if settings["freeze_d"] is not None:
         if settings["init_from"] is None and settings["discriminator_weights"] is None:
             raise InputError("--freeze-d needs --init-from or --discriminator-weights: what is frozen must be trained")

@@ -26,6 +26,8 @@ def resolve_other_runs(settings):
         return
     run = find_run(settings["teacher"], settings["output_folder"])
     _check_same(settings, run, "--teacher", ("resolution", "channels"))
+    if run.config()["settings"].get("class_names"):  # one that knows of none judges the images alone
+        _check_same(settings, run, "--teacher", ("class_names",))
     if run.config()["settings"].get("model") not in MODELS:
         raise InputError(f"{run.config_file} must name a model of this version")
     settings["teacher"] = str(run.path.resolve())
@@ -50,7 +52,10 @@ def check_initial_run(settings, new_run):
     if settings["init_from"] is None:
         return
     run = RunFolder(settings["init_from"])
-    _check_same(settings, run, "--init-from", ("model", "resolution", "channels", "width", "class_names"))
+    shape = ["model", "resolution", "channels", "width", "class_names"]
+    if "mapping_layers" in run.config()["settings"]:  # runs of earlier versions do not say
+        shape.append("mapping_layers")
+    _check_same(settings, run, "--init-from", shape)
     if not (run.generator_weights.is_file() and run.discriminator_weights.is_file()):
         newest_checkpoint(run)
 

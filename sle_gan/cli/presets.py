@@ -20,7 +20,11 @@ _NOT_GIVEN = object()
 _ALTERNATIVES = {"steps": "epochs", "epochs": "steps", "ema_decay": "ema_kimg", "ema_kimg": "ema_decay"}
 
 _SNGAN_CIFAR10 = {"model": "sngan", "resolution": 32, "steps": 50_000, "diff_augment": None}
-_STYLEGAN2_256 = {"model": "stylegan2", "resolution": 256, "G_learning_rate": 0.002, "D_learning_rate": 0.002}
+_STYLEGAN2_256 = {"model": "stylegan2", "resolution": 256, "mapping_layers": 8}
+_RATES_002 = {"G_learning_rate": 0.002, "D_learning_rate": 0.002}
+_BIGGAN_CIFAR10 = {"model": "biggan", "resolution": 32, "conditional": True}
+_BIGGAN_CIFAR10_TENTH = _BIGGAN_CIFAR10 | {"epochs": 5000, "data_ratio": 0.1}
+_DIGGAN = "Fang, Sun & Schwing 2022, arXiv:2211.14694"
 
 PRESETS = {
     "sngan-cifar10": Preset("Miyato et al. 2018, arXiv:1802.05957", _SNGAN_CIFAR10),
@@ -64,6 +68,7 @@ PRESETS = {
     "stylegan2-diffaugment-100shot": Preset(
         "Zhao et al. 2020, arXiv:2006.10738",
         _STYLEGAN2_256
+        | _RATES_002
         | {
             "steps": 18_750,  # 300,000 images
             "batch_size": 16,
@@ -75,9 +80,8 @@ PRESETS = {
     ),
     "stylegan2-ada-256": Preset(
         "Karras et al. 2020, arXiv:2006.06676",
-        {
-            "model": "stylegan2",
-            "resolution": 256,
+        _STYLEGAN2_256
+        | {
             "steps": 390_625,  # 25 million images
             "batch_size": 64,
             "r1_gamma": 1.0,
@@ -92,6 +96,7 @@ PRESETS = {
     "regan-stylegan2-256": Preset(
         "Saxena et al., CVPR 2023",
         _STYLEGAN2_256
+        | _RATES_002
         | {
             "steps": 40_000,
             "batch_size": 32,
@@ -103,6 +108,21 @@ PRESETS = {
             "reconfigure_interval": 5000,
             "prune_scope": "all",
         },
+    ),
+    "biggan-cifar10-diffaugment": Preset(
+        "Zhao et al. 2020, arXiv:2006.10738",
+        _BIGGAN_CIFAR10 | {"epochs": 1000, "diff_augment": "translation,cutout"},
+    ),
+    "biggan-cifar10-10pct-diffaugment": Preset(
+        "Zhao et al. 2020, arXiv:2006.10738",
+        _BIGGAN_CIFAR10_TENTH | {"diff_augment": "translation,cutout"},
+    ),
+    "diggan-biggan-cifar10-10pct": Preset(
+        _DIGGAN, _BIGGAN_CIFAR10_TENTH | {"diff_augment": None, "dig_weight": 10_000.0, "dig_interval": 4}
+    ),
+    "diggan-biggan-cifar10-10pct-diffaugment": Preset(
+        _DIGGAN,
+        _BIGGAN_CIFAR10_TENTH | {"diff_augment": "translation,cutout", "dig_weight": 1000.0, "dig_interval": 4},
     ),
 }
 

@@ -30,7 +30,7 @@ from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.evaluation.scoring import Scoring, features_file_name
 from sle_gan.json_files import replaced, write_json
-from sle_gan.models import MODELS, network_arguments
+from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.report.run_report import write_report
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training import regularizers
@@ -258,9 +258,8 @@ def build_networks(settings):
         InputError: if a weight file does not fit.
     """
     module = MODELS[settings["model"]].module()
-    shape = network_arguments(settings)
     with precision(settings["mixed_precision"]):
-        networks = module.generator(*shape), module.discriminator(*shape)
+        networks = module.generator(*generator_arguments(settings)), module.discriminator(*network_arguments(settings))
     for network in networks:
         file = settings[f"{network.name}_weights"]
         if file is not None:
@@ -280,7 +279,7 @@ def build_gan(settings, generator, discriminator):
         A compiled `GAN`.
     """
     module = MODELS[settings["model"]].module()
-    average = module.generator(*network_arguments(settings))
+    average = module.generator(*generator_arguments(settings))
     copy_weights(average, generator)
     graph = module.training_graph(generator, discriminator)
     gan = GAN(

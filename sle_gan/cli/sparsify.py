@@ -3,7 +3,7 @@
 from sle_gan.callbacks.densities import Densities
 from sle_gan.cli.sparsity_flags import ticket_rounds
 from sle_gan.cli.sparsity_parts import Sparsity
-from sle_gan.models import MODELS, network_arguments
+from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import erdos_renyi_kernel, uniform
 from sle_gan.sparsity.dynamic import EXPLORATIONS, DynamicSparsity, random_masks
@@ -62,8 +62,8 @@ def _ticket_search(gan, settings, run):
     items = {}
     if settings["distill_weight"]:
         module = MODELS[settings["model"]].module()
-        shape = network_arguments(settings)
-        teacher = module.training_graph(module.generator(*shape), module.discriminator(*shape)).discriminator
+        networks = module.generator(*generator_arguments(settings)), module.discriminator(*network_arguments(settings))
+        teacher = module.training_graph(*networks).discriminator
         gan.distillation = Distillation(teacher, settings["distill_weight"])
         items = gan.distillation.checkpoint_items()
     search = TicketSearch(

@@ -17,13 +17,14 @@ from sle_gan.cli.presets import parse_with_preset, told_preset
 from sle_gan.cli.program import quiet_start, run_program
 from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
 from sle_gan.cli.train_flags import parser, resolve
-from sle_gan.data.classes import check_classes, class_labels, class_line, class_names
+from sle_gan.data.classes import check_classes, class_labels, class_line, class_names, classes_unasked
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import changed_images, findings, hold_out, manifest, read_manifest, scan, some_of
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.json_files import write_json
+from sle_gan.models import MODELS
 from sle_gan.run import check_writable, choose_run, start_run
 
 _VERSIONED = ("sle-gan", "tensorflow", "tf-keras", "numpy", "pillow")
@@ -119,6 +120,8 @@ def _print_findings(folder, held_out, settings):
         print(f"data: warning: a step shows {images_per_step} images; the {len(folder.images)} there are repeat in it")
     if settings["class_names"]:
         print(f"data: {class_line(folder.images, settings['class_names'])}")
+    elif MODELS[settings["model"]].has_classes and (unasked := classes_unasked(folder.images)):
+        print(f"data: all images lie in {unasked} sub-folders; did you mean --conditional, to draw by class?")
     if held_out:
         print(f"data: {len(held_out.images)} more images held out, to judge the discriminator by")
 

@@ -22,6 +22,7 @@ from sle_gan.models.weight_files import check_weights_file
 
 LOSSES = ("hinge", "non-saturating", "wasserstein", "least-squares")
 _LARGEST_WIDTH = 1024
+_MAPPING_LAYERS, _LARGEST_MAPPING = 2, 16
 
 
 def parser():
@@ -134,6 +135,12 @@ def _add_network_arguments(group):
         metavar="CHANNELS",
         help="channels that those of all maps are multiples of; the paper's without it",
     )
+    add(
+        "--mapping-layers",
+        type=positive,
+        metavar="COUNT",
+        help="from codes to styles; 8 in StyleGAN2's paper, usually 2",
+    )
     add("--generator-weights", metavar="FILE", help="start from these weights of the generator (.h5)")
     add("--discriminator-weights", metavar="FILE", help="start from these weights of the discriminator (.h5)")
 
@@ -233,6 +240,7 @@ def resolve(arguments):
         "r1_gamma": recipe["r1_share"] * settings["resolution"] ** 2 / settings["batch_size"],
         "gradient_penalty": 10.0 if settings["loss"] == "wasserstein" else 0.0,
         "dig_interval": settings["n_critic"] if settings["n_critic"] > 1 else 4,
+        "mapping_layers": _MAPPING_LAYERS if MODELS[settings["model"]].has_styles else None,
     }
     settings |= {name: value for name, value in derived.items() if settings[name] is None}
     resolve_augment(settings)
@@ -256,10 +264,7 @@ def check_settings(settings):
             raise InputError(f"--{name} must be one of {allowed} for {settings['model']}; got {settings[name]}")
     if settings["width"] not in range(8, _LARGEST_WIDTH + 1, 8):
         raise InputError(f"--width must be a positive multiple of 8 up to {_LARGEST_WIDTH}; got {settings['width']}")
-    if settings["path_length_weight"] and not model.has_styles:
-        raise InputError(
-            f"--path-length-weight needs a network with styles, such as stylegan2; got {settings['model']}"
-        )
+    _check_styles(settings, model)
     if settings["conditional"] and not model.has_classes:
         with_classes = " or ".join(name for name, each in MODELS.items() if each.has_classes)
         raise InputError(
@@ -278,6 +283,15 @@ def check_settings(settings):
     check_sparsity(settings)
     check_methods(settings)
     check_augment(settings)
+
+
+def _check_styles(settings, model):
+    for name in ("path_length_weight", "mapping_layers"):
+        if settings[name] and not model.has_styles:
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag} needs a network with styles, such as stylegan2; got {settings['model']}")
+    if model.has_styles and settings["mapping_layers"] > _LARGEST_MAPPING:
+        raise InputError(f"--mapping-layers must be {_LARGEST_MAPPING} at most; got {settings['mapping_layers']}")
 
 
 def _check_files_and_counts(settings):

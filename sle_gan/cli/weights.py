@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from sle_gan.cli.other_runs import newest_checkpoint
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS
+from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.run import RunFolder
 
 
@@ -40,9 +40,8 @@ def trained_discriminator(path):
     run = RunFolder(path)
     settings = run.config()["settings"]
     module = MODELS[settings["model"]].module()
-    shape = [settings[name] for name in ("resolution", "channels", "width", "seed")]
-    discriminator = module.discriminator(*shape)
-    judge = module.training_graph(module.generator(*shape), discriminator).discriminator
+    discriminator = module.discriminator(*network_arguments(settings))
+    judge = module.training_graph(module.generator(*generator_arguments(settings)), discriminator).discriminator
     if run.discriminator_weights.is_file():
         load_weights(discriminator, run.discriminator_weights)
     else:

@@ -46,6 +46,21 @@ def class_names(found):
     return names
 
 
+def classes_unasked(images):
+    """Counts the classes that a folder has without having been asked for any.
+
+    Args:
+        images: `ImageFile`s.
+
+    Returns:
+        The number of sub-folders, if every image lies in one and there are two at least; otherwise 0.
+    """
+    if any("/" not in image.path for image in images):
+        return 0
+    count = len({_class_of(image) for image in images})
+    return count if count > 1 else 0
+
+
 def class_labels(images, names):
     """Returns the label of each image: int32 `[count]`, places in the list of names.
 

@@ -5,7 +5,7 @@ import itertools
 import tensorflow as tf
 
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS, network_arguments
+from sle_gan.models import MODELS, generator_arguments
 from sle_gan.models.io import (
     EACH_ITS_OWN,
     batch_at,
@@ -171,7 +171,7 @@ def _build(run):
     settings = run.config()["settings"]
     try:
         module = MODELS[settings["model"]].module()
-        return module.generator(*network_arguments(settings))
+        return module.generator(*generator_arguments(settings))
     except KeyError as error:
         raise InputError(f"{run.config_file} must name a model and its shape; {error} is unknown or missing") from error
     except (TypeError, ValueError) as error:

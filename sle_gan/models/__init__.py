@@ -53,7 +53,8 @@ class Model(NamedTuple):
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         recipe: how its paper trains it.
         block_counts: for each resolution, how many blocks `discriminator_blocks` tells of.
-        has_styles: whether the file has `styles(generator)`: a space of styles between two parts of the generator.
+        has_styles: whether the file has `styles(generator)`: a space of styles between two parts of the generator,
+            whose builder then takes a fifth argument `mapping_layers`.
         has_classes: whether the builders take a fifth argument `classes`: the number of classes, whose one-hot
             labels are then the last input of both networks.
         other_recipes: recipes of the resolutions that are not trained by `recipe`, by resolution.
@@ -78,7 +79,7 @@ class Model(NamedTuple):
 
 
 def network_arguments(settings):
-    """Returns what the builders of a run's networks are called with.
+    """Returns what the builders of a run's networks, both, are called with: a tuple.
 
     Args:
         settings: the settings of the run.
@@ -89,6 +90,19 @@ def network_arguments(settings):
     shape = [settings[name] for name in ("resolution", "channels", "width", "seed")]
     names = settings.get("class_names")
     return (*shape, len(names)) if names else tuple(shape)
+
+
+def generator_arguments(settings):
+    """Returns what the builder of a run's generator is called with: those of both builders, and its own.
+
+    Args:
+        settings: the settings of the run.
+
+    Raises:
+        KeyError: if a setting is not there.
+    """
+    mapping_layers = settings.get("mapping_layers")
+    return network_arguments(settings) + ((mapping_layers,) if mapping_layers else ())
 
 
 _BIGGAN = Recipe(

@@ -147,20 +147,24 @@ def feature_splits(generator_model, discriminator_model):
     """Cuts the generator behind its first layer, and the discriminator before its last: at the vector of sums.
 
     Args:
-        generator_model: as `generator` builds it, without classes.
-        discriminator_model: as `discriminator` builds it, without classes.
+        generator_model: as `generator` builds it.
+        discriminator_model: as `discriminator` builds it.
 
     Returns:
         Two `FeatureSplit`s; nothing is copied. Codes, whose ends all blocks are given, are what else the generator's
         rest takes, where the resolution has such blocks.
     """
-    codes, start = generator_model.input, generator_model.get_layer("start").output
-    others = [codes] if ARCHITECTURES[discriminator_model.input_shape[1]].chunk_size else []
-    sums = discriminator_model.get_layer("logits").input
+    start, (codes, *labels) = generator_model.get_layer("start").output, generator_model.inputs
+    sums, (images, *judged_labels) = discriminator_model.get_layer("logits").input, discriminator_model.inputs
+    others = [codes, *labels] if ARCHITECTURES[images.shape[1]].chunk_size else labels
     return (
-        FeatureSplit(keras.Model(codes, ([start], others)), keras.Model([start, *others], generator_model.output)),
         FeatureSplit(
-            keras.Model(discriminator_model.input, ([sums], [])), keras.Model([sums], discriminator_model.output)
+            keras.Model(generator_model.input, ([start], others)),
+            keras.Model([start, *others], generator_model.output),
+        ),
+        FeatureSplit(
+            keras.Model(discriminator_model.input, ([sums], [])),
+            keras.Model([sums, *judged_labels], discriminator_model.output),
         ),
     )
 

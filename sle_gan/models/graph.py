@@ -24,8 +24,9 @@ class FeatureSplit(NamedTuple):
 
     Attributes:
         first: what the network takes -> (features, others), both lists. A generator's others are what else its rest
-            takes, a discriminator's are the maps that it returns beside its logits.
-        rest: a generator's features and others in one list -> its pictures; a discriminator's features -> its logits.
+            takes, with classes its labels too; a discriminator's are the maps that it returns beside its logits.
+        rest: a generator's features and others in one list -> its pictures; a discriminator's features, with classes
+            and its labels behind them -> its logits.
     """
 
     first: keras.Model

@@ -107,12 +107,16 @@ def feature_splits(generator_model, discriminator_model):
     Returns:
         Two `FeatureSplit`s; nothing is copied.
     """
-    start = generator_model.get_layer("start").output
-    sums = discriminator_model.get_layer("logits").input
+    start, (_, *labels) = generator_model.get_layer("start").output, generator_model.inputs
+    sums, (_, *judged_labels) = discriminator_model.get_layer("logits").input, discriminator_model.inputs
     return (
-        FeatureSplit(keras.Model(generator_model.input, ([start], [])), keras.Model([start], generator_model.output)),
         FeatureSplit(
-            keras.Model(discriminator_model.input, ([sums], [])), keras.Model([sums], discriminator_model.output)
+            keras.Model(generator_model.input, ([start], labels)),
+            keras.Model([start, *labels], generator_model.output),
+        ),
+        FeatureSplit(
+            keras.Model(discriminator_model.input, ([sums], [])),
+            keras.Model([sums, *judged_labels], discriminator_model.output),
         ),
     )
 

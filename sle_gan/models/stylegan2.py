@@ -22,7 +22,7 @@ from sle_gan.models import MODELS
 from sle_gan.models.graph import FeatureSplit, TrainingGraph, layers_of
 
 LATENT_SIZE = 512
-MAPPING_LAYERS = 2
+LARGEST_MAPPING = 16
 MAPPING_RATE = 0.01  # the mapping learns at this share of the rate
 
 
@@ -42,7 +42,7 @@ class Styles(NamedTuple):
     average: tf.Variable
 
 
-def generator(resolution=256, channels=3, width=64, seed=0):
+def generator(resolution=256, channels=3, width=64, seed=0, mapping_layers=2):
     """Builds the generator: latent codes float32 `[batch, 512]` -> images `[batch, side, side, channels]`.
 
     The images are in about [-1, 1]; nothing bounds them. `styles` brings out its parts.
@@ -52,6 +52,7 @@ def generator(resolution=256, channels=3, width=64, seed=0):
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: a map of side s has min(256 width / s, 8 width) channels, styles 8 width numbers; 64 in the paper.
         seed: of the initial weights.
+        mapping_layers: from codes to styles; 8 in the paper, 2 are enough for few images.
 
     Returns:
         A functional `keras.Model` with the sub-models `mapping` and `synthesis`.
@@ -60,9 +61,11 @@ def generator(resolution=256, channels=3, width=64, seed=0):
         ValueError: if an argument is not one of those above.
     """
     _check(resolution, channels, width)
+    if mapping_layers not in range(1, LARGEST_MAPPING + 1):
+        raise ValueError(f"mapping_layers must be from 1 to {LARGEST_MAPPING}; got {mapping_layers}")
     blocks = _Blocks(seed, 0)
     codes = keras.Input([LATENT_SIZE], name="codes")
-    mapping = _mapping(width, blocks)
+    mapping = _mapping(mapping_layers, width, blocks)
     style = StyleAverage(name="style_average", dtype="float32")(mapping(codes))
     other = mapping(PartnerCodes(name="partner_codes", dtype="float32")(codes))
     layer_count = 2 * int(math.log2(resolution)) - 2
@@ -213,10 +216,10 @@ class _Blocks:
         return layer([x, scales])
 
 
-def _mapping(width, blocks):
+def _mapping(layer_count, width, blocks):
     codes = keras.Input([LATENT_SIZE], name="codes")
     x = codes * tf.math.rsqrt(tf.reduce_mean(codes**2, axis=1, keepdims=True) + 1e-8)
-    for number in range(1, MAPPING_LAYERS + 1):
+    for number in range(1, layer_count + 1):
         layer = EqualizedDense(8 * width, blocks.next_seed(), MAPPING_RATE, dtype="float32", name=f"mapping{number}")
         x = scaled_leaky_relu(layer(x))
     return keras.Model(codes, x, name="mapping")

@@ -38,3 +38,8 @@ class ClassShares:
 def images_among(inputs):
     """Returns those that are images, of rank 4, among what a discriminator is given: its last may be labels."""
     return [tensor for tensor in inputs if tensor.shape.rank == 4]
+
+
+def labels_among(inputs):
+    """Returns a list of the labels, of rank 2, among what a discriminator is given: one or none."""
+    return [tensor for tensor in inputs if tensor.shape.rank == 2]

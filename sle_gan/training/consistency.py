@@ -27,7 +27,8 @@ def inconsistency(discriminator, reals, fakes, seed):
 
     Args:
         discriminator: function of a list of images -> float32 logits `[batch, patches]`.
-        reals: list of float32 `[batch, side, side, channels]` in several sizes, which are moved alike.
+        reals: list of float32 `[batch, side, side, channels]` in several sizes, which are moved alike; what is of
+            another rank in the list, such as labels, is handed on.
         fakes: a list likewise.
         seed: int32 `[2]`, of the moves.
 
@@ -37,6 +38,6 @@ def inconsistency(discriminator, reals, fakes, seed):
     total = 0.0
     for use, images in enumerate((reals, fakes)):
         own_seed = tf.random.experimental.stateless_fold_in(seed, use)
-        moved = [_MOVES(image, own_seed, tf.constant(1.0)) for image in images]
+        moved = [_MOVES(part, own_seed, tf.constant(1.0)) if part.shape.rank == 4 else part for part in images]
         total += tf.reduce_mean((discriminator(images) - discriminator(moved)) ** 2)
     return total

@@ -262,12 +262,16 @@ class GAN(keras.Model):
         shape = [context.num_replicas_in_sync, count, *self.generator.inputs[0].shape[1:]]
         return tf.random.stateless_normal(shape, draws.fold(seed, draws.LATENT_CODES))[context.replica_id_in_sync_group]
 
-    def _fake_inputs(self, count, seed):
+    def _generator_inputs(self, count, seed):
         codes = self._codes(count, seed)
-        labels = (
-            [] if self.classes is None else [self.classes.draw(count, draws.of_replica(draws.fold(seed, draws.LABELS)))]
-        )
-        fakes = tf.nest.flatten(self.generator([codes, *labels] if labels else codes, training=True))
+        if self.classes is None:
+            return codes
+        return [codes, self.classes.draw(count, draws.of_replica(draws.fold(seed, draws.LABELS)))]
+
+    def _fake_inputs(self, count, seed):
+        inputs = self._generator_inputs(count, seed)
+        _, *labels = tf.nest.flatten(inputs)
+        fakes = tf.nest.flatten(self.generator(inputs, training=True))
         fakes = [
             self._augmented(fake, draws.fold(seed, draws.FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)
         ]
@@ -382,7 +386,7 @@ class GAN(keras.Model):
         if self.path_length is not None:
             yield lambda: self.path_length(self.steps, count, draws.of_replica(draws.fold(seed, draws.PATHS)))
         if self.perturbation is not None:
-            yield lambda: self.perturbation.generator_loss(self._codes(count, seed), self.generator_loss)
+            yield lambda: self.perturbation.generator_loss(self._generator_inputs(count, seed), self.generator_loss)
 
     def _observe_balance(self, batch, fakes, seed):
         def mean_logit(inputs):

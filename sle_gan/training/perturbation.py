@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from sle_gan.training.classes import labels_among
+
 
 class SignRule(NamedTuple):
     """Where features are moved to, and what the loss there weighs.
@@ -31,6 +33,18 @@ SIGNS = {
     "paper": SignRule(-1.0, 1.0, lambda loss, logits: loss(logits), weight=1.0, radius=1.0),
     "released": SignRule(1.0, 1.0, lambda loss, logits: tf.reduce_mean(logits), weight=0.5, radius=float("inf")),
 }
+
+
+class Features(NamedTuple):
+    """What the discriminator's head takes.
+
+    Attributes:
+        features: list of float tensors.
+        labels: with classes a list of the one-hot labels; otherwise empty.
+    """
+
+    features: list
+    labels: list
 
 
 def moved_features(objective, features, gamma, steps, radius):
@@ -86,55 +100,58 @@ class AdversarialFeatures:
         self._move = {"gamma": gamma, "steps": steps, "radius": rule.radius}
         self.weight = rule.weight
 
-    def judge(self, images):
-        """Returns the discriminator's logits of images, its maps, and the features behind the logits."""
-        features, maps = self._discriminator.first(images, training=True)
-        return self._logits(features), maps, features
+    def judge(self, inputs):
+        """Returns the discriminator's logits of what it is given, its maps, and the `Features` behind the logits."""
+        features, maps = self._discriminator.first(inputs, training=True)
+        labels = labels_among(tf.nest.flatten(inputs))
+        return self._logits(features, labels), maps, Features(features, labels)
 
     def discriminator_loss(self, real_features, fake_features, loss):
         """Returns the weighted loss at features of reals and of fakes that were moved against the discriminator.
 
         Args:
-            real_features: of real images, as `judge` returns them.
-            fake_features: of generated images.
+            real_features: `Features` of real images, as `judge` returns them.
+            fake_features: `Features` of generated images.
             loss: function of (real logits, fake logits) -> float32 scalar.
 
         Returns:
             float32 scalar.
         """
         logits = [
-            self._logits(moved_features(self._towards(direction), features, **self._move))
-            for direction, features in ((self._rule.real, real_features), (self._rule.fake, fake_features))
+            self._logits(moved_features(self._towards(direction, labels), features, **self._move), labels)
+            for direction, (features, labels) in ((self._rule.real, real_features), (self._rule.fake, fake_features))
         ]
         return self.weight * loss(*logits)
 
-    def generator_loss(self, codes, loss):
+    def generator_loss(self, inputs, loss):
         """Returns the weighted loss of pictures whose first features were moved against the generator.
 
         The pictures are not augmented, as in the released code.
 
         Args:
-            codes: latent codes.
+            inputs: latent codes; with classes a list of them and one-hot labels.
             loss: function of (logits) -> float32 scalar.
 
         Returns:
             float32 scalar.
         """
-        features, others = self._generator.first(codes, training=True)
+        features, others = self._generator.first(inputs, training=True)
         fixed = [tf.stop_gradient(other) for other in others]
+        _, *labels = tf.nest.flatten(inputs)
 
         def objective(moved):
-            return self._rule.generator(loss, self._logits_of_pictures(moved, fixed))
+            return self._rule.generator(loss, self._logits_of_pictures(moved, fixed, labels))
 
         moved = moved_features(objective, features, **self._move)
-        return self.weight * loss(self._logits_of_pictures(moved, others))
+        return self.weight * loss(self._logits_of_pictures(moved, others, labels))
 
-    def _towards(self, direction):
+    def _towards(self, direction, labels):
         # Patches are averaged and images are not: each image's features have a slope of their own.
-        return lambda features: direction * tf.reduce_sum(tf.reduce_mean(self._logits(features), axis=1))
+        return lambda features: direction * tf.reduce_sum(tf.reduce_mean(self._logits(features, labels), axis=1))
 
-    def _logits(self, features):
-        return self._discriminator.rest(features, training=True)
+    def _logits(self, features, labels):
+        return self._discriminator.rest([*features, *labels], training=True)
 
-    def _logits_of_pictures(self, features, others):
-        return self.judge(tf.nest.flatten(self._generator.rest([*features, *others], training=True)))[0]
+    def _logits_of_pictures(self, features, others, labels):
+        pictures = tf.nest.flatten(self._generator.rest([*features, *others], training=True))
+        return self.judge([*pictures, *labels])[0]

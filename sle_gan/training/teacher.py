@@ -6,6 +6,7 @@ Source: Tian et al. 2021, DGL-GAN: discriminator-guided learning.
 import tensorflow as tf
 
 from sle_gan.layers.resample import downsample_nearest
+from sle_gan.training.classes import images_among, labels_among
 
 
 class Teacher:
@@ -29,13 +30,15 @@ class Teacher:
 
         Args:
             fakes: list of generated images float32 `[batch, side, side, channels]`, the largest first, as the
-                discriminator in training is given them.
+                discriminator in training is given them; with classes and their one-hot labels at the end.
             loss: the generator's loss, function of (logits) -> float32 scalar.
 
         Returns:
             float32 scalar.
         """
-        of_side = {fake.shape[1]: fake for fake in fakes}
-        sides = [inputs.shape[1] for inputs in self._discriminator.inputs]
+        of_side = {fake.shape[1]: fake for fake in images_among(fakes)}
+        sides = [inputs.shape[1] for inputs in images_among(self._discriminator.inputs)]
         images = [of_side[side] if side in of_side else downsample_nearest(fakes[0], side) for side in sides]
-        return loss(tf.nest.flatten(self._discriminator(images, training=False))[0])
+        # A teacher that knows of no classes is asked about the images alone.
+        labels = labels_among(fakes) if labels_among(self._discriminator.inputs) else []
+        return loss(tf.nest.flatten(self._discriminator([*images, *labels], training=False))[0])
