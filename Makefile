@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-# The others need images, runs, or PyTorch in an environment of its own.
-BENCHMARKS := train_step pipeline draw growth startup sparsity
+# The table of diversity needs runs; that of PyTorch's step an environment of its own, whose Python TORCH_PYTHON names.
+BENCHMARKS := train_step pipeline draw growth startup sparsity regrowth
+TORCH_PYTHON ?=
 
 DEMO_STEPS ?= 1000
 DEMO_RUN := demo/runs/flowers
@@ -54,8 +55,10 @@ slow: $(INSTALLED) ## run the proofs that take minutes
 soak: $(INSTALLED) ## kill trainings at random moments; SOAK_KILLS=20 SOAK_SEED=...
 	$(BIN)/python -m pytest -m slow -s tests/soak
 
-bench: $(INSTALLED) ## print the tables of the documentation that need no images, run or PyTorch
-	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
+bench: $(INSTALLED) ## print the tables of docs/benchmarks.md; TORCH_PYTHON=... for PyTorch's step beside ours
+	@for name in $(BENCHMARKS); do echo "# $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@test -n "$(TORCH_PYTHON)" || echo "# peer_step: left out; make bench TORCH_PYTHON=FILE names a Python that has PyTorch"
+	@test -z "$(TORCH_PYTHON)" || $(BIN)/python benchmarks/peer_step.py --torch-python "$(TORCH_PYTHON)"
 
 clean: ## remove the environment and the caches; runs and the demo stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache
