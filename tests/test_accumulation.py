@@ -182,14 +182,14 @@ def test_networks_without_statistics_of_a_batch_are_not_told_of():
 def test_the_reconstruction_of_shares_is_the_sum_over_the_whole_batch():
     def gan_with_decoders(count):
         generator, discriminator = small_networks()
-        feature_map = discriminator.layers[1].output
+        feature_map = keras.Input([SIDE - 2, SIDE - 2, 4])
         decoder = keras.layers.Conv2D(1, 1, kernel_initializer=keras.initializers.GlorotUniform(5), name="decoder")
         quadrant = keras.Input([], dtype=tf.int32)
         picture = decoder(feature_map) + 0.0 * tf.cast(quadrant, tf.float32)[:, None, None, None]
         decoders = keras.Model([feature_map, quadrant], [picture, picture, picture])
         # Without the references, whose quadrant each share draws for itself.
         distance = Reconstruction(decoders, lambda pictures, references: tf.reduce_mean(pictures**2, axis=[1, 2, 3]))
-        judged = keras.Model(discriminator.inputs, [discriminator.output, feature_map])
+        judged = keras.Model(discriminator.inputs, [discriminator.output, discriminator.layers[1].output])
         gan = GAN(generator, judged, small_networks()[0], reconstruction=distance, seed=3)
         gan.accumulate = count
         gan.compile(*[keras.optimizers.SGD(0.01) for _ in range(2)], hinge_generator, hinge_discriminator_of_1)

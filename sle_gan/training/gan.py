@@ -16,9 +16,10 @@ from sle_gan.training.classes import images_among
 from sle_gan.training.ema import update_average
 from sle_gan.training.finite import check_finite
 from sle_gan.training.updates import to_differentiate, update_weights
+from sle_gan.training.waiting import TimedModel
 
 
-class GAN(keras.Model):
+class GAN(TimedModel):
     """A generator, a discriminator, and the averaged generator that samples are drawn from.
 
     Drive it with `compile(generator_optimizer, discriminator_optimizer, ...)` and `fit` on batches of images,
