@@ -56,6 +56,7 @@ FREE_SETTINGS = frozenset(
         "kid_frequency",
         "kid_number_of_images",
         "log_frequency",
+        "memory_limit",
         "name",
         "output_folder",
         "override",

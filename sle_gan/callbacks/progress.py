@@ -52,7 +52,7 @@ class TrainingProgress(StepClock):
     def on_step(self, step, logs):
         """Reports when it is due; the bar moves at every step."""
         if self._reported is None:
-            self._reported = (step, time.monotonic(), self._waited_seconds())
+            self._reported = (step, time.monotonic(), self.model.waited_seconds)
         due = step % self.frequency_steps == 0 and step > self._reported[0]
         if due:
             self._measure(step)
@@ -68,7 +68,7 @@ class TrainingProgress(StepClock):
             self._bar.stop()
 
     def _measure(self, step):
-        now, waited = time.monotonic(), self._waited_seconds()
+        now, waited = time.monotonic(), self.model.waited_seconds
         steps, seconds = step - self._reported[0], now - self._reported[1]
         self._waiting = min((waited - self._reported[2]) / seconds, 1.0)  # the clocks are two
         self._reported = (step, now, waited)
@@ -87,9 +87,6 @@ class TrainingProgress(StepClock):
         left = datetime.timedelta(seconds=round((self.total_steps - step) * self.batch_size / self._pace))
         pace = f"{self._pace:.1f} images/s  {1000 / self._pace:.0f} s/kimg  {left} left"
         return f"{pace}  {self._waiting:.1%} waiting for input"
-
-    def _waited_seconds(self):
-        return float(self.model.waited_seconds.numpy())
 
     @staticmethod
     def _losses(logs):

@@ -35,6 +35,12 @@ def add_device_arguments(group):
         metavar="SHARES",
         help="equal shares of a batch that a step goes through in turn, in the memory of one",
     )
+    add(
+        "--memory-limit",
+        type=positive,
+        metavar="MIB",
+        help="that a training may take, for --batch-size auto; the GPU's own memory without it",
+    )
 
 
 def check_devices(settings):

@@ -138,7 +138,7 @@ def fit(run, settings, images, held_out=None, labels=None):
         steps = settings["steps"] - first_step
         gan.fit(dataset_from(first_step), steps_per_epoch=steps, callbacks=callbacks, verbose=0)
 
-    gan.jit_compile = _compiles(settings["jit"], gan, dataset_from(done), items)
+    gan.jit_compile = compiles(settings["jit"], gan, dataset_from(done), items)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end
@@ -168,7 +168,18 @@ def _end(run, signal, sparsity):
     return 0
 
 
-def _compiles(jit, gan, dataset, items):
+def compiles(jit, gan, dataset, items):
+    """Decides whether the step is compiled with XLA, by a trial where that is asked for.
+
+    Args:
+        jit: `on`, `off` or `auto`: on a GPU, where a trial is faster so.
+        gan: a compiled `GAN`.
+        dataset: of batches as `GAN.train_step` takes them.
+        items: all that a step changes, by name, as `tf.train.Checkpoint` takes it.
+
+    Returns:
+        A bool.
+    """
     if jit != "auto" or not tf.config.list_physical_devices("GPU"):  # on CPUs XLA was slower: docs/benchmarks.md
         return jit == "on"
     return xla_is_faster(gan, items, next(iter(dataset)))
