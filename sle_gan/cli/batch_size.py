@@ -79,6 +79,7 @@ def _between(needs, low, high, limit):
 
 
 def _largest_batch(arguments, plan, ask):
+    smallest = plan(_given(arguments, arguments.accumulate))  # first: what cannot be used is told within a second
     gpus = ask(None)["gpus"]
     if arguments.memory_limit is None and not gpus:
         raise InputError(
@@ -86,7 +87,6 @@ def _largest_batch(arguments, plan, ask):
         )
     limit = None if arguments.memory_limit is None else arguments.memory_limit * _MIB
     unit = arguments.accumulate * (gpus if gpus and arguments.strategy != "one" else 1)
-    smallest = plan(_given(arguments, unit))
     image_count, settings = len(smallest.folder.images), smallest.settings
     decoded = image_count * settings["resolution"] ** 2 * settings["channels"]
     beside_step = decoded if not gpus and decoded <= settings["cache_limit"] * _MIB else 0

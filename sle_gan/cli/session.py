@@ -43,7 +43,7 @@ from sle_gan.training.gan import GAN
 from sle_gan.training.losses import adversarial_losses
 from sle_gan.training.memory import checkpoint_bytes, estimated_bytes
 from sle_gan.training.path_length import PathLength
-from sle_gan.training.probe import xla_is_faster
+from sle_gan.training.probe import compiles
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 
 SAMPLE_SEEDS = range(24)
@@ -166,23 +166,6 @@ def _end(run, signal, sparsity):
     _print_lines(sparsity.summary())
     print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
     return 0
-
-
-def compiles(jit, gan, dataset, items):
-    """Decides whether the step is compiled with XLA, by a trial where that is asked for.
-
-    Args:
-        jit: `on`, `off` or `auto`: on a GPU, where a trial is faster so.
-        gan: a compiled `GAN`.
-        dataset: of batches as `GAN.train_step` takes them.
-        items: all that a step changes, by name, as `tf.train.Checkpoint` takes it.
-
-    Returns:
-        A bool.
-    """
-    if jit != "auto" or not tf.config.list_physical_devices("GPU"):  # on CPUs XLA was slower: docs/benchmarks.md
-        return jit == "on"
-    return xla_is_faster(gan, items, next(iter(dataset)))
 
 
 def _fit_with_rollbacks(gan, fit_from, rollback, progress):

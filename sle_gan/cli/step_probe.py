@@ -93,11 +93,12 @@ def _peak_bytes(settings):
 
 
 def _make_steps(settings):
-    from sle_gan.cli.session import build_gan, build_networks, compiles
+    from sle_gan.cli.session import build_gan, build_networks
     from sle_gan.cli.sparsity_parts import sparsity_of
     from sle_gan.data.pipeline import training_dataset
     from sle_gan.training.classes import ClassShares
     from sle_gan.training.devices import strategy_of
+    from sle_gan.training.probe import compiles
 
     classes = len(settings["class_names"] or ())
     labels = np.arange(_IMAGES, dtype=np.int32) % classes if classes else None

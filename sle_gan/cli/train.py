@@ -56,7 +56,6 @@ class _Plan(NamedTuple):
 
 
 def _train(arguments, argv):
-    check_writable(arguments.output_folder)
     arguments = with_batch_size(arguments, _planned, ask_probe)
     settings, folder, held_out, run = _planned(arguments)
     print(f"run {run.path}")
@@ -83,8 +82,9 @@ def _train(arguments, argv):
 
 
 def _planned(arguments):
-    """Returns what a training would do, in a `_Plan`: nothing is written."""
+    """Returns what a training would do, in a `_Plan`; of all that it would write, the output folder alone is made."""
     settings = resolve(arguments)
+    check_writable(arguments.output_folder)
     folder, held_out, settings["class_names"] = _found(settings)
     if (arguments.kid or arguments.fid) and len(folder.images) < FEWEST_IMAGES:
         raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {len(folder.images)}")
