@@ -8,7 +8,7 @@
       samples/          grids of fixed seeds
       scores/           features of the images, sheets of the generated pictures closest to them
       metrics.jsonl     losses by step; equal for equal runs
-      timings.jsonl     images per second by step
+      timings.jsonl     images per second and the share of waiting for input by step
       densities.jsonl   of a sparse training: the density of each layer, whenever masks changed; a plot beside it
       tickets/          of a search: the lottery ticket of each round
       tensorboard/      event files
@@ -56,6 +56,7 @@ FREE_SETTINGS = frozenset(
         "kid_frequency",
         "kid_number_of_images",
         "log_frequency",
+        "memory_limit",
         "name",
         "output_folder",
         "override",

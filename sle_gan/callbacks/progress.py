@@ -12,10 +12,11 @@ from sle_gan.callbacks.clock import StepClock
 
 
 class TrainingProgress(StepClock):
-    """Shows step, losses, images per second, seconds per kimg and the time that is left.
+    """Shows step, losses, images per second, seconds per kimg, the time that is left, and what share input took.
 
     The pace is that of the steps since the last report; the first report leaves out the first step, which
-    also traces the graph.
+    also traces the graph. Beside it stands the share of that time for which the steps waited for their input, from 0
+    to 1; see `sle_gan.training.waiting`.
 
     Args:
         file: path of `timings.jsonl`; rows are appended.
@@ -51,7 +52,7 @@ class TrainingProgress(StepClock):
     def on_step(self, step, logs):
         """Reports when it is due; the bar moves at every step."""
         if self._reported is None:
-            self._reported = (step, time.monotonic())
+            self._reported = (step, time.monotonic(), self.model.waited_seconds)
         due = step % self.frequency_steps == 0 and step > self._reported[0]
         if due:
             self._measure(step)
@@ -67,22 +68,25 @@ class TrainingProgress(StepClock):
             self._bar.stop()
 
     def _measure(self, step):
-        now = time.monotonic()
+        now, waited = time.monotonic(), self.model.waited_seconds
         steps, seconds = step - self._reported[0], now - self._reported[1]
-        self._reported = (step, now)
+        self._waiting = min((waited - self._reported[2]) / seconds, 1.0)  # the clocks are two
+        self._reported = (step, now, waited)
         self._pace = steps * self.batch_size / seconds  # images per second
         row = {
             "step": step,
             "time": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
             "seconds_per_step": seconds / steps,
             "images_per_second": self._pace,
+            "waiting_for_input": self._waiting,
         }
         with self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
     def _pace_text(self, step):
         left = datetime.timedelta(seconds=round((self.total_steps - step) * self.batch_size / self._pace))
-        return f"{self._pace:.1f} images/s  {1000 / self._pace:.0f} s/kimg  {left} left"
+        pace = f"{self._pace:.1f} images/s  {1000 / self._pace:.0f} s/kimg  {left} left"
+        return f"{pace}  {self._waiting:.1%} waiting for input"
 
     @staticmethod
     def _losses(logs):

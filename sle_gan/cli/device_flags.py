@@ -1,4 +1,7 @@
-"""The flags of `train.py` that choose devices and precision. Imports no TensorFlow."""
+"""The flags of `train.py` that choose devices, precision and shares of a batch. Imports no TensorFlow."""
+
+from sle_gan.cli.numbers import positive
+from sle_gan.errors import InputError
 
 
 def add_device_arguments(group):
@@ -25,3 +28,30 @@ def add_device_arguments(group):
         default="auto",
         help="compile the step with XLA; auto: on a GPU, where a trial of a few steps is faster so",
     )
+    add(
+        "--accumulate",
+        type=positive,
+        default=1,
+        metavar="SHARES",
+        help="equal shares of a batch that a step goes through in turn, in the memory of one",
+    )
+    add(
+        "--memory-limit",
+        type=positive,
+        metavar="MIB",
+        help="that a training may take, for --batch-size auto; the GPU's own memory without it",
+    )
+
+
+def check_devices(settings):
+    """Checks that a batch can be divided.
+
+    Args:
+        settings: the settings so far.
+
+    Raises:
+        InputError: if it cannot.
+    """
+    batch_size, shares = settings["batch_size"], settings["accumulate"]
+    if batch_size % shares:
+        raise InputError(f"--batch-size must be a multiple of --accumulate {shares}; got {batch_size}")

@@ -2,10 +2,17 @@
 
 import argparse
 
+AUTO = "auto"
+
 
 def positive(text):
     """Reads a whole number above 0, of 31 bits."""
     return _number(text, int, lambda value: 0 < value < 2**31, "a whole number from 1 to 2147483647")
+
+
+def positive_or_auto(text):
+    """Reads a whole number above 0, of 31 bits, or the word for one that the program finds."""
+    return text if text == AUTO else positive(text)
 
 
 def whole(text):

@@ -34,6 +34,7 @@ from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.report.run_report import write_report
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training import regularizers
+from sle_gan.training.accumulation import told_shares
 from sle_gan.training.classes import ClassShares
 from sle_gan.training.consistency import consistency
 from sle_gan.training.devices import let_memory_grow, precision, strategy_of
@@ -42,7 +43,7 @@ from sle_gan.training.gan import GAN
 from sle_gan.training.losses import adversarial_losses
 from sle_gan.training.memory import checkpoint_bytes, estimated_bytes
 from sle_gan.training.path_length import PathLength
-from sle_gan.training.probe import xla_is_faster
+from sle_gan.training.probe import compiles
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 
 SAMPLE_SEEDS = range(24)
@@ -71,22 +72,21 @@ def fit(run, settings, images, held_out=None, labels=None):
     """
     if not tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
-    labels, held_out_labels = labels or (None, None)
-    with strategy_of(settings["strategy"], settings["batch_size"]).scope():
+    with strategy_of(settings["strategy"], settings["batch_size"], settings["accumulate"]).scope():
         generator, discriminator = build_networks(settings)
         gan = build_gan(settings, generator, discriminator)
-        gan.classes = None if labels is None else ClassShares(labels, len(settings["class_names"]))
+        gan.classes = None if labels is None else ClassShares(labels[0], len(settings["class_names"]))
         if settings["init_from"] is not None and run.latest_step() is None:
             begin_from(gan, generator, discriminator, settings["init_from"])
         sparsity = sparsity_of(gan, settings, run)
+    _print_lines(_told_shares(settings, (generator, discriminator)))
     _check_space_for_checkpoints(run, settings, generator, discriminator)
     write_json(
         run.networks_file,
         dense_costs(gan.average_generator, gan.discriminator, settings["batch_size"], settings["n_critic"]),
     )
-    both_labels = None if labels is None else (held_out_labels, labels)
-    held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, both_labels).row
-    calibrate = Calibration(gan.average_generator, settings["batch_size"], gan.classes)
+    held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, labels and labels[::-1]).row
+    calibrate = Calibration(gan.average_generator, settings["batch_size"] // settings["accumulate"], gan.classes)
     items = gan.checkpoint_items() | sparsity.checkpoint_items
     checkpoints = Checkpoints(
         run.checkpoints,
@@ -131,14 +131,14 @@ def fit(run, settings, images, held_out=None, labels=None):
             seed=(settings["seed"] + int(gan.seed_offset.numpy())) % 2**31,
             flip=settings["flip"],
             first_step=first_step,
-            labels=labels,
+            labels=labels and labels[0],
         )
 
     def fit_from(first_step):
         steps = settings["steps"] - first_step
         gan.fit(dataset_from(first_step), steps_per_epoch=steps, callbacks=callbacks, verbose=0)
 
-    gan.jit_compile = _compiles(settings["jit"], gan, dataset_from(done), items)
+    gan.jit_compile = compiles(settings["jit"], gan, dataset_from(done), items)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end
@@ -149,20 +149,23 @@ def fit(run, settings, images, held_out=None, labels=None):
     return _end(run, signals.received, sparsity)
 
 
+def _print_lines(lines):
+    for line in lines:
+        print(line, flush=True)
+
+
+def _told_shares(settings, networks):
+    count = settings["accumulate"]
+    return [told_shares(count, settings["batch_size"], networks)] if count > 1 else []
+
+
 def _end(run, signal, sparsity):
     if signal is not None:
         print(f"saved; the same command goes on with {run.path}")
         return 128 + signal
-    for line in sparsity.summary():
-        print(line)
+    _print_lines(sparsity.summary())
     print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
     return 0
-
-
-def _compiles(jit, gan, dataset, items):
-    if jit != "auto" or not tf.config.list_physical_devices("GPU"):  # on CPUs XLA was slower: docs/benchmarks.md
-        return jit == "on"
-    return xla_is_faster(gan, items, next(iter(dataset)))
 
 
 def _fit_with_rollbacks(gan, fit_from, rollback, progress):
@@ -175,7 +178,7 @@ def _fit_with_rollbacks(gan, fit_from, rollback, progress):
         except tf.errors.ResourceExhaustedError as error:
             if is_full(error):
                 raise
-            raise TrainingError("out of memory; give a smaller --batch-size, --width or --resolution") from error
+            raise TrainingError("out of memory; give --accumulate, or a smaller --batch-size or --width") from error
         else:
             return
         finally:
@@ -292,11 +295,13 @@ def build_gan(settings, generator, discriminator):
         n_critic=settings["n_critic"],
         seed=settings["seed"],
     )
+    gan.accumulate = settings["accumulate"]
     add_methods(gan, settings, generator, discriminator)
     path_length = None
     if settings["path_length_weight"]:
         _, mixing, synthesis, _ = module.styles(generator)
-        path_length = PathLength(mixing, synthesis, settings["path_length_weight"], settings["path_length_interval"])
+        paced = settings["path_length_weight"], settings["path_length_interval"], settings["accumulate"]
+        path_length = PathLength(mixing, synthesis, *paced)
     betas = settings["adam_beta_1"], settings["adam_beta_2"]
     optimizers = [
         adam(settings["G_learning_rate"], *betas, path_length and path_length.interval_steps),
@@ -372,10 +377,12 @@ def describe(settings, image_count):
         for network in (generator, discriminator)
     ]
     epochs = settings["steps"] * settings["batch_size"] * settings["n_critic"] / image_count
-    memory = estimated_bytes(generator, discriminator, settings["batch_size"]) / 2**30
+    divided = settings["batch_size"], settings["accumulate"]
+    memory = estimated_bytes(generator, discriminator, *divided) / 2**30
     cache = image_count * settings["resolution"] ** 2 * settings["channels"] / 2**30
     return [
         *counts,
+        *_told_shares(settings, (generator, discriminator)),
         f"length: {settings['steps']:,} steps, {epochs:,.0f} passes over {image_count} images",
         f"memory: about {memory:.1f} GiB for a step, {cache:.2f} GiB for the decoded images",
     ]

@@ -9,23 +9,26 @@ import math
 import os
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import ImageColor
 
+from sle_gan.cli.batch_size import with_batch_size
 from sle_gan.cli.other_runs import check_initial_run, resolve_other_runs
 from sle_gan.cli.presets import parse_with_preset, told_preset
 from sle_gan.cli.program import quiet_start, run_program
 from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
+from sle_gan.cli.step_probe import ask_probe
 from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.data.classes import check_classes, class_labels, class_line, class_names, classes_unasked
 from sle_gan.data.decode import decode_folder
-from sle_gan.data.folder import changed_images, findings, hold_out, manifest, read_manifest, scan, some_of
+from sle_gan.data.folder import FolderScan, changed_images, findings, hold_out, manifest, read_manifest, scan, some_of
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.json_files import write_json
 from sle_gan.models import MODELS
-from sle_gan.run import check_writable, choose_run, start_run
+from sle_gan.run import RunFolder, check_writable, choose_run, start_run
 
 _VERSIONED = ("sle-gan", "tensorflow", "tf-keras", "numpy", "pillow")
 
@@ -46,7 +49,41 @@ def main(argv=None):
     return run_program(lambda: _train(arguments, argv), debug=arguments.debug)
 
 
+class _Plan(NamedTuple):
+    settings: dict
+    folder: FolderScan
+    held_out: FolderScan | None
+    run: RunFolder
+
+
 def _train(arguments, argv):
+    arguments = with_batch_size(arguments, _planned, ask_probe)
+    settings, folder, held_out, run = _planned(arguments)
+    print(f"run {run.path}")
+    _print_findings(folder, held_out, settings)
+    going_on = run.exists() and not arguments.override
+    if not going_on:
+        check_initial_run(settings, run)
+    else:
+        settings["schedule"] = run.config()["settings"].get("schedule")  # a longer training does not move its phases
+    for line in sparsity_timeline(settings):
+        print(f"sparsity: {line}")
+    if arguments.dry_run:
+        return _dry_run(settings, len(folder.images))
+    with run.locked():
+        if going_on:
+            _check_manifest(run, manifest(folder, held_out), accept=arguments.accept_data_change)
+        else:
+            start_run(run, settings, [Path(sys.argv[0]).name, *argv], _versions(), manifest(folder, held_out))
+        done = run.latest_step() or 0
+        if done >= settings["steps"] and run.generator_weights.exists() and run.discriminator_weights.exists():
+            print(f"nothing to do: the run is at step {done} of {settings['steps']}; --steps goes further")
+            return 0
+        return _fit(run, settings, folder, held_out)
+
+
+def _planned(arguments):
+    """Returns what a training would do, in a `_Plan`; of all that it would write, the output folder alone is made."""
     settings = resolve(arguments)
     check_writable(arguments.output_folder)
     folder, held_out, settings["class_names"] = _found(settings)
@@ -72,27 +109,7 @@ def _train(arguments, argv):
         override=arguments.override,
         defaults=_defaults(arguments),
     )
-    print(f"run {run.path}")
-    _print_findings(folder, held_out, settings)
-    going_on = run.exists() and not arguments.override
-    if not going_on:
-        check_initial_run(settings, run)
-    else:
-        settings["schedule"] = run.config()["settings"].get("schedule")  # a longer training does not move its phases
-    for line in sparsity_timeline(settings):
-        print(f"sparsity: {line}")
-    if arguments.dry_run:
-        return _dry_run(settings, len(folder.images))
-    with run.locked():
-        if going_on:
-            _check_manifest(run, manifest(folder, held_out), accept=arguments.accept_data_change)
-        else:
-            start_run(run, settings, [Path(sys.argv[0]).name, *argv], _versions(), manifest(folder, held_out))
-        done = run.latest_step() or 0
-        if done >= settings["steps"] and run.generator_weights.exists() and run.discriminator_weights.exists():
-            print(f"nothing to do: the run is at step {done} of {settings['steps']}; --steps goes further")
-            return 0
-        return _fit(run, settings, folder, held_out)
+    return _Plan(settings, folder, held_out, run)
 
 
 def _found(settings):

@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import ImageColor
 
 from sle_gan.cli.augment_flags import add_augment_arguments, check_augment, resolve_augment
-from sle_gan.cli.device_flags import add_device_arguments
+from sle_gan.cli.device_flags import add_device_arguments, check_devices
 from sle_gan.cli.method_flags import add_method_arguments, check_methods
-from sle_gan.cli.numbers import decay, density, positive, rate, seed, share, weight, whole
+from sle_gan.cli.numbers import decay, density, positive, positive_or_auto, rate, seed, share, weight, whole
 from sle_gan.cli.presets import add_preset_argument
 from sle_gan.cli.program import ArgumentParser, HelpFormatter
 from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
@@ -185,7 +185,12 @@ def _add_training_arguments(group):
     length = group.add_mutually_exclusive_group()
     length.add_argument("--steps", type=positive, default=50_000, metavar="STEPS", help="generator steps in all")
     length.add_argument("--epochs", type=positive, metavar="EPOCHS", help="passes over the images, instead of --steps")
-    add("--batch-size", type=positive, metavar="IMAGES", help="images in a step of the discriminator")
+    add(
+        "--batch-size",
+        type=positive_or_auto,
+        metavar="IMAGES",
+        help="images in a step of the discriminator; auto: the most that fit into memory, by trials",
+    )
     add("--n-critic", type=positive, metavar="STEPS", help="discriminator's steps for each of the generator")
     add("--loss", choices=LOSSES, help="adversarial loss of both networks")
     add("--smallest-margin", type=share, metavar="SHARE", help="margins of the hinge are drawn from here to 1")
@@ -283,6 +288,7 @@ def check_settings(settings):
     check_sparsity(settings)
     check_methods(settings)
     check_augment(settings)
+    check_devices(settings)
 
 
 def _check_styles(settings, model):

@@ -14,13 +14,14 @@ def let_memory_grow():
         tf.config.experimental.set_memory_growth(device, True)
 
 
-def strategy_of(name, batch_size):
+def strategy_of(name, batch_size, accumulate=1):
     """Chooses the devices that share each batch.
 
     Args:
         name: `one` for the first device, `mirrored` for all GPUs, or all logical CPUs where there is no GPU, or `auto`:
             `mirrored` where there are several GPUs that the batch can be shared among.
         batch_size: images in a step of the discriminator, of all devices together.
+        accumulate: equal shares of what a device has of them.
 
     Returns:
         A `tf.distribute.Strategy`; build networks and optimizers in its scope.
@@ -30,11 +31,14 @@ def strategy_of(name, batch_size):
     """
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")
-    shares = len(gpus) > 1 and batch_size % len(gpus) == 0
+    shares = len(gpus) > 1 and batch_size % (accumulate * len(gpus)) == 0
     if name == "one" or (name == "auto" and not shares) or len(devices) == 1:
         return tf.distribute.get_strategy()
-    if batch_size % len(devices):
-        raise InputError(f"--batch-size must be a multiple of {len(devices)}, the number of devices; got {batch_size}")
+    if batch_size % (accumulate * len(devices)):
+        times = f" times --accumulate {accumulate}" if accumulate > 1 else ""
+        raise InputError(
+            f"--batch-size must be a multiple of {len(devices)}, the number of devices{times}; got {batch_size}"
+        )
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 

@@ -15,3 +15,23 @@ def fold(seed, *uses):
 def of_replica(seed):
     """Returns the seed of the device at work, where several share a batch and draw for their own images."""
     return fold(seed, tf.distribute.get_replica_context().replica_id_in_sync_group)
+
+
+def latent_codes(generator, count, seed, share):
+    """Draws latent codes: each device, and each share of its images, draws those of the whole batch and keeps its own.
+
+    So all of them together draw what one would.
+
+    Args:
+        generator: model whose first input is codes `[batch, size]`.
+        count: images of a batch on this device, in all shares.
+        seed: int32 `[2]`, of the batch.
+        share: the `sle_gan.training.accumulation.Share`.
+
+    Returns:
+        float32 `[images of the share, size]`, N(0, 1).
+    """
+    context = tf.distribute.get_replica_context()
+    shape = [context.num_replicas_in_sync, count, *generator.inputs[0].shape[1:]]
+    codes = tf.random.stateless_normal(shape, fold(seed, LATENT_CODES))
+    return share.rows(codes[context.replica_id_in_sync_group])

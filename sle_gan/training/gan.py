@@ -5,22 +5,21 @@ draws what the uninterrupted run would have drawn.
 """
 
 import functools
-import math
 
 import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.errors import NotFiniteError
 from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training import draws
+from sle_gan.training.accumulation import in_turn, mean_over, summed
 from sle_gan.training.classes import images_among
 from sle_gan.training.ema import update_average
+from sle_gan.training.finite import check_finite
 from sle_gan.training.updates import to_differentiate, update_weights
+from sle_gan.training.waiting import TimedModel
 
-_NAMED_AT_MOST = 3
 
-
-class GAN(keras.Model):
+class GAN(TimedModel):
     """A generator, a discriminator, and the averaged generator that samples are drawn from.
 
     Drive it with `compile(generator_optimizer, discriminator_optimizer, ...)` and `fit` on batches of images,
@@ -42,6 +41,8 @@ class GAN(keras.Model):
         seed: of everything that training draws.
 
     Attributes:
+        accumulate: equal shares of the batch that a step goes through in turn, 1 by itself, set before `compile`; the
+            generator's step draws the fakes of several again. See `sle_gan.training.accumulation`.
         generator_masks: what keeps pruned weights of the generator at 0, as `sle_gan.sparsity.masks.Masks`; or None.
         discriminator_masks: the same of the discriminator.
         distillation: function of (images, logits) -> float32 scalar that is added to the discriminator's loss, for
@@ -80,33 +81,16 @@ class GAN(keras.Model):
         self.path_length = None
         self.average_decay = average_decay
         self.n_critic = n_critic
+        self.accumulate = 1
         self.seed = seed
         self.generator_masks = self.discriminator_masks = self.distillation = self.balance = None
         self.perturbation = self.teacher = self.adaptation = self.classes = None
         self.frozen_layers = ()
-        self.steps = tf.Variable(
-            0,
-            trainable=False,
-            dtype=tf.int64,
-            name="steps",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
+        self.steps = _counter("steps", tf.int64)
         # A variable, so that other draws need no other graph, whose sums would be ordered otherwise.
-        self.seed_offset = tf.Variable(
-            0,
-            trainable=False,
-            dtype=tf.int32,
-            name="seed_offset",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
-        names = [
-            "generator_loss",
-            "discriminator_loss",
-            "reconstruction_loss",
-            "real_logits",
-            "fake_logits",
-            "real_signs",
-        ]
+        self.seed_offset = _counter("seed_offset", tf.int32)
+        losses = ("generator_loss", "discriminator_loss", "reconstruction_loss")
+        names = (*losses, "real_logits", "fake_logits", "real_signs")
         self.loss_means = [keras.metrics.Mean(name=name) for name in names]
 
     def compile(
@@ -185,26 +169,10 @@ class GAN(keras.Model):
     def raise_if_not_finite(self):
         """Ends a training whose numbers are lost, before anything of it is written.
 
-        Gradients are not looked at: an optimizer that scales its loss skips those that are not finite, and any
-        other leaves them in the weights.
-
         Raises:
             NotFiniteError: if a mean of the losses since the last row, or a variable of the checkpoint, is not finite.
         """
-        broken = [mean.name for mean in self.loss_means if not math.isfinite(mean.result())]
-        broken = broken or [f"{variable.name} of the {item}" for item, variable in self._lost_variables()]
-        if broken:
-            more = f" and {len(broken) - _NAMED_AT_MOST} more" if len(broken) > _NAMED_AT_MOST else ""
-            told = ", ".join(broken[:_NAMED_AT_MOST]) + more
-            raise NotFiniteError(f"{told} not finite at step {int(self.steps.numpy())}")
-
-    def _lost_variables(self):
-        for name, item in self.checkpoint_items().items():
-            root = tf.train.Checkpoint(item=item)
-            for part in tf.train.TrackableView(root).descendants():
-                is_number = isinstance(part, tf.Variable) and part.dtype.is_floating
-                if is_number and not tf.reduce_all(tf.math.is_finite(part)):
-                    yield name, part
+        check_finite(self.loss_means, self.checkpoint_items(), int(self.steps.numpy()))
 
     def call(self, inputs, training=False):
         """Draws images of the averaged generator: float32 `[batch, side, side, channels]` in [-1, 1]."""
@@ -227,17 +195,18 @@ class GAN(keras.Model):
         for turn, batch in enumerate(earlier):
             turn_seed = draws.fold(seed, draws.CRITIC_TURN, turn)
             draw = functools.partial(self._fake_inputs, tf.shape(batch[0])[0], turn_seed)
-            turns.append(self._discriminator_step(turn, batch, draw, turn_seed)[0])
-        generator_tape = tf.GradientTape()
+            turns.append(self._discriminator_step(turn, batch, draw, turn_seed))
 
-        def draw_on_tape():
-            with generator_tape:
-                return self._fake_inputs(tf.shape(last[0])[0], seed)
+        def draw_on_tape(share):
+            with tf.GradientTape() as tape:
+                return self._fake_inputs(tf.shape(last[0])[0], seed, share), tape
 
-        last_turn, fakes = self._discriminator_step(len(earlier), last, draw_on_tape, seed)
-        turns.append(last_turn)
+        # The same fakes serve both steps; shares are drawn again, or all their maps would have to be kept in between.
+        drawn = functools.cache(draw_on_tape) if self.accumulate == 1 else draw_on_tape
+        turns.append(self._discriminator_step(len(earlier), last, lambda share: drawn(share)[0], seed))
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
-        logs |= self._generator_step(fakes, generator_tape, seed)
+        generator_logs, fakes = self._generator_step(drawn, seed)
+        logs |= generator_logs
         if self.balance is not None:
             self._observe_balance(last, fakes, seed)
         decay = self.average_decay(self.steps) if callable(self.average_decay) else self.average_decay
@@ -256,22 +225,18 @@ class GAN(keras.Model):
         # The counter counts this step's predecessors; both halves of a seed are 32 bits wide.
         return tf.stack([self.seed + self.seed_offset, tf.cast(self.steps, tf.int32)])
 
-    def _codes(self, count, seed):
-        # Each replica draws the codes of the whole batch and keeps its own, so that several draw what one would.
-        context = tf.distribute.get_replica_context()
-        shape = [context.num_replicas_in_sync, count, *self.generator.inputs[0].shape[1:]]
-        return tf.random.stateless_normal(shape, draws.fold(seed, draws.LATENT_CODES))[context.replica_id_in_sync_group]
-
-    def _generator_inputs(self, count, seed):
-        codes = self._codes(count, seed)
+    def _generator_inputs(self, count, seed, share):
+        codes = draws.latent_codes(self.generator, count, seed, share)
         if self.classes is None:
             return codes
-        return [codes, self.classes.draw(count, draws.of_replica(draws.fold(seed, draws.LABELS)))]
+        drawn = self.classes.draw(count, draws.of_replica(draws.fold(seed, draws.LABELS)))
+        return [codes, share.rows(drawn)]
 
-    def _fake_inputs(self, count, seed):
-        inputs = self._generator_inputs(count, seed)
+    def _fake_inputs(self, count, seed, share):
+        inputs = self._generator_inputs(count, seed, share)
         _, *labels = tf.nest.flatten(inputs)
         fakes = tf.nest.flatten(self.generator(inputs, training=True))
+        seed = share.seed(seed)
         fakes = [
             self._augmented(fake, draws.fold(seed, draws.FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)
         ]
@@ -310,6 +275,27 @@ class GAN(keras.Model):
         )
 
     def _discriminator_step(self, turn, batch, draw_fakes, seed):
+        def gradients_of(share):
+            rows = [share.rows(part) for part in batch]
+            return self._discriminator_gradients(turn, rows, draw_fakes, share, share.seed(seed))
+
+        gradients, judged = summed(self.accumulate, gradients_of)
+        variables = self.discriminator_variables
+        update_weights(self.discriminator_optimizer, gradients, variables, self.discriminator_masks)
+        return mean_over([self._judgement_logs(*each) for each in judged])
+
+    def _judgement_logs(self, losses, logits):
+        real_logits, fake_logits = logits
+        logs = {
+            "discriminator_loss": losses[0],
+            "reconstruction_loss": losses[1],
+            "real_logits": tf.reduce_mean(real_logits),
+            "fake_logits": tf.reduce_mean(fake_logits),
+            "real_signs": tf.reduce_mean(tf.sign(real_logits)),
+        }
+        return logs | ({"penalty": losses[2]} if self.regularizers else {})
+
+    def _discriminator_gradients(self, turn, batch, draw_fakes, share, seed):
         reals = self._real_inputs(batch, seed)
 
         def adversarial_loss(real_logits, fake_logits):
@@ -321,7 +307,7 @@ class GAN(keras.Model):
         reconstruction_loss, map_gradients, decoder_gradients = self._reconstruct(reals[0], maps, seed)
         # What the decoders and the distance held is free before the fakes take as much.
         with tf.control_dependencies(map_gradients):
-            fakes = draw_fakes()
+            fakes = draw_fakes(share)
         with tape:
             fake_logits, _, fake_features = self._judge(fakes)
             loss = adversarial_loss(real_logits, fake_logits)
@@ -332,20 +318,13 @@ class GAN(keras.Model):
                 total += self.perturbation.discriminator_loss(real_features, fake_features, adversarial_loss)
             if self.distillation is not None:
                 total += self.distillation(reals, real_logits) + self.distillation(fakes, fake_logits)
-            total = to_differentiate(total, self.discriminator_optimizer)
+            total = to_differentiate(total, self.discriminator_optimizer, self.accumulate)
         gradients = tape.gradient(
             [total, *maps], self._judging_variables, output_gradients=[tf.ones_like(total), *map_gradients]
         )
-        variables = self.discriminator_variables
-        update_weights(self.discriminator_optimizer, gradients + decoder_gradients, variables, self.discriminator_masks)
-        logs = {
-            "discriminator_loss": loss,
-            "reconstruction_loss": reconstruction_loss,
-            "real_logits": tf.reduce_mean(real_logits),
-            "fake_logits": tf.reduce_mean(fake_logits),
-            "real_signs": tf.reduce_mean(tf.sign(real_logits)),
-        }
-        return logs | ({"penalty": penalty} if self.regularizers else {}), fakes
+        # The reconstruction is a sum over the images, not a mean.
+        losses = loss, share.whole(reconstruction_loss), penalty
+        return gradients + decoder_gradients, (losses, (real_logits, fake_logits))
 
     def _reconstruct(self, images, maps, seed):
         """Returns the reconstruction loss, and its gradients to the maps and to the decoders' weights."""
@@ -354,11 +333,19 @@ class GAN(keras.Model):
         with tf.GradientTape() as tape:
             tape.watch(maps)
             loss = self.reconstruction(images, maps, draws.fold(seed, draws.QUADRANT))
-            total = to_differentiate(loss, self.discriminator_optimizer)
+            total = to_differentiate(loss, self.discriminator_optimizer, shares=1)  # its shares add up
         sources = [maps, self.reconstruction.decoders.trainable_variables]
         return loss, *tape.gradient(total, sources, unconnected_gradients="zero")
 
-    def _generator_step(self, fakes, generator_tape, seed):
+    def _generator_step(self, drawn, seed):
+        def gradients_of(share):
+            return self._generator_gradients(*drawn(share), share, seed)
+
+        gradients, parts = summed(self.accumulate, gradients_of)
+        update_weights(self.generator_optimizer, gradients, self.generator.trainable_variables, self.generator_masks)
+        return mean_over([logs for logs, _ in parts]), [fakes for _, fakes in parts]
+
+    def _generator_gradients(self, fakes, generator_tape, share, seed):
         # The same fakes serve both steps, so the gradient is carried on from the images.
         images = images_among(fakes)
         with tf.GradientTape() as tape:
@@ -369,24 +356,27 @@ class GAN(keras.Model):
             if self.teacher is not None:
                 logs["teacher_loss"] = self.teacher(fakes, self.generator_loss)
                 total += self.teacher.weight * logs["teacher_loss"]
-            total = to_differentiate(total, self.generator_optimizer)
+            total = to_differentiate(total, self.generator_optimizer, self.accumulate)
         variables = self.generator.trainable_variables
         gradients = generator_tape.gradient(images, variables, output_gradients=tape.gradient(total, images))
-        for term in self._generator_terms(tf.shape(images[0])[0], seed):
+        for term in self._generator_terms(tf.shape(images[0])[0], share, seed):
             with tf.GradientTape() as tape:
-                total = to_differentiate(term(), self.generator_optimizer)
+                total = to_differentiate(term(), self.generator_optimizer, self.accumulate)
             # The last picture's bias moves no path.
             added = tape.gradient(total, variables, unconnected_gradients="zero")
             gradients = [gradient + more for gradient, more in zip(gradients, added, strict=True)]
-        update_weights(self.generator_optimizer, gradients, variables, self.generator_masks)
-        return logs
+        return gradients, (logs, fakes)
 
-    def _generator_terms(self, count, seed):
+    def _generator_terms(self, count, share, seed):
         """Yields what joins the generator's loss with passes of its own: functions of nothing -> float32 scalar."""
         if self.path_length is not None:
-            yield lambda: self.path_length(self.steps, count, draws.of_replica(draws.fold(seed, draws.PATHS)))
+            own = share.seed(seed)
+            yield lambda: self.path_length(self.steps, count, draws.of_replica(draws.fold(own, draws.PATHS)))
         if self.perturbation is not None:
-            yield lambda: self.perturbation.generator_loss(self._generator_inputs(count, seed), self.generator_loss)
+            whole = share.whole(count)
+            yield lambda: self.perturbation.generator_loss(
+                self._generator_inputs(whole, seed, share), self.generator_loss
+            )
 
     def _observe_balance(self, batch, fakes, seed):
         def mean_logit(inputs):
@@ -394,8 +384,16 @@ class GAN(keras.Model):
             # as it did before its step, at the price of one more power iteration of its spectral norms.
             return tf.reduce_mean(tf.nest.flatten(self.discriminator(inputs, training=False))[0])
 
-        def mean_logits():
-            reals = self._real_inputs(batch, seed)
-            return mean_logit(reals), mean_logit(fakes), mean_logit(self._fake_inputs(tf.shape(fakes[0])[0], seed))
+        def measured(share, before):
+            reals = self._real_inputs([share.rows(part) for part in batch], share.seed(seed))
+            old = fakes[share.index]
+            new = self._fake_inputs(share.whole(tf.shape(old[0])[0]), seed, share)
+            return [*(before or []), (mean_logit(reals), mean_logit(old), mean_logit(new))]
 
-        self.balance.observe(self.steps, mean_logits)
+        self.balance.observe(self.steps, lambda: mean_over(in_turn(self.accumulate, measured)))
+
+
+def _counter(name, dtype):
+    return tf.Variable(
+        0, trainable=False, dtype=dtype, name=name, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+    )

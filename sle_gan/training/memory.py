@@ -5,22 +5,29 @@ import tf_keras as keras
 _BYTES = 4  # float32
 
 
-def estimated_bytes(generator, discriminator, batch_size):
+def estimated_bytes(generator, discriminator, batch_size, accumulate=1):
     """Estimates the memory of a training step.
 
     Args:
         generator: the generator.
         discriminator: the discriminator, which judges reals and fakes in one step.
         batch_size: images in a step.
+        accumulate: equal shares of the batch that a step goes through in turn.
 
     Returns:
         Bytes: weights, gradients, two slots of Adam and the average, and the maps that the backward pass
-        needs; decoders redraw reals alone. Buffers of the convolutions and TensorFlow itself are not counted.
+        needs; decoders redraw reals alone. Of several shares the maps of one, of the step that needs more, and the sum
+        of the gradients so far. Buffers of the convolutions and TensorFlow itself are not counted.
     """
-    weights = 5 * generator.count_params() + 4 * discriminator.count_params()
+    counts = generator.count_params(), discriminator.count_params()
+    weights = 5 * counts[0] + 4 * counts[1]
     decoders = [layer for layer in discriminator.layers if layer.name == "decoders"]
-    maps = _map_elements(generator) + 2 * _map_elements(discriminator) - sum(map(_map_elements, decoders))
-    return _BYTES * (weights + batch_size * maps)
+    drawn, judged = _map_elements(generator), _map_elements(discriminator)
+    twice_judged = 2 * judged - sum(map(_map_elements, decoders))
+    if accumulate == 1:
+        return _BYTES * (weights + batch_size * (drawn + twice_judged))
+    maps = max(twice_judged, drawn + judged)
+    return _BYTES * (weights + max(counts) + batch_size // accumulate * maps)
 
 
 def checkpoint_bytes(generator, discriminator):

@@ -5,7 +5,7 @@ Source: Karras et al. 2020, arXiv:1912.04958, section 3.2.
 
 import tensorflow as tf
 
-_KEPT = 0.99  # of the mean length at each computation
+_KEPT = 0.99  # of the mean length at each step that computes it
 
 
 class PathLength(tf.Module):
@@ -18,17 +18,19 @@ class PathLength(tf.Module):
         synthesis: model of styles -> images.
         weight: what the penalty is multiplied by; 2 in the paper.
         interval_steps: the generator's steps from one computation to the next.
+        shares: of the batch that such a step goes through in turn; each moves the mean by its part.
 
     Attributes:
         mean_length: the moving mean, which a resumed run needs.
     """
 
-    def __init__(self, mixing, synthesis, weight, interval_steps):
+    def __init__(self, mixing, synthesis, weight, interval_steps, shares=1):
         super().__init__()
         self.mixing = mixing
         self.synthesis = synthesis
         self.weight = weight
         self.interval_steps = interval_steps
+        self._kept = _KEPT ** (1 / shares)
         self.mean_length = tf.Variable(0.0, trainable=False, name="mean_path_length")
 
     def __call__(self, step, count, seed):
@@ -36,7 +38,7 @@ class PathLength(tf.Module):
 
         Args:
             step: int64 scalar, the number of the generator's steps before this one.
-            count: int32 scalar, the images of a step; half as many are drawn.
+            count: int32 scalar, the images of a step or share; half as many are drawn.
             seed: int32 `[2]`, of codes and noise.
 
         Returns:
@@ -47,7 +49,7 @@ class PathLength(tf.Module):
             code_seed, noise_seed = (tf.random.experimental.stateless_fold_in(seed, use) for use in range(2))
             shape = [tf.maximum(count // 2, 1), *self.mixing.input_shape[1:]]
             lengths = self.lengths(tf.random.stateless_normal(shape, code_seed), noise_seed)
-            mean = _KEPT * self.mean_length + (1.0 - _KEPT) * tf.reduce_mean(lengths)
+            mean = self._kept * self.mean_length + (1.0 - self._kept) * tf.reduce_mean(lengths)
             self.mean_length.assign(mean)
             return self.weight * self.interval_steps * tf.reduce_mean((lengths - mean) ** 2)
 

@@ -8,6 +8,23 @@ import tensorflow as tf
 _STEPS = 3
 
 
+def compiles(jit, gan, dataset, items):
+    """Decides whether the step is compiled with XLA, by a trial where that is asked for.
+
+    Args:
+        jit: `on`, `off`, or `auto`: on a GPU, where a trial is faster so.
+        gan: a compiled `GAN`.
+        dataset: of batches as `GAN.train_step` takes them.
+        items: all that a step changes, by name, as `tf.train.Checkpoint` takes it.
+
+    Returns:
+        A bool.
+    """
+    if jit != "auto" or not tf.config.list_physical_devices("GPU"):  # on CPUs XLA was slower: docs/benchmarks.md
+        return jit == "on"
+    return xla_is_faster(gan, items, next(iter(dataset)))
+
+
 def xla_is_faster(gan, items, images):
     """Times steps with and without XLA, and puts everything back as it was.
 

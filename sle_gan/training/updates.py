@@ -4,18 +4,19 @@ import tensorflow as tf
 import tf_keras as keras
 
 
-def to_differentiate(loss, optimizer):
+def to_differentiate(loss, optimizer, shares):
     """Returns what is to be differentiated in place of a loss, for `update_weights`.
 
     Args:
-        loss: float32 scalar, a mean over the images of this device.
+        loss: float32 scalar, a mean over the images of this device, or of one of their equal shares.
         optimizer: that will make the step.
+        shares: number of these shares; their gradients are summed.
 
     Returns:
-        Its share in the loss of all devices, because optimizers sum gradients over them; scaled if the optimizer is a
+        Its part in the loss of all devices, because optimizers sum gradients over them; scaled if the optimizer is a
         `LossScaleOptimizer`.
     """
-    loss /= tf.distribute.get_strategy().num_replicas_in_sync
+    loss /= shares * tf.distribute.get_strategy().num_replicas_in_sync
     return optimizer.get_scaled_loss(loss) if _scales_losses(optimizer) else loss
 
 

@@ -1,0 +1,135 @@
+"""What a training step needs in memory, measured in a process of its own: `python -m sle_gan.cli.step_probe`.
+
+The process reads the settings of a training as JSON, or null to be told of the devices alone, makes two steps of it on
+drawn images and answers with the last line of what it prints, JSON too. It keeps nothing.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from sle_gan.cli.program import quiet_start, run_program
+from sle_gan.errors import InputError, TrainingError
+from sle_gan.run import RunFolder
+
+_STEPS = 2  # the first also sets up what the second uses
+_IMAGES = 8
+_MODULE = "sle_gan.cli.step_probe"
+
+
+def ask_probe(settings):
+    """Starts the process and waits for its answer.
+
+    Args:
+        settings: the resolved settings; None to be told of the devices alone.
+
+    Returns:
+        A dictionary of `gpus`, their number, and `peak_bytes`: the most that a GPU, or without one the process, held at
+        a time; None where it did not get as much.
+
+    Raises:
+        InputError: if the settings cannot be used.
+        TrainingError: if the steps failed for another reason than memory.
+    """
+    package_folder = str(Path(__file__).parents[2])
+    paths = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-m", _MODULE],
+        input=json.dumps(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+    )
+    if done.returncode < 0:  # the system ends a process that takes too much
+        return {"gpus": 0, "peak_bytes": None}
+    if done.returncode:
+        reason = (done.stderr.splitlines() or ["it said nothing"])[-1].removeprefix("error: ")
+        kind = InputError if done.returncode == InputError.exit_code else TrainingError
+        raise kind(f"a trial of --batch-size auto failed: {reason}; give --batch-size as a number")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    """Answers one request.
+
+    Returns:
+        The exit code, as that of `train.py`.
+    """
+    settings = json.load(sys.stdin)
+    return run_program(lambda: _answer(settings), debug=False)
+
+
+def _answer(settings):
+    with quiet_start():
+        import tensorflow as tf
+
+        from sle_gan.training.devices import let_memory_grow
+
+        let_memory_grow()
+        gpus = len(tf.config.list_logical_devices("GPU"))
+        peak = None if settings is None else _peak_bytes(settings)
+    print(json.dumps({"gpus": gpus, "peak_bytes": peak}))
+    return 0
+
+
+def _peak_bytes(settings):
+    import tensorflow as tf
+
+    try:
+        _make_steps(settings)
+    except (tf.errors.ResourceExhaustedError, MemoryError):
+        return None
+    gpus = tf.config.list_logical_devices("GPU")
+    if gpus:
+        return max(tf.config.experimental.get_memory_info(gpu.name.removeprefix("/device:"))["peak"] for gpu in gpus)
+    return _peak_resident_bytes()
+
+
+def _make_steps(settings):
+    from sle_gan.cli.session import build_gan, build_networks
+    from sle_gan.cli.sparsity_parts import sparsity_of
+    from sle_gan.data.pipeline import training_dataset
+    from sle_gan.training.classes import ClassShares
+    from sle_gan.training.devices import strategy_of
+    from sle_gan.training.probe import compiles
+
+    classes = len(settings["class_names"] or ())
+    labels = np.arange(_IMAGES, dtype=np.int32) % classes if classes else None
+    with tempfile.TemporaryDirectory() as folder:
+        with strategy_of(settings["strategy"], settings["batch_size"], settings["accumulate"]).scope():
+            gan = build_gan(settings, *build_networks(settings))
+            gan.classes = ClassShares(labels, classes) if classes else None
+            sparsity = sparsity_of(gan, settings, RunFolder(folder))
+        side = settings["resolution"]
+        drawn = np.random.default_rng(settings["seed"])
+        dataset = training_dataset(
+            drawn.integers(0, 256, size=(_IMAGES, side, side, settings["channels"]), dtype=np.uint8),
+            batch_size=settings["batch_size"] * settings["n_critic"],
+            seed=settings["seed"],
+            flip=settings["flip"],
+            first_step=0,
+            labels=labels,
+        )
+        items = gan.checkpoint_items() | sparsity.checkpoint_items
+        gan.jit_compile = compiles(settings["jit"], gan, dataset, items)
+        gan.fit(dataset, steps_per_epoch=_STEPS, verbose=0)
+
+
+def _peak_resident_bytes():
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        # Not that of `getrusage`, which a process begins with what the one that started it held.
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):  # another system than Linux, where the unit is the byte
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""How long a training waits for its input, measured within the compiled function that draws it."""
+
+import time
+
+import tensorflow as tf
+import tf_keras as keras
+
+
+class TimedModel(keras.Model):
+    """A model whose `fit` adds up the time for which its steps waited for their batches.
+
+    That is the time from when a step asks for a batch until the batch is there: what is prepared beside the step before
+    does not count. Several devices are timed alike, and so are several steps in one call. Nothing is drawn, and
+    nothing that a step computes changes.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._input_clock = _InputClock()
+
+    @property
+    def waited_seconds(self):
+        """The time since the model was built, in seconds; no part of a checkpoint."""
+        return self._input_clock.seconds
+
+    def make_train_function(self, force=False):
+        """Makes what `fit` calls for each step, as Keras does, with the input timed.
+
+        Args:
+            force: make it anew although it is there.
+
+        Returns:
+            A function of an iterator -> the logs of the step.
+        """
+        if self.train_function is not None and not force:
+            return self.train_function
+        made, clock = super().make_train_function(force), self._input_clock
+        if self.run_eagerly:
+            self.train_function = lambda iterator: made(_TimedIterator(iterator, clock))
+            return self.train_function
+        # Read by AutoGraph here: it leaves alone what functions of Keras do that are called by others.
+        step = tf.autograph.to_graph(made.python_function)
+
+        def train_function(iterator):
+            return step(_TimedIterator(iterator, clock))
+
+        self.train_function = self.train_tf_function = tf.function(train_function, reduce_retracing=True)
+        return self.train_function
+
+
+class _InputClock:
+    """Adds up times; from Python, because TensorFlow has no clock where its operations are to be deterministic."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def ask(self):
+        return time.monotonic()
+
+    def answer(self, asked):
+        self.seconds += time.monotonic() - float(asked)
+        return self.seconds
+
+
+class _TimedIterator:
+    """Hands on the batches of an iterator, and adds up how long each took to come."""
+
+    def __init__(self, iterator, clock):
+        self._iterator = iterator
+        self._clock = clock
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        # In a scope of its own, so that nothing in the step is called otherwise than without it.
+        with tf.name_scope("waiting_for_input"):
+            asked = tf.numpy_function(self._clock.ask, [], tf.float64)
+        with tf.control_dependencies([asked]):
+            batch = next(self._iterator)
+        there = tf.nest.flatten(batch, expand_composites=True)
+        with tf.name_scope("waiting_for_input"), tf.control_dependencies(there):
+            tf.numpy_function(self._clock.answer, [asked], tf.float64)
+        return batch
