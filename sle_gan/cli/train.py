@@ -4,14 +4,17 @@ Everything that can be wrong with the arguments, the images and the run folder i
 imported.
 """
 
+import contextlib
 import importlib.metadata
 import math
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from PIL import ImageColor
 
+from sle_gan.cli.device_flags import cluster_of
 from sle_gan.cli.other_runs import check_initial_run, resolve_other_runs
 from sle_gan.cli.presets import parse_with_preset, told_preset
 from sle_gan.cli.program import quiet_start, run_program
@@ -24,7 +27,7 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.json_files import write_json
-from sle_gan.run import check_writable, choose_run, start_run
+from sle_gan.run import RunFolder, check_writable, choose_run, start_run
 
 _VERSIONED = ("sle-gan", "tensorflow", "tf-keras", "numpy", "pillow")
 
@@ -46,8 +49,10 @@ def main(argv=None):
 
 
 def _train(arguments, argv):
-    settings = resolve(arguments)
-    check_writable(arguments.output_folder)
+    settings, cluster = resolve(arguments), cluster_of(vars(arguments))
+    writes = cluster is None or cluster.is_chief
+    if writes:
+        check_writable(arguments.output_folder)
     folder, held_out, settings["class_names"] = _found(settings)
     if (arguments.kid or arguments.fid) and len(folder.images) < FEWEST_IMAGES:
         raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {len(folder.images)}")
@@ -60,6 +65,8 @@ def _train(arguments, argv):
     resolve_other_runs(settings)
     for name in ("data_folder", "ticket"):
         settings[name] = settings[name] and str(Path(settings[name]).resolve())
+    if not writes:
+        return _follow(cluster, settings, folder, held_out)
     # TensorFlow opens files of UTF-8 names alone.
     label = f"{arguments.model}-{os.fsencode(Path(settings['data_folder']).name).decode('utf-8', 'replace')}"
     run = choose_run(
@@ -87,11 +94,32 @@ def _train(arguments, argv):
             _check_manifest(run, manifest(folder, held_out), accept=arguments.accept_data_change)
         else:
             start_run(run, settings, [Path(sys.argv[0]).name, *argv], _versions(), manifest(folder, held_out))
-        done = run.latest_step() or 0
-        if done >= settings["steps"] and run.generator_weights.exists() and run.discriminator_weights.exists():
-            print(f"nothing to do: the run is at step {done} of {settings['steps']}; --steps goes further")
-            return 0
-        return _fit(run, settings, folder, held_out)
+        return 0 if _is_done(run, settings) else _fit(run, settings, folder, held_out, cluster, run)
+
+
+def _is_done(run, settings):
+    done = run.latest_step() or 0
+    if done < settings["steps"] or not (run.generator_weights.exists() and run.discriminator_weights.exists()):
+        return False
+    print(f"nothing to do: the run is at step {done} of {settings['steps']}; --steps goes further")
+    return True
+
+
+def _follow(cluster, settings, folder, held_out):
+    """Trains as a worker that is not the chief: writes nothing that stays, and tells nothing but how it ends."""
+    run = RunFolder(Path(settings["output_folder"]) / settings["name"])
+    if settings["dry_run"]:
+        return _dry_run(settings, len(folder.images))
+    if not settings["override"] and run.exists() and _is_done(run, settings):
+        return 0
+    print(f"worker {cluster.index} of {len(cluster.addresses)}: trains with worker 0, which writes {run.path}")
+    with tempfile.TemporaryDirectory(prefix="sle-gan-") as place:
+        own = RunFolder(Path(place) / run.name)
+        own.path.mkdir()
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+            code = _fit(own, settings | {"keep_checkpoints": 1}, folder, held_out, cluster, run)
+    print(f"worker {cluster.index}: {'saved' if code else 'done'}; {run.path} is whole")
+    return code
 
 
 def _found(settings):
@@ -133,7 +161,7 @@ def _dry_run(settings, image_count):
     return 0
 
 
-def _fit(run, settings, folder, held_out):
+def _fit(run, settings, folder, held_out, cluster, shared):
     images, kept = _decoded(folder, settings, run.image_cache)
     held_out_images, held_out_kept = _decoded(held_out, settings, run.held_out_cache) if held_out else (None, ())
     names, labels = settings["class_names"], None
@@ -142,9 +170,24 @@ def _fit(run, settings, folder, held_out):
         labels = class_labels(kept, names), class_labels(held_out_kept, names)
     print(f"{len(images)} images decoded; loading TensorFlow", flush=True)
     with quiet_start():
-        from sle_gan.cli.session import fit
+        from sle_gan.training.devices import let_memory_grow, strategy_of
 
-    return fit(run, settings, images, held_out_images, labels)
+        let_memory_grow()
+        strategy = strategy_of(settings["strategy"], settings["batch_size"])  # before any operation
+        from sle_gan.cli.session import fit
+        from sle_gan.training.workers import Gathering, together
+
+    if cluster is None:
+        return fit(run, settings, strategy, images, held_out_images, labels)
+    same = {"flags": _shared_flags(settings), "images": manifest(folder, held_out)}
+    with together(cluster, Gathering(strategy), shared, run, same):
+        settings["schedule"] = run.config()["settings"].get("schedule")  # where the chief goes on, it is the run's
+        return fit(run, settings, strategy, images, held_out_images, labels)
+
+
+def _shared_flags(settings):
+    own = {"cache_limit", "data_folder", "debug", "keep_checkpoints", "output_folder", "schedule"}
+    return {name: value for name, value in settings.items() if name not in own}
 
 
 def _decoded(folder, settings, cache_file):

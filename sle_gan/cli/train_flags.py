@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import ImageColor
 
 from sle_gan.cli.augment_flags import add_augment_arguments, check_augment, resolve_augment
-from sle_gan.cli.device_flags import add_device_arguments
+from sle_gan.cli.device_flags import add_device_arguments, check_devices
 from sle_gan.cli.method_flags import add_method_arguments, check_methods
 from sle_gan.cli.numbers import decay, density, positive, rate, seed, share, weight, whole
 from sle_gan.cli.presets import add_preset_argument
@@ -278,6 +278,7 @@ def check_settings(settings):
     check_sparsity(settings)
     check_methods(settings)
     check_augment(settings)
+    check_devices(settings)
 
 
 def _check_files_and_counts(settings):
