@@ -4,15 +4,20 @@ Imports no TensorFlow.
 """
 
 import json
+import socket
+import time
 from typing import NamedTuple
 
-from sle_gan.errors import InputError
+from sle_gan.errors import InputError, TrainingError
 
 _VARIABLE = "TF_CONFIG"
 _EXAMPLE = (
     '\'{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}\' on the '
     "first of two machines, index 1 on the second"
 )
+_MOST_MINUTES = 10
+_SECONDS_BETWEEN_TRIES = 0.5
+_SECONDS_TO_ANSWER = 2
 
 
 class Cluster(NamedTuple):
@@ -63,19 +68,43 @@ def read_cluster(environment):
     return Cluster(addresses, index)
 
 
-def host_and_port(address):
-    """Splits an address such as `10.0.0.1:2222` or `[::1]:2222` into text and a whole number.
+def answers(address):
+    """Returns whether a process listens at an address, `HOST:PORT`."""
+    try:
+        with socket.create_connection(_host_and_port(address), timeout=_SECONDS_TO_ANSWER):
+            return True
+    except OSError:
+        return False
+
+
+def wait_for_chief(cluster, most_seconds=60 * _MOST_MINUTES):
+    """Returns when the chief listens, which it does when it has read its images.
+
+    Args:
+        cluster: the `Cluster`.
+        most_seconds: time that it is given.
 
     Raises:
-        ValueError: if there is no port.
+        TrainingError: if it does not.
     """
+    end = time.monotonic() + most_seconds
+    while not (cluster.is_chief or answers(cluster.addresses[0])):
+        if time.monotonic() > end:
+            raise TrainingError(
+                f"worker 0 at {cluster.addresses[0]} must come within {most_seconds} seconds; it did not: start the "
+                "same command on all machines"
+            )
+        time.sleep(_SECONDS_BETWEEN_TRIES)
+
+
+def _host_and_port(address):
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
 
 
 def _is_address(address):
     try:
-        host, port = host_and_port(address)
+        host, port = _host_and_port(address)
     except (ValueError, AttributeError):
         return False
     return bool(host) and 0 < port < 2**16

@@ -139,9 +139,8 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
         )
 
     def fit_from(first_step):
-        steps = settings["steps"] - first_step
         dataset = shared_dataset(strategy, functools.partial(dataset_from, first_step))
-        gan.fit(dataset, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
+        gan.fit(dataset, steps_per_epoch=settings["steps"] - first_step, callbacks=callbacks, verbose=0)
 
     gan.jit_compile = _compiles(settings["jit"], gan, strategy, functools.partial(dataset_from, done, 1, (0,)), items)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time

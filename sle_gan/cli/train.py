@@ -17,9 +17,10 @@ from PIL import ImageColor
 from sle_gan.cli.device_flags import cluster_of
 from sle_gan.cli.other_runs import check_initial_run, resolve_other_runs
 from sle_gan.cli.presets import parse_with_preset, told_preset
-from sle_gan.cli.program import quiet_start, run_program
+from sle_gan.cli.program import quiet_start, run_program, signals_end_at_once
 from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
 from sle_gan.cli.train_flags import parser, resolve
+from sle_gan.cluster import wait_for_chief
 from sle_gan.data.classes import check_classes, class_labels, class_line, class_names
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import changed_images, findings, hold_out, manifest, read_manifest, scan, some_of
@@ -54,10 +55,7 @@ def _train(arguments, argv):
     if writes:
         check_writable(arguments.output_folder)
     folder, held_out, settings["class_names"] = _found(settings)
-    if (arguments.kid or arguments.fid) and len(folder.images) < FEWEST_IMAGES:
-        raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {len(folder.images)}")
-    if arguments.fid:
-        settings["inception_weights"] = str(inception_weights(arguments.inception_weights, print))
+    _resolve_scores(settings, len(folder.images))
     if arguments.epochs is not None:
         images_per_step = settings["batch_size"] * settings["n_critic"]
         settings["steps"] = math.ceil(arguments.epochs * len(folder.images) / images_per_step)
@@ -118,8 +116,15 @@ def _follow(cluster, settings, folder, held_out):
         own.path.mkdir()
         with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
             code = _fit(own, settings | {"keep_checkpoints": 1}, folder, held_out, cluster, run)
-    print(f"worker {cluster.index}: {'saved' if code else 'done'}; {run.path} is whole")
+    print(f"worker {cluster.index}: {'saved; the same command goes on with' if code else 'done;'} {run.path}")
     return code
+
+
+def _resolve_scores(settings, image_count):
+    if (settings["kid"] or settings["fid"]) and image_count < FEWEST_IMAGES:
+        raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {image_count}")
+    if settings["fid"]:
+        settings["inception_weights"] = str(inception_weights(settings["inception_weights"], print))
 
 
 def _found(settings):
@@ -169,20 +174,32 @@ def _fit(run, settings, folder, held_out, cluster, shared):
         check_classes(kept, names)  # some may not have been decoded
         labels = class_labels(kept, names), class_labels(held_out_kept, names)
     print(f"{len(images)} images decoded; loading TensorFlow", flush=True)
+    data = images, held_out_images, labels
+    if cluster is not None:
+        same = {"flags": _shared_flags(settings), "images": manifest(folder, held_out)}
+        return _fit_together(cluster, run, shared, settings, same, data)
     with quiet_start():
-        from sle_gan.training.devices import let_memory_grow, strategy_of
+        from sle_gan.cli.session import fit
+        from sle_gan.training.devices import strategy_of
+
+        strategy = strategy_of(settings["strategy"], settings["batch_size"])
+    return fit(run, settings, strategy, *data)
+
+
+def _fit_together(cluster, run, shared, settings, same, data):
+    wait_for_chief(cluster)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a worker that is gone is told in a line of ours
+    print(f"waiting for the other workers of {', '.join(cluster.addresses)}", flush=True)
+    with signals_end_at_once(), quiet_start():
+        from sle_gan.training.devices import let_memory_grow
+        from sle_gan.training.workers import join, together
 
         let_memory_grow()
-        strategy = strategy_of(settings["strategy"], settings["batch_size"])  # before any operation
-        from sle_gan.cli.session import fit
-        from sle_gan.training.workers import Gathering, together
-
-    if cluster is None:
-        return fit(run, settings, strategy, images, held_out_images, labels)
-    same = {"flags": _shared_flags(settings), "images": manifest(folder, held_out)}
-    with together(cluster, Gathering(strategy), shared, run, same):
+        strategy, gathered = join(settings["batch_size"])
+        from sle_gan.cli.session import fit  # behind that, for it begins with an operation
+    with together(cluster, gathered, shared, run, same):
         settings["schedule"] = run.config()["settings"].get("schedule")  # where the chief goes on, it is the run's
-        return fit(run, settings, strategy, images, held_out_images, labels)
+        return fit(run, settings, strategy, *data)
 
 
 def _shared_flags(settings):

@@ -27,7 +27,10 @@ class Share(NamedTuple):
         return by_turn.swapaxes(0, 1).reshape(self.count, -1)[list(self.devices)]
 
 
-def training_dataset(images, *, batch_size, seed, flip, first_step, labels=None, share=Share()):
+_WHOLE = Share()
+
+
+def training_dataset(images, *, batch_size, seed, flip, first_step, labels=None, share=_WHOLE):
     """Makes the endless data set of batches.
 
     An epoch is all images once, in an order drawn from the seed and the epoch's number. Epochs follow each other

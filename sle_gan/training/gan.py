@@ -71,6 +71,8 @@ class GAN(keras.Model):
         seed=0,
     ):
         super().__init__(name="gan")
+        # What a step logs is of the first device; its sum over devices would be no loss. The means are of all of them.
+        self.distribute_reduction_method = "first"
         self.generator = generator
         self.discriminator = discriminator
         self.average_generator = average_generator

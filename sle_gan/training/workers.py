@@ -1,20 +1,21 @@
 """Several processes that train as one: what they must agree on, and what becomes of the others when one dies.
 
-All of them make the same steps and the same saves, because reading a batch statistic or a mean is an operation of all of
-them. What they write differs in its place alone: the chief writes the run, every other one a copy that is thrown away.
+All of them make the same steps and the same saves, because reading a batch statistic or a mean is an operation of all
+of them. What they write differs in its place alone: the chief writes the run, every other one a copy that is thrown
+away at its end.
 """
 
 import contextlib
 import hashlib
 import json
 import shutil
-import socket
 import time
 
 import tensorflow as tf
 
-from sle_gan.cluster import host_and_port
+from sle_gan.cluster import answers
 from sle_gan.errors import InputError, StorageError, TrainingError
+from sle_gan.training.devices import strategy_of
 
 _NOT_COPIED = ("*.h5", "*.npy", "*.html", "lock", "samples", "tensorboard", "*_temp", ".unfinished")
 _LOST = (
@@ -27,7 +28,6 @@ _LOST = (
     tf.errors.UnknownError,
 )
 _SECONDS_TO_END = 10  # that a worker may take from its error to its end
-_SECONDS_TO_ANSWER = 2
 
 
 class Gathering:
@@ -57,6 +57,29 @@ class Gathering:
             return tf.distribute.get_replica_context().all_gather(numbers[None], axis=0)
 
         return self._strategy.experimental_local_results(self._strategy.run(gather, (numbers,)))[0]
+
+
+def join(batch_size):
+    """Meets the other workers; call it before the first operation.
+
+    Args:
+        batch_size: images in a step of the discriminator, of all workers together.
+
+    Returns:
+        The strategy, and its `Gathering`, once all workers are there.
+
+    Raises:
+        TrainingError: if they cannot begin together, for one of them belongs to a training that has not ended yet.
+        InputError: if the batch cannot be shared equally.
+    """
+    try:
+        strategy = strategy_of("multi-worker", batch_size)
+        gathered = Gathering(strategy)
+        gathered([0])
+    except (tf.errors.OpError, RuntimeError) as error:
+        told = str(error).splitlines()[0]
+        raise TrainingError(f"the workers cannot begin ({told}); start the same command on all machines") from error
+    return strategy, gathered
 
 
 def largest_of_workers(strategy):
@@ -116,15 +139,7 @@ def _gone(cluster):
     end = time.monotonic() + _SECONDS_TO_END
     while True:
         others = [index for index in range(len(cluster.addresses)) if index != cluster.index]
-        gone = [index for index in others if not _answers(cluster.addresses[index])]
+        gone = [index for index in others if not answers(cluster.addresses[index])]
         if gone or time.monotonic() > end:
             return gone
         time.sleep(0.2)
-
-
-def _answers(address):
-    try:
-        with socket.create_connection(host_and_port(address), timeout=_SECONDS_TO_ANSWER):
-            return True
-    except OSError:
-        return False
