@@ -2,13 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from tiny_gan import compiled_gan
 
 from sle_gan.cli.train import main
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder, read_rows
 from sle_gan.training.devices import precision, strategy_of
-from sle_gan.training.gan import GAN
-from sle_gan.training.losses import hinge_generator
 from sle_gan.training.probe import xla_is_faster
 
 
@@ -27,28 +26,6 @@ def test_what_is_built_in_16_bits_keeps_its_weights_in_32():
     assert dense(tf.ones([1, 3])).dtype == tf.bfloat16
     assert dense.kernel.dtype == tf.float32
     assert keras.layers.Dense(2)(tf.ones([1, 3])).dtype == tf.float32
-
-
-def gan_of_norms():
-    """A small GAN with batch normalization, whose only draws are its codes."""
-    codes = keras.Input([4])
-    x = keras.layers.Dense(16, kernel_initializer=keras.initializers.GlorotUniform(1), use_bias=False, name="start")(
-        codes
-    )
-    synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    x = keras.layers.BatchNormalization(momentum=0.9, synchronized=synchronized, name="norm")(x)
-    generator = keras.Model(codes, keras.layers.Reshape([4, 4, 1])(tf.nn.tanh(x)))
-    images = keras.Input([4, 4, 1])
-    dense = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(2))
-    discriminator = keras.Model(images, dense(keras.layers.Flatten()(images)))
-    return generator, discriminator
-
-
-def compiled_gan():
-    gan = GAN(*gan_of_norms(), gan_of_norms()[0], average_decay=0.5, seed=3)
-    optimizers = [keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01)]
-    gan.compile(*optimizers, hinge_generator, lambda real, fake, seed: tf.reduce_mean(fake) - tf.reduce_mean(real))
-    return gan
 
 
 def test_two_replicas_make_the_steps_of_one_device_with_the_whole_batch(two_replicas):
