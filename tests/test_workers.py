@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,8 +16,13 @@ import pytest
 import tensorflow as tf
 from processes import ROOT, final_state, script, wait_for
 from tiny_gan import train, values
+from tiny_runs import write_run
 
+from sle_gan.cli.train import main
+from sle_gan.cluster import Cluster
+from sle_gan.errors import InputError, StorageError, TrainingError
 from sle_gan.run import RunFolder, read_rows
+from sle_gan.training.workers import together
 
 _COMPARED = {"kernel", "gamma", "beta", "left_vector"}
 TINY_WORKER = Path(__file__).with_name("tiny_worker.py")
@@ -56,18 +62,77 @@ def ends(processes, seconds=300):
     return told
 
 
-def test_two_workers_make_the_steps_of_one_process_and_their_masks_and_averages_are_equal(tmp_path):
+def test_two_workers_make_the_steps_of_one_process_until_one_has_a_signal_and_are_equal(tmp_path):
     _, processes = start_workers([[sys.executable, str(TINY_WORKER), str(tmp_path)]] * 2)
     alone = values(*train(tf.distribute.get_strategy(), steps=3))
     for code, _, err in ends(processes):
         assert code == 0, err
     chief, other = (dict(np.load(tmp_path / f"worker-{index}.npz")) for index in (0, 1))
-    assert chief.pop("largest") == other.pop("largest") == 11
+    assert chief.pop("signal") == other.pop("signal") == signal.SIGTERM
     assert chief.keys() == alone.keys()
     for name, value in alone.items():
         np.testing.assert_array_equal(chief[name], other[name], err_msg=name)
         np.testing.assert_allclose(chief[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
     assert alone["mask_0"].mean() == 0.5
+
+
+def test_a_worker_that_does_not_answer_is_named_with_the_checkpoint_that_is_kept(tmp_path):
+    run, _ = write_run(tmp_path / "run", model="sngan", steps=(4, 8))
+    here, gone = free_addresses(2)
+    lost = tf.errors.UnavailableError(None, None, "Socket closed")
+    unsaved = StorageError("checkpoint 9 cannot be written")
+    unsaved.__cause__ = lost
+    mend = "the run is at checkpoint 8: start the same command on all machines to go on"
+    for error in (lost, unsaved):
+        with (
+            pytest.raises(TrainingError, match=f"^worker 1 at {gone} is gone; {mend}$"),
+            together(Cluster((here, gone), 0), np.array, run, run, {}),
+        ):
+            raise error
+    for error in (tf.errors.InvalidArgumentError(None, None, "a shape"), StorageError("disk full")):
+        with pytest.raises(type(error)), together(Cluster((here, gone), 0), np.array, run, run, {}):
+            raise error
+
+
+def test_flags_or_images_that_differ_are_told_by_every_worker(tmp_path):
+    run = RunFolder(tmp_path)
+
+    def gathered(numbers):
+        return np.array([numbers, [numbers[0], numbers[1] + 1]])
+
+    with (
+        pytest.raises(InputError, match="must be started with the same images; they"),
+        together(Cluster(("a:1", "b:2"), 0), gathered, run, run, {"flags": [1], "images": [2]}),
+    ):
+        pass
+
+
+def test_a_worker_copies_what_a_resume_needs_and_leaves_the_run_alone(tmp_path):
+    run, _ = write_run(tmp_path / "run", model="sngan", steps=(4, 8))
+    run.samples.joinpath("step-000000.png").touch()
+    run.generator_weights.touch()
+    before = sorted(run.path.rglob("*"))
+    own = RunFolder(tmp_path / "own")
+    with together(Cluster(("a:1", "b:2"), 1), lambda numbers: np.array([numbers]), run, own, {"flags": []}):
+        assert own.config() == run.config()
+        assert own.latest_step() == 8
+        assert own.manifest_file.exists()
+        assert list(own.samples.iterdir()) == []
+        assert not own.generator_weights.exists()
+    assert sorted(run.path.rglob("*")) == before
+
+
+def test_a_worker_of_a_run_that_is_done_ends_with_0_and_writes_nothing(photographs, tmp_path, monkeypatch, capsys):
+    run, _ = write_run(tmp_path / "run", model="sngan", steps=(4, 8))
+    for file in (run.generator_weights, run.discriminator_weights):
+        file.touch()
+    before = sorted(tmp_path.rglob("*"))
+    task = {"cluster": {"worker": free_addresses(2)}, "task": {"type": "worker", "index": 1}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(task))
+    words = train_command(photographs, tmp_path, "--strategy", "multi-worker", "--steps", "8")[2:]
+    assert main(words) == 0
+    assert "nothing to do: the run is at step 8 of 8" in capsys.readouterr().out
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def compiled_gan(n_critic=1):
     return gan
 
 
-def train(strategy, steps):
+def train(strategy, steps, callbacks=()):
     """Trains with two steps of the discriminator in each, sparse from the second.
 
     Returns:
@@ -50,7 +50,7 @@ def train(strategy, steps):
         share = Share(2, count, devices)
         return training_dataset(images, batch_size=12, seed=5, flip=True, first_step=0, share=share)
 
-    gan.fit(shared_dataset(strategy, dataset_of), steps_per_epoch=steps, callbacks=[sparse], verbose=0)
+    gan.fit(shared_dataset(strategy, dataset_of), steps_per_epoch=steps, callbacks=[sparse, *callbacks], verbose=0)
     return gan, sparse.masks
 
 

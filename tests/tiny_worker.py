@@ -1,6 +1,10 @@
-"""One of several workers that train a small GAN, sparse from its second step: `python tiny_worker.py FOLDER`."""
+"""One of several workers that train a small GAN: `python tiny_worker.py FOLDER`.
+
+It is sparse from its second step. In the third worker 1 receives a SIGTERM, and all of them end.
+"""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -22,10 +26,19 @@ from sle_gan.training.workers import join, largest_of_workers, together  # noqa:
 
 strategy, gathered = join(batch_size=6)
 
-from tiny_gan import train, values  # noqa: E402 (it begins with operations)
+import tf_keras as keras  # noqa: E402 (it begins with operations)
+from tiny_gan import train, values  # noqa: E402
+
+from sle_gan.callbacks.signals import Signals  # noqa: E402
+
+
+class SignalInThirdStep(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 2 and cluster.index == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
 
 with together(cluster, gathered, shared, own, {"flags": sys.argv[2:]}):
-    arrays = values(*train(strategy, steps=3))
-    largest = largest_of_workers(strategy)(10 + cluster.index)
-    np.savez(FOLDER / f"worker-{cluster.index}.npz", largest=largest, **arrays)
-    assert own.config() == shared.config()
+    signals = Signals(largest_of_workers(strategy))
+    arrays = values(*train(strategy, steps=9, callbacks=[SignalInThirdStep(), signals]))
+    np.savez(FOLDER / f"worker-{cluster.index}.npz", signal=signals.received, **arrays)
