@@ -1,6 +1,6 @@
 """Times a training step that `lower_step.py` wrote, on a machine that has JAX and no TensorFlow.
 
-    python benchmarks/run_lowered.py lowered --steps 50 --peak-tflops 989
+    python benchmarks/run_lowered.py lowered --steps 50 --peak-tflops 495
 
 needs JAX, NumPy and this folder, nothing else of the project. XLA compiles for the first device that JAX finds the same
 module that TensorFlow would compile, and each step is fed what the one before it returned, so the losses are those of a

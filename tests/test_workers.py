@@ -76,6 +76,10 @@ def test_two_workers_make_the_steps_of_one_process_until_one_has_a_signal_and_ar
     assert alone["mask_0"].mean() == 0.5
 
 
+def same_in_all(numbers):
+    return np.array([numbers, numbers])
+
+
 def test_a_worker_that_does_not_answer_is_named_with_the_checkpoint_that_is_kept(tmp_path):
     run, _ = write_run(tmp_path / "run", model="sngan", steps=(4, 8))
     here, gone = free_addresses(2)
@@ -86,11 +90,11 @@ def test_a_worker_that_does_not_answer_is_named_with_the_checkpoint_that_is_kept
     for error in (lost, unsaved):
         with (
             pytest.raises(TrainingError, match=f"^worker 1 at {gone} is gone; {mend}$"),
-            together(Cluster((here, gone), 0), np.array, run, run, {}),
+            together(Cluster((here, gone), 0), same_in_all, run, run, {}),
         ):
             raise error
     for error in (tf.errors.InvalidArgumentError(None, None, "a shape"), StorageError("disk full")):
-        with pytest.raises(type(error)), together(Cluster((here, gone), 0), np.array, run, run, {}):
+        with pytest.raises(type(error)), together(Cluster((here, gone), 0), same_in_all, run, run, {}):
             raise error
 
 
@@ -107,13 +111,29 @@ def test_flags_or_images_that_differ_are_told_by_every_worker(tmp_path):
         pass
 
 
+def test_workers_that_do_not_see_the_same_run_are_told(tmp_path):
+    run, _ = write_run(tmp_path / "run", model="sngan", steps=(4, 8))
+    seen = []
+
+    def gathered(numbers):
+        seen.append(numbers)
+        return np.array([numbers, [4, 0]]) if len(seen) == 2 else np.array([numbers, numbers])
+
+    with (
+        pytest.raises(InputError, match="must see the same checkpoints and rows in"),
+        together(Cluster(("a:1", "b:2"), 0), gathered, run, run, {"flags": []}),
+    ):
+        pass
+    assert seen[1] == [8, 0]
+
+
 def test_a_worker_copies_what_a_resume_needs_and_leaves_the_run_alone(tmp_path):
     run, _ = write_run(tmp_path / "run", model="sngan", steps=(4, 8))
     run.samples.joinpath("step-000000.png").touch()
     run.generator_weights.touch()
     before = sorted(run.path.rglob("*"))
     own = RunFolder(tmp_path / "own")
-    with together(Cluster(("a:1", "b:2"), 1), lambda numbers: np.array([numbers]), run, own, {"flags": []}):
+    with together(Cluster(("a:1", "b:2"), 1), same_in_all, run, own, {"flags": []}):
         assert own.config() == run.config()
         assert own.latest_step() == 8
         assert own.manifest_file.exists()

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from sle_gan.cluster import answers
 from sle_gan.errors import InputError, StorageError, TrainingError
+from sle_gan.run import read_rows
 from sle_gan.training.devices import strategy_of
 
 _NOT_COPIED = ("*.h5", "*.npy", "*.html", "lock", "samples", "tensorboard", "*_temp", ".unfinished")
@@ -103,7 +104,7 @@ def together(cluster, gathered, shared, own, same):
         same: what must be equal in all workers, by name, as JSON takes it.
 
     Raises:
-        InputError: if the workers were started with other flags or images.
+        InputError: if the workers were started with other flags or images, or do not see the same run.
         TrainingError: if one of them is gone.
     """
     try:
@@ -111,9 +112,9 @@ def together(cluster, gathered, shared, own, same):
         if not cluster.is_chief:
             shutil.copytree(shared.path, own.path, ignore=shutil.ignore_patterns(*_NOT_COPIED), dirs_exist_ok=True)
             own.samples.mkdir()
-        gathered([cluster.index])  # the chief writes nothing before all have their copy
+        _check_same_start(gathered, own, shared)  # which also keeps the chief from writing before all have their copy
         yield
-        gathered([cluster.index])  # nor ends before all are done with what it told them
+        gathered([0])  # nor does anyone end before all are done with what it told them
     except (tf.errors.OpError, StorageError) as error:
         cause = error if isinstance(error, tf.errors.OpError) else error.__cause__
         gone = _gone(cluster) if isinstance(cause, _LOST) else ()
@@ -132,6 +133,16 @@ def _check_same(gathered, same):
     different = [name for name, column in zip(same, rows.T, strict=True) if len(set(column)) > 1]
     if different:
         raise InputError(f"all workers must be started with the same {' and '.join(different)}; they were not")
+
+
+def _check_same_start(gathered, own, shared):
+    # A network file system may show a machine what a folder held some seconds ago.
+    step = own.latest_step()
+    seen = gathered([-1 if step is None else step, len(read_rows(own.metrics_file))])
+    if len({tuple(row) for row in seen}) > 1:
+        raise InputError(
+            f"all workers must see the same checkpoints and rows in {shared.path}; they do not: start again"
+        )
 
 
 def _gone(cluster):
