@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from tiny_gan import compiled_gan, train, values
 
+from sle_gan.callbacks.densities import Densities
 from sle_gan.cli.train import main
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder, read_rows
+from sle_gan.sparsity.record import SparsityRecord
 from sle_gan.training.devices import precision, strategy_of
-from sle_gan.training.gan import GAN
-from sle_gan.training.losses import hinge_generator
 from sle_gan.training.probe import xla_is_faster
 
 
@@ -29,28 +30,6 @@ def test_what_is_built_in_16_bits_keeps_its_weights_in_32():
     assert keras.layers.Dense(2)(tf.ones([1, 3])).dtype == tf.float32
 
 
-def gan_of_norms():
-    """A small GAN with batch normalization, whose only draws are its codes."""
-    codes = keras.Input([4])
-    x = keras.layers.Dense(16, kernel_initializer=keras.initializers.GlorotUniform(1), use_bias=False, name="start")(
-        codes
-    )
-    synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    x = keras.layers.BatchNormalization(momentum=0.9, synchronized=synchronized, name="norm")(x)
-    generator = keras.Model(codes, keras.layers.Reshape([4, 4, 1])(tf.nn.tanh(x)))
-    images = keras.Input([4, 4, 1])
-    dense = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(2))
-    discriminator = keras.Model(images, dense(keras.layers.Flatten()(images)))
-    return generator, discriminator
-
-
-def compiled_gan():
-    gan = GAN(*gan_of_norms(), gan_of_norms()[0], average_decay=0.5, seed=3)
-    optimizers = [keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01)]
-    gan.compile(*optimizers, hinge_generator, lambda real, fake, seed: tf.reduce_mean(fake) - tf.reduce_mean(real))
-    return gan
-
-
 def test_two_replicas_make_the_steps_of_one_device_with_the_whole_batch(two_replicas):
     images = tf.random.stateless_uniform([6, 4, 4, 1], [1, 2], -1, 1)
     batches = tf.data.Dataset.from_tensors(images).repeat(3)
@@ -67,6 +46,26 @@ def test_two_replicas_make_the_steps_of_one_device_with_the_whole_batch(two_repl
                 np.testing.assert_array_equal(*copies)
     for one, two in zip(alone.loss_means, shared.loss_means, strict=True):
         assert float(two.result()) == pytest.approx(float(one.result()), rel=1e-4), one.name
+
+
+def test_a_sparse_training_of_two_replicas_is_that_of_one_device_and_its_densities_are_told(two_replicas, tmp_path):
+    alone = values(*train(tf.distribute.get_strategy(), steps=3))
+    gan, masks = train(two_replicas, steps=3)
+    for name, value in values(gan, masks).items():
+        np.testing.assert_allclose(value, alone[name], rtol=1e-4, atol=1e-6, err_msg=name)
+    assert alone["mask_0"].mean() == 0.5
+    with two_replicas.scope():
+        record = SparsityRecord(
+            gan.average_generator, gan.discriminator, {"generator": masks}, batch_size=6, n_critic=2
+        )
+    densities = Densities(record, tmp_path / "densities.jsonl", tmp_path / "plot.png", tmp_path)
+    densities.set_model(gan)
+    densities.on_train_begin()
+    densities.on_train_end()
+    (row,) = read_rows(tmp_path / "densities.jsonl")
+    assert row["step"] == 3
+    assert row["generator"]["start.kernel"] == 0.5
+    assert record.training_macs(5) == 2 * record.training_macs(4) > 0
 
 
 def test_a_trial_of_xla_leaves_everything_as_it_was(capsys):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sle_gan.data.pipeline import training_dataset
+from sle_gan.data.pipeline import DeviceShare, training_dataset
 
 
 def numbered_images(count, side=4):
@@ -110,7 +110,7 @@ import sys
 
 import numpy as np
 
-from sle_gan.data.pipeline import training_dataset
+from sle_gan.data.pipeline import DeviceShare, training_dataset
 
 images = np.load(sys.argv[1], mmap_mode="r")
 iterators = [iter(training_dataset(images, batch_size=128, seed=seed, flip=True, first_step=0)) for seed in range(8)]
@@ -129,3 +129,18 @@ def test_a_process_ends_while_the_pipeline_is_at_work(tmp_path):
 def test_batches_have_static_shapes():
     dataset = training_dataset(numbered_images(5), batch_size=4, seed=0, flip=True, first_step=0)
     assert dataset.element_spec == tf.TensorSpec([4, 4, 4, 1], tf.float32)
+
+
+@pytest.mark.parametrize("devices", [(0, 1), (1,)])
+def test_devices_are_given_their_rows_of_each_turn_of_the_batch_of_one_device(devices):
+    images = np.random.default_rng(0).integers(0, 256, size=(9, 4, 4, 3), dtype=np.uint8)
+    labels = np.arange(9, dtype=np.int32)
+    words = {"batch_size": 12, "seed": 3, "flip": True, "first_step": 5, "labels": labels}
+    whole = list(training_dataset(images, **words).take(2))
+    shared = list(training_dataset(images, **words, share=DeviceShare(2, 2, devices)).take(2 * len(devices)))
+    for step, batch in enumerate(whole):
+        for place, device in enumerate(devices):
+            for all_rows, rows in zip(batch, shared[step * len(devices) + place], strict=True):
+                # Two turns of six images each, three of which are a device's.
+                expected = all_rows.numpy().reshape(2, 2, 3, *all_rows.shape[1:])[:, device]
+                np.testing.assert_array_equal(rows, expected.reshape(6, *all_rows.shape[1:]))

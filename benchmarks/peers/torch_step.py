@@ -17,13 +17,22 @@ def main():
     add_shape_arguments(parser)
     parser.add_argument("--feature-weights", required=True, help="EfficientNet-Lite0's, a .pth file")
     parser.add_argument("--tuned", action="store_true", help="see `Training`")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--mixed-precision", choices=("bfloat16",), help="what the networks compute in")
     arguments = parser.parse_args()
     torch.manual_seed(0)
+    torch.set_default_device(arguments.device)
     training = Training(arguments.resolution, arguments.width, arguments.feature_weights, tuned=arguments.tuned)
     images = 2 * torch.rand(arguments.batch_size, 3, arguments.resolution, arguments.resolution) - 1
+    is_mixed = arguments.mixed_precision is not None
     networks = (training.generator, training.discriminator)
     counts = [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
-    serve(lambda: training.step(images), counts, f"torch {torch.__version__}")
+
+    def step():
+        with torch.autocast(arguments.device, torch.bfloat16, enabled=is_mixed):
+            return training.step(images)
+
+    serve(step, counts, f"torch {torch.__version__}")
 
 
 class Training:
@@ -108,7 +117,7 @@ def augment(images):
     images = (images - mean) * (contrast + 0.5) + mean
     reach = int(side * 0.125 + 0.5)
     padded = functional.pad(images, [reach] * 4)
-    places = torch.randint(0, 2 * reach + 1, (count, 2)).tolist()
+    places = torch.randint(0, 2 * reach + 1, (count, 2), device="cpu").tolist()  # which a GPU would be waited for
     shifted = [image[:, y : y + side, x : x + side] for image, (y, x) in zip(padded, places, strict=True)]
     return torch.stack(shifted)
 

@@ -29,7 +29,7 @@ class Densities(StepClock):
     def on_train_begin(self, logs=None):
         """Drops the rows that lie after the checkpoint, and adds one if the masks are others than theirs."""
         self._writer = tf.summary.create_file_writer(str(self.tensorboard), filename_suffix=".densities")
-        step = int(self.model.steps)
+        step = int(self.model.steps.numpy())
         keep_rows_until(self.file, step)
         rows = self._rows()
         if not rows or rows[-1] != {"step": rows[-1]["step"]} | self.record.layer_densities():
@@ -44,7 +44,7 @@ class Densities(StepClock):
 
     def on_train_end(self, logs=None):
         """Plots, and closes the event file."""
-        figure = density_plot(self._rows(), int(self.model.steps))
+        figure = density_plot(self._rows(), int(self.model.steps.numpy()))
         figure.savefig(self.plot)
         self._writer.close()
 

@@ -9,12 +9,17 @@ import tf_keras as keras
 class Signals(keras.callbacks.Callback):
     """Ends training after the step that a signal came in; a second signal ends the process at once.
 
+    Args:
+        largest: function of the number of the signal that this process received, 0 for none -> the largest of all
+            processes that train together, which end together.
+
     Attributes:
         received: number of the signal, or None.
     """
 
-    def __init__(self):
+    def __init__(self, largest):
         super().__init__()
+        self._largest = largest
         self.received = None
         self._before = {}
 
@@ -26,6 +31,7 @@ class Signals(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Stops training if a signal came."""
+        self.received = self._largest(self.received or 0) or None
         if self.received is not None:
             self.model.stop_training = True
 

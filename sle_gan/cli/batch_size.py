@@ -33,6 +33,8 @@ def with_batch_size(arguments, plan, ask):
         if arguments.memory_limit is not None:
             raise InputError("--memory-limit is what --batch-size auto fits into; give both or neither")
         return arguments
+    if arguments.strategy == "multi-worker":
+        raise InputError("--batch-size auto tries steps of one machine; give --strategy multi-worker a number")
     for size in _sizes_of_runs(arguments):
         known = _given(arguments, size)
         if plan(known).run.exists() and not arguments.override:

@@ -1,6 +1,9 @@
 """The flags of `train.py` that choose devices, precision and shares of a batch. Imports no TensorFlow."""
 
+import os
+
 from sle_gan.cli.numbers import positive
+from sle_gan.cluster import read_cluster
 from sle_gan.errors import InputError
 
 
@@ -13,9 +16,10 @@ def add_device_arguments(group):
     add = group.add_argument
     add(
         "--strategy",
-        choices=("auto", "one", "mirrored"),
+        choices=("auto", "one", "mirrored", "multi-worker"),
         default="auto",
-        help="one device, or all GPUs of this machine, which share each batch; auto: all that the batch is shared by",
+        help="one device, all GPUs of this machine, or those of several machines, which share each batch; auto: all of "
+        "this machine that the batch is shared by",
     )
     add(
         "--mixed-precision",
@@ -43,15 +47,37 @@ def add_device_arguments(group):
     )
 
 
-def check_devices(settings):
-    """Checks that a batch can be divided.
+def cluster_of(settings):
+    """Returns the `sle_gan.cluster.Cluster` that a training is part of; None if this process trains alone.
 
     Args:
-        settings: the settings so far.
+        settings: the settings, by name.
 
     Raises:
-        InputError: if it cannot.
+        InputError: if TF_CONFIG does not say with whom to train.
     """
-    batch_size, shares = settings["batch_size"], settings["accumulate"]
+    return read_cluster(os.environ) if settings["strategy"] == "multi-worker" else None
+
+
+def check_devices(settings):
+    """Checks that a batch can be divided, and that several machines can share a training.
+
+    Args:
+        settings: the settings so far, by name.
+
+    Raises:
+        InputError: if they cannot.
+    """
+    batch_size, shares, cluster = settings["batch_size"], settings["accumulate"], cluster_of(settings)
     if batch_size % shares:
         raise InputError(f"--batch-size must be a multiple of --accumulate {shares}; got {batch_size}")
+    if cluster is None:
+        return
+    count = len(cluster.addresses)
+    if batch_size % (shares * count):
+        times = f" times --accumulate {shares}" if shares > 1 else ""
+        raise InputError(f"--batch-size must be a multiple of {count}, the number of workers{times}; got {batch_size}")
+    if settings["name"] is None:
+        raise InputError("--strategy multi-worker needs the --name of the run, which all workers must know")
+    if settings["jit"] == "on":
+        raise InputError("--jit on cannot be used with --strategy multi-worker: XLA compiles no sums over machines")

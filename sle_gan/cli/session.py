@@ -1,6 +1,7 @@
 """A training, put together from resolved settings: networks, optimizers, callbacks, and the run folder."""
 
 import contextlib
+import functools
 import logging
 
 import tensorflow as tf
@@ -22,7 +23,7 @@ from sle_gan.cli.sparsity_parts import sparsity_of
 from sle_gan.cli.weights import begin_from, load_weights
 from sle_gan.data.folder import read_manifest
 from sle_gan.data.pictures import opaque
-from sle_gan.data.pipeline import training_dataset
+from sle_gan.data.pipeline import DeviceShare, training_dataset
 from sle_gan.disk import check_space, is_full
 from sle_gan.errors import NotFiniteError, StorageError, TrainingError
 from sle_gan.evaluation import NETWORKS
@@ -37,7 +38,7 @@ from sle_gan.training import regularizers
 from sle_gan.training.accumulation import told_shares
 from sle_gan.training.classes import ClassShares
 from sle_gan.training.consistency import consistency
-from sle_gan.training.devices import let_memory_grow, precision, strategy_of
+from sle_gan.training.devices import let_memory_grow, precision, shared_dataset
 from sle_gan.training.ema import Calibration, copy_weights, decay_from, half_life_decay
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import adversarial_losses
@@ -45,6 +46,7 @@ from sle_gan.training.memory import checkpoint_bytes, estimated_bytes
 from sle_gan.training.path_length import PathLength
 from sle_gan.training.probe import compiles
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
+from sle_gan.training.workers import largest_of_workers
 
 SAMPLE_SEEDS = range(24)
 
@@ -52,12 +54,13 @@ let_memory_grow()
 tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
 
 
-def fit(run, settings, images, held_out=None, labels=None):
+def fit(run, settings, strategy, images, held_out=None, labels=None):
     """Trains until the run's last step, or until a signal.
 
     Args:
         run: the `RunFolder`, locked and started.
         settings: the resolved settings.
+        strategy: the `tf.distribute.Strategy` of the devices.
         images: uint8 `[count, side, side, channels]`.
         held_out: images that are not trained on, for the discriminator to be judged by, of the same shape; or None.
         labels: with `class_names` in the settings, of the images, int32 `[count]`; and those of `held_out`, or None.
@@ -72,7 +75,7 @@ def fit(run, settings, images, held_out=None, labels=None):
     """
     if not tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
-    with strategy_of(settings["strategy"], settings["batch_size"], settings["accumulate"]).scope():
+    with strategy.scope():
         generator, discriminator = build_networks(settings)
         gan = build_gan(settings, generator, discriminator)
         gan.classes = None if labels is None else ClassShares(labels[0], len(settings["class_names"]))
@@ -99,7 +102,7 @@ def fit(run, settings, images, held_out=None, labels=None):
     done = rollback.resume()
     if done:
         print(f"resuming {run.name} from step {done}")
-    signals = Signals()
+    signals = Signals(largest_of_workers(strategy))
     images_per_step = settings["batch_size"] * settings["n_critic"]
     progress = TrainingProgress(run.timings_file, settings["steps"], images_per_step, settings["log_frequency"])
     best = BestGenerators(run, settings["keep_best"])
@@ -124,7 +127,7 @@ def fit(run, settings, images, held_out=None, labels=None):
         signals,
     ]
 
-    def dataset_from(first_step):
+    def dataset_from(first_step, device_count, devices):
         return training_dataset(
             images,
             batch_size=images_per_step,
@@ -132,13 +135,14 @@ def fit(run, settings, images, held_out=None, labels=None):
             flip=settings["flip"],
             first_step=first_step,
             labels=labels and labels[0],
+            share=DeviceShare(settings["n_critic"], device_count, devices),
         )
 
     def fit_from(first_step):
-        steps = settings["steps"] - first_step
-        gan.fit(dataset_from(first_step), steps_per_epoch=steps, callbacks=callbacks, verbose=0)
+        dataset = shared_dataset(strategy, functools.partial(dataset_from, first_step))
+        gan.fit(dataset, steps_per_epoch=settings["steps"] - first_step, callbacks=callbacks, verbose=0)
 
-    gan.jit_compile = compiles(settings["jit"], gan, dataset_from(done), items)
+    gan.jit_compile = compiles(settings["jit"], gan, dataset_from(done, 1, (0,)), items)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end

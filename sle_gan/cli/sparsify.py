@@ -137,7 +137,7 @@ def _recorded(gan, settings, run, callbacks, last_callbacks=(), items=None):
         items |= {f"{network}_{name}": item for name, item in of_network.checkpoint_items().items()}
 
     def summary():
-        row = record.row(int(gan.steps))
+        row = record.row(int(gan.steps.numpy()))
         told = ", ".join(f"{network} {of_network.density():.1%}" for network, of_network in masks.items())
         yield f"sparsity: live weights of the kernels: {told}; {row['live_parameters']:,} live parameters to draw with"
         yield (

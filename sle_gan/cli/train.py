@@ -4,22 +4,26 @@ Everything that can be wrong with the arguments, the images and the run folder i
 imported.
 """
 
+import contextlib
 import importlib.metadata
 import math
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import ImageColor
 
 from sle_gan.cli.batch_size import with_batch_size
+from sle_gan.cli.device_flags import cluster_of
 from sle_gan.cli.other_runs import check_initial_run, resolve_other_runs
 from sle_gan.cli.presets import parse_with_preset, told_preset
-from sle_gan.cli.program import quiet_start, run_program
+from sle_gan.cli.program import quiet_start, run_program, signals_end_at_once
 from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
 from sle_gan.cli.step_probe import ask_probe
 from sle_gan.cli.train_flags import parser, resolve
+from sle_gan.cluster import Cluster, wait_for_chief
 from sle_gan.data.classes import check_classes, class_labels, class_line, class_names, classes_unasked
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import FolderScan, changed_images, findings, hold_out, manifest, read_manifest, scan, some_of
@@ -54,13 +58,21 @@ class _Plan(NamedTuple):
     folder: FolderScan
     held_out: FolderScan | None
     run: RunFolder
+    cluster: Cluster | None
+
+    @property
+    def writes(self):
+        return self.cluster is None or self.cluster.is_chief
 
 
 def _train(arguments, argv):
     arguments = with_batch_size(arguments, _planned, ask_probe)
-    settings, folder, held_out, run = _planned(arguments)
+    plan = _planned(arguments)
+    if not plan.writes:
+        return _follow(plan)
+    settings, run, folder = plan.settings, plan.run, plan.folder
     print(f"run {run.path}")
-    _print_findings(folder, held_out, settings)
+    _print_findings(folder, plan.held_out, settings)
     going_on = run.exists() and not arguments.override
     if not going_on:
         check_initial_run(settings, run)
@@ -70,27 +82,23 @@ def _train(arguments, argv):
         print(f"sparsity: {line}")
     if arguments.dry_run:
         return _dry_run(settings, len(folder.images))
+    images = manifest(folder, plan.held_out)
     with run.locked():
         if going_on:
-            _check_manifest(run, manifest(folder, held_out), accept=arguments.accept_data_change)
+            _check_manifest(run, images, accept=arguments.accept_data_change)
         else:
-            start_run(run, settings, [Path(sys.argv[0]).name, *argv], _versions(), manifest(folder, held_out))
-        done = run.latest_step() or 0
-        if done >= settings["steps"] and run.generator_weights.exists() and run.discriminator_weights.exists():
-            print(f"nothing to do: the run is at step {done} of {settings['steps']}; --steps goes further")
-            return 0
-        return _fit(run, settings, folder, held_out)
+            start_run(run, settings, [Path(sys.argv[0]).name, *argv], _versions(), images)
+        return 0 if _is_done(run, settings) else _fit(plan, run)
 
 
 def _planned(arguments):
     """Returns what a training would do, in a `_Plan`; of all that it would write, the output folder alone is made."""
-    settings = resolve(arguments)
-    check_writable(arguments.output_folder)
+    settings, cluster = resolve(arguments), cluster_of(vars(arguments))
+    writes = cluster is None or cluster.is_chief
+    if writes:
+        check_writable(arguments.output_folder)
     folder, held_out, settings["class_names"] = _found(settings)
-    if (arguments.kid or arguments.fid) and len(folder.images) < FEWEST_IMAGES:
-        raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {len(folder.images)}")
-    if arguments.fid:
-        settings["inception_weights"] = str(inception_weights(arguments.inception_weights, print))
+    _resolve_scores(settings, len(folder.images))
     if arguments.epochs is not None:
         images_per_step = settings["batch_size"] * settings["n_critic"]
         settings["steps"] = math.ceil(arguments.epochs * len(folder.images) / images_per_step)
@@ -98,9 +106,14 @@ def _planned(arguments):
     resolve_other_runs(settings)
     for name in ("data_folder", "ticket"):
         settings[name] = settings[name] and str(Path(settings[name]).resolve())
+    run = _chosen_run(arguments, settings) if writes else RunFolder(Path(arguments.output_folder) / arguments.name)
+    return _Plan(settings, folder, held_out, run, cluster)
+
+
+def _chosen_run(arguments, settings):
     # TensorFlow opens files of UTF-8 names alone.
     label = f"{arguments.model}-{os.fsencode(Path(settings['data_folder']).name).decode('utf-8', 'replace')}"
-    run = choose_run(
+    return choose_run(
         arguments.output_folder,
         arguments.name,
         label,
@@ -109,7 +122,38 @@ def _planned(arguments):
         override=arguments.override,
         defaults=_defaults(arguments),
     )
-    return _Plan(settings, folder, held_out, run)
+
+
+def _is_done(run, settings):
+    done = run.latest_step() or 0
+    if done < settings["steps"] or not (run.generator_weights.exists() and run.discriminator_weights.exists()):
+        return False
+    print(f"nothing to do: the run is at step {done} of {settings['steps']}; --steps goes further")
+    return True
+
+
+def _follow(plan):
+    """Trains as a worker that is not the chief: writes nothing that stays, and tells nothing but how it ends."""
+    settings, run, cluster = plan.settings, plan.run, plan.cluster
+    if settings["dry_run"]:
+        return _dry_run(settings, len(plan.folder.images))
+    if not settings["override"] and run.exists() and _is_done(run, settings):
+        return 0
+    print(f"worker {cluster.index} of {len(cluster.addresses)}: trains with worker 0, which writes {run.path}")
+    with tempfile.TemporaryDirectory(prefix="sle-gan-") as place:
+        own = RunFolder(Path(place) / run.name)
+        own.path.mkdir()
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+            code = _fit(plan._replace(settings=settings | {"keep_checkpoints": 1}), own)
+    print(f"worker {cluster.index}: {'saved; the same command goes on with' if code else 'done;'} {run.path}")
+    return code
+
+
+def _resolve_scores(settings, image_count):
+    if (settings["kid"] or settings["fid"]) and image_count < FEWEST_IMAGES:
+        raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {image_count}")
+    if settings["fid"]:
+        settings["inception_weights"] = str(inception_weights(settings["inception_weights"], print))
 
 
 def _found(settings):
@@ -153,7 +197,9 @@ def _dry_run(settings, image_count):
     return 0
 
 
-def _fit(run, settings, folder, held_out):
+def _fit(plan, run):
+    """Decodes the images and trains; the run folder is the plan's, or for a worker that is not the chief its own."""
+    settings, folder, held_out = plan.settings, plan.folder, plan.held_out
     images, kept = _decoded(folder, settings, run.image_cache)
     held_out_images, held_out_kept = _decoded(held_out, settings, run.held_out_cache) if held_out else (None, ())
     names, labels = settings["class_names"], None
@@ -161,10 +207,38 @@ def _fit(run, settings, folder, held_out):
         check_classes(kept, names)  # some may not have been decoded
         labels = class_labels(kept, names), class_labels(held_out_kept, names)
     print(f"{len(images)} images decoded; loading TensorFlow", flush=True)
+    data = images, held_out_images, labels
+    if plan.cluster is not None:
+        return _fit_together(plan, run, data)
     with quiet_start():
         from sle_gan.cli.session import fit
+        from sle_gan.training.devices import strategy_of
 
-    return fit(run, settings, images, held_out_images, labels)
+        strategy = strategy_of(settings["strategy"], settings["batch_size"], settings["accumulate"])
+    return fit(run, settings, strategy, *data)
+
+
+def _fit_together(plan, run, data):
+    settings, cluster = plan.settings, plan.cluster
+    wait_for_chief(cluster)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a worker that is gone is told in a line of ours
+    print(f"waiting for the other workers of {', '.join(cluster.addresses)}", flush=True)
+    with signals_end_at_once(), quiet_start():
+        from sle_gan.training.devices import let_memory_grow
+        from sle_gan.training.workers import join, together
+
+        let_memory_grow()
+        strategy, gathered = join(settings["batch_size"], settings["accumulate"])
+        from sle_gan.cli.session import fit  # behind that, for it begins with an operation
+    same = {"flags": _shared_flags(settings), "images": manifest(plan.folder, plan.held_out)}
+    with together(cluster, gathered, plan.run, run, same):
+        settings["schedule"] = run.config()["settings"].get("schedule")  # where the chief goes on, it is the run's
+        return fit(run, settings, strategy, *data)
+
+
+def _shared_flags(settings):
+    own = {"cache_limit", "data_folder", "debug", "keep_checkpoints", "output_folder", "schedule"}
+    return {name: value for name, value in settings.items() if name not in own}
 
 
 def _decoded(folder, settings, cache_file):

@@ -81,7 +81,7 @@ class BalanceRatio:
 
     def read(self):
         """Returns the mean ratio so far, or None before the first measurement."""
-        count = min(int(self.measured), _QUEUE_LENGTH)
+        count = min(int(self.measured.numpy()), _QUEUE_LENGTH)
         return float(np.mean(self.ratios.numpy()[:count])) if count else None
 
 

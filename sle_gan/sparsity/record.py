@@ -54,7 +54,8 @@ class SparsityRecord:
         Args:
             step: number of generator steps done.
         """
-        return float(self._counted) + (step - int(self._counted_step)) * float(self._rate)
+        counted, counted_step, rate = (v.numpy() for v in (self._counted, self._counted_step, self._rate))
+        return float(counted + (step - counted_step) * rate)
 
     def row(self, step):
         """Returns what a row of metrics tells: densities in [0, 1], live weights of the generator, theoretical FLOPs.

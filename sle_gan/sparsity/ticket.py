@@ -212,7 +212,7 @@ class TicketSearch(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Keeps the initial weights, if they are what is rewound to."""
-        self._step = int(self.model.steps)
+        self._step = int(self.model.steps.numpy())
         self._keep_rewinding_point()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -224,12 +224,12 @@ class TicketSearch(keras.callbacks.Callback):
         self._step += batch - self._last_batch
         self._last_batch = batch
         self._keep_rewinding_point()
-        round_number = int(self.round)
+        round_number = int(self.round.numpy())
         if self._step >= self.rounds.end_of(round_number):
             self._end_round(round_number)
 
     def _keep_rewinding_point(self):
-        if self._step == self.rounds.rewind_step and int(self.round) == 0:
+        if self._step == self.rounds.rewind_step and int(self.round.numpy()) == 0:
             _write_arrays(self._rewinding_point, {name: v.numpy() for name, v in self._rewound_variables().items()}, {})
 
     def _end_round(self, round_number):

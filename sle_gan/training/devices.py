@@ -19,7 +19,8 @@ def strategy_of(name, batch_size, accumulate=1):
 
     Args:
         name: `one` for the first device, `mirrored` for all GPUs, or all logical CPUs where there is no GPU, or `auto`:
-            `mirrored` where there are several GPUs that the batch can be shared among.
+            `mirrored` where there are several GPUs that the batch can be shared among. `multi-worker` for those of all
+            workers that TF_CONFIG names: call it before the first operation; it waits for the chief.
         batch_size: images in a step of the discriminator, of all devices together.
         accumulate: equal shares of what a device has of them.
 
@@ -29,17 +30,46 @@ def strategy_of(name, batch_size, accumulate=1):
     Raises:
         InputError: if the batch cannot be shared equally.
     """
+    if name == "multi-worker":
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        _check_shares(batch_size, strategy.num_replicas_in_sync, accumulate)
+        return strategy
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")
     shares = len(gpus) > 1 and batch_size % (accumulate * len(gpus)) == 0
     if name == "one" or (name == "auto" and not shares) or len(devices) == 1:
         return tf.distribute.get_strategy()
-    if batch_size % (accumulate * len(devices)):
-        times = f" times --accumulate {accumulate}" if accumulate > 1 else ""
-        raise InputError(
-            f"--batch-size must be a multiple of {len(devices)}, the number of devices{times}; got {batch_size}"
-        )
+    _check_shares(batch_size, len(devices), accumulate)
     return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def _check_shares(batch_size, count, accumulate):
+    if batch_size % (accumulate * count):
+        times = f" times --accumulate {accumulate}" if accumulate > 1 else ""
+        raise InputError(f"--batch-size must be a multiple of {count}, the number of devices{times}; got {batch_size}")
+
+
+def shared_dataset(strategy, dataset_of):
+    """Makes a data set of which every device of a strategy is given its share.
+
+    Args:
+        strategy: as `strategy_of` returns it.
+        dataset_of: function of (number of devices, numbers of the devices of this process) -> a `tf.data.Dataset` of
+            what each of these is given in turn.
+
+    Returns:
+        What `keras.Model.fit` takes under the strategy.
+    """
+    count = strategy.num_replicas_in_sync
+    if count == 1:
+        return dataset_of(1, (0,))
+
+    def dataset_of_worker(context):
+        local = count // context.num_input_pipelines
+        first = local * context.input_pipeline_id
+        return dataset_of(count, tuple(range(first, first + local)))
+
+    return strategy.distribute_datasets_from_function(dataset_of_worker)
 
 
 @contextmanager

@@ -72,6 +72,8 @@ class GAN(TimedModel):
         seed=0,
     ):
         super().__init__(name="gan")
+        # What a step logs is of the first device; its sum over devices would be no loss. The means are of all of them.
+        self.distribute_reduction_method = "first"
         self.generator = generator
         self.discriminator = discriminator
         self.average_generator = average_generator
@@ -373,10 +375,8 @@ class GAN(TimedModel):
             own = share.seed(seed)
             yield lambda: self.path_length(self.steps, count, draws.of_replica(draws.fold(own, draws.PATHS)))
         if self.perturbation is not None:
-            whole = share.whole(count)
-            yield lambda: self.perturbation.generator_loss(
-                self._generator_inputs(whole, seed, share), self.generator_loss
-            )
+            inputs = functools.partial(self._generator_inputs, share.whole(count), seed, share)
+            yield lambda: self.perturbation.generator_loss(inputs(), self.generator_loss)
 
     def _observe_balance(self, batch, fakes, seed):
         def mean_logit(inputs):

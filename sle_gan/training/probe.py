@@ -12,7 +12,7 @@ def compiles(jit, gan, dataset, items):
     """Decides whether the step is compiled with XLA, by a trial where that is asked for.
 
     Args:
-        jit: `on`, `off`, or `auto`: on a GPU, where a trial is faster so.
+        jit: `on`, `off`, or `auto`: on one GPU, where a trial is faster so.
         gan: a compiled `GAN`.
         dataset: of batches as `GAN.train_step` takes them.
         items: all that a step changes, by name, as `tf.train.Checkpoint` takes it.
@@ -20,7 +20,9 @@ def compiles(jit, gan, dataset, items):
     Returns:
         A bool.
     """
-    if jit != "auto" or not tf.config.list_physical_devices("GPU"):  # on CPUs XLA was slower: docs/benchmarks.md
+    # On CPUs XLA was slower: docs/benchmarks.md. The trial is of one device that has the batch for itself.
+    has_trial = tf.config.list_physical_devices("GPU") and gan.distribute_strategy.num_replicas_in_sync == 1
+    if jit != "auto" or not has_trial:
         return jit == "on"
     return xla_is_faster(gan, items, next(iter(dataset)))
 
