@@ -42,7 +42,9 @@ class Note(keras.callbacks.Callback):
         self.seen.append(self.masks.read())
 
 
-@pytest.mark.parametrize("name", EXPLORATIONS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in ("rigl", "stu") else pytest.mark.slow) for name in EXPLORATIONS]
+)
 def test_the_live_weights_move_at_every_interval_and_their_number_stays(name):
     gan = sparse_gan()
     rule = EXPLORATIONS[name]._replace(end=1.0)
@@ -155,13 +157,13 @@ def balanced(rule, density):
 @pytest.mark.parametrize(
     ("rule", "density", "ratio", "expected"),
     [
-        ("relaxed", 0.5, 0.2, 0.45),
-        ("relaxed", 0.5, 0.5, 0.5),
+        pytest.param("relaxed", 0.5, 0.2, 0.45, marks=pytest.mark.slow),
+        pytest.param("relaxed", 0.5, 0.5, 0.5, marks=pytest.mark.slow),
         ("relaxed", 0.5, 0.8, 0.55),
-        ("relaxed", 1.0, 0.8, 1.0),
-        ("relaxed", 0.05, 0.2, 0.05),
+        pytest.param("relaxed", 1.0, 0.8, 1.0, marks=pytest.mark.slow),
+        pytest.param("relaxed", 0.05, 0.2, 0.05, marks=pytest.mark.slow),
         ("strict", 0.48, 0.8, 0.5),
-        ("strict", 0.5, 0.8, 0.5),
+        pytest.param("strict", 0.5, 0.8, 0.5, marks=pytest.mark.slow),
     ],
 )
 def test_the_discriminators_density_follows_the_ratio(rule, density, ratio, expected):

@@ -13,12 +13,12 @@ from sle_gan.data.pipeline import training_dataset
 SLEEP_SECONDS = 0.05
 
 
-def sleep(images, seconds=SLEEP_SECONDS):
+def sleep(images, seconds=SLEEP_SECONDS, stateful=True):
     def wait(array):
         time.sleep(seconds)
         return array
 
-    return tf.ensure_shape(tf.numpy_function(wait, [images], tf.float32, stateful=True), images.shape)
+    return tf.ensure_shape(tf.numpy_function(wait, [images], tf.float32, stateful=stateful), images.shape)
 
 
 def slow_input(steps, seconds=SLEEP_SECONDS):
@@ -26,7 +26,8 @@ def slow_input(steps, seconds=SLEEP_SECONDS):
     options = tf.data.Options()
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False  # which would prepare batches in advance
-    return dataset.map(lambda images: sleep(images, seconds)).with_options(options)
+    # Where operations are deterministic, nothing that has a state is prepared beside a step.
+    return dataset.map(lambda images: sleep(images, seconds, stateful=False)).with_options(options)
 
 
 class WaitOfEachStep(keras.callbacks.Callback):

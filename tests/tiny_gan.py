@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.data.pipeline import Share, training_dataset
+from sle_gan.data.pipeline import DeviceShare, training_dataset
 from sle_gan.sparsity.reconfigure import Reconfigure
 from sle_gan.training.devices import shared_dataset
 from sle_gan.training.gan import GAN
@@ -47,7 +47,7 @@ def train(strategy, steps, callbacks=()):
         gan.generator_masks = sparse.masks
 
     def dataset_of(count, devices):
-        share = Share(2, count, devices)
+        share = DeviceShare(2, count, devices)
         return training_dataset(images, batch_size=12, seed=5, flip=True, first_step=0, share=share)
 
     gan.fit(shared_dataset(strategy, dataset_of), steps_per_epoch=steps, callbacks=[sparse, *callbacks], verbose=0)
