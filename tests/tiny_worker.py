@@ -24,7 +24,7 @@ wait_for_chief(cluster)
 
 from sle_gan.training.workers import join, largest_of_workers, together  # noqa: E402 (it loads TensorFlow)
 
-strategy, gathered = join(batch_size=6)
+strategy, gathered = join(batch_size=6, accumulate=1)
 
 import tf_keras as keras  # noqa: E402 (it begins with operations)
 from tiny_gan import train, values  # noqa: E402
