@@ -267,6 +267,7 @@ def test_a_curve_leaves_out_what_is_no_number():
     values = [1.0, float("nan"), None, float("inf"), 3.0]
     assert len(path_of(curves("loss", [Line("a", [0, 1, 2, 3, 4], values)]))) == 2
     assert curves("loss", [Line("a", [1, 2], [None, float("nan")])]) is None
+    assert len(path_of(curves("loss", [Line("a", [1, 2, 3], [0.2, 1e308, 0.3])]))) == 2
     assert curves("loss", []) is None
 
 

@@ -14,13 +14,16 @@ _MOST_MARKED = 40
 _COLORS = 4
 
 
+_LARGEST = float(np.finfo(np.float32).max)  # what a training computes in
+
+
 class Line(NamedTuple):
     """One curve.
 
     Attributes:
         name: in the legend.
         steps: whole numbers, growing.
-        values: as many numbers; what is not finite is a gap.
+        values: as many numbers; what is not finite, or beyond the numbers of a training, is a gap.
         is_dashed: how it is drawn.
     """
 
@@ -89,7 +92,7 @@ def _drawable(line):
 
 
 def _is_number(value):
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and abs(value) <= _LARGEST
 
 
 def _ticks(low, high, count, *, whole=False):
