@@ -12,8 +12,6 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 24
 _MOST_POINTS = 400
 _MOST_MARKED = 40
 _COLORS = 4
-
-
 _LARGEST = float(np.finfo(np.float32).max)  # what a training computes in
 
 
