@@ -146,6 +146,12 @@ def test_a_save_that_was_killed_before_it_was_listed_counts(tmp_path):
     assert sorted(file.name for file in tmp_path.glob("*.index")) == ["ckpt-3.index", "ckpt-5.index"]
 
 
+def test_a_list_of_checkpoints_that_was_emptied_is_made_anew(tmp_path):
+    saved(tmp_path, 1, 2)
+    (tmp_path / "checkpoint").write_bytes(b"")
+    assert small_checkpoints(tmp_path, tf.Variable(0, dtype=tf.int64)).restore_latest() == 2
+
+
 def test_a_save_that_was_killed_half_way_is_removed_and_the_one_before_restored(tmp_path):
     saved(tmp_path, 1, 2)
     listed = (tmp_path / "checkpoint").read_bytes()

@@ -143,7 +143,7 @@ def _listed(folder):
     """
     try:
         state = tf.train.get_checkpoint_state(str(folder))
-    except (tf.errors.OpError, UnicodeDecodeError):
+    except (tf.errors.OpError, ValueError):  # which says of an empty list, too, that it is none
         state = None
     names = [Path(path).name for path in state.all_model_checkpoint_paths] if state else []
     return {name for name in names if _NAME.fullmatch(name) and (folder / f"{name}.index").is_file()}
