@@ -72,6 +72,37 @@ def test_the_deviation_is_that_of_each_group(batch, group):
         np.testing.assert_allclose(outputs[index, ..., 3], expected, rtol=1e-4)
 
 
+@tf.function(input_signature=[tf.TensorSpec([None, 4, 4, 3])])
+def deviation_of_any_batch(features):
+    return MinibatchDeviation()(features)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5, 6, 8])
+def test_the_deviation_of_a_batch_of_any_size_is_that_of_its_size(batch):
+    features = normal(batch, 4, 4, 3)
+    np.testing.assert_allclose(deviation_of_any_batch(features), MinibatchDeviation()(features), rtol=1e-5)
+
+
+def test_a_lazy_penalty_compiles_behind_the_deviation():
+    features = normal(8, 4, 4, 3)
+
+    def squared_slope():
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            value = tf.reduce_sum(MinibatchDeviation()(features) ** 2)
+        return tf.reduce_sum(tape.gradient(value, features) ** 2)
+
+    def step_of(due):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            penalty = tf.cond(due, squared_slope, lambda: 0.0)
+        return tape.gradient(penalty, features)
+
+    graph, compiled = tf.function(step_of), tf.function(step_of, jit_compile=True)
+    np.testing.assert_allclose(compiled(tf.constant(True)), graph(tf.constant(True)), rtol=1e-4)
+    np.testing.assert_array_equal(compiled(tf.constant(False)), np.zeros([8, 4, 4, 3]))
+
+
 def test_styles_are_mixed_at_a_drawn_layer_in_most_batches_of_a_training():
     styles, others = tf.zeros([2, 3]), tf.ones([2, 3])
     layer = StyleMixing(6)

@@ -5,6 +5,8 @@ Source: Zhao et al. 2020, arXiv:2006.10738.
 
 import tensorflow as tf
 
+from sle_gan.layers.batch import count_of
+
 OPERATIONS = ("color", "translation", "cutout")
 
 
@@ -64,7 +66,7 @@ class DiffAugment:
         return images
 
     def _color(self, images, seed):
-        count = tf.shape(images)[0]
+        count = count_of(images)
         colors, alpha = images[..., :3], images[..., 3:]
         shifts = _uniform(count, _fold(seed, 0), -self.brightness, self.brightness)
         saturations = _uniform(count, _fold(seed, 1), 1 - self.saturation, 1 + self.saturation)
@@ -74,13 +76,13 @@ class DiffAugment:
         return tf.concat([colors, alpha], axis=-1) if alpha.shape[-1] else colors
 
     def _translation(self, images, seed):
-        count, (height, width) = tf.shape(images)[0], images.shape[1:3]
+        count, (height, width) = count_of(images), images.shape[1:3]
         down = _integers(count, _fold(seed, 0), int(self.translation * height + 0.5))
         right = _integers(count, _fold(seed, 1), int(self.translation * width + 0.5))
         return translate(images, down, right)
 
     def _cutout(self, images, seed):
-        count = tf.shape(images)[0]
+        count = count_of(images)
         sizes = [int(self.cutout * side + 0.5) for side in images.shape[1:3]]
         centers = [
             tf.random.stateless_uniform([count], _fold(seed, axis), 0, side + 1 - size % 2, tf.int32)

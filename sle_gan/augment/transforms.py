@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from sle_gan.layers.batch import count_of
+
 _COLORS = 3
 
 
@@ -171,7 +173,7 @@ class Pipe:
         return images
 
     def _matrices(self, names, images, seed, probability):
-        count, side = tf.shape(images)[0], images.shape[1]
+        count, side = count_of(images), images.shape[1]
         total = None
         for name in names:
             gate_seed, value_seed = seeds_of(seed, name)

@@ -16,7 +16,7 @@ class TrainingProgress(StepClock):
 
     The pace is that of the steps since the last report; the first report leaves out the first step, which
     also traces the graph. Beside it stands the share of that time for which the steps waited for their input, from 0
-    to 1; see `sle_gan.training.waiting`.
+    to 1; see `sle_gan.training.feeding`.
 
     Args:
         file: path of `timings.jsonl`; rows are appended.

@@ -6,6 +6,8 @@ Source: Karras et al. 2018, arXiv:1710.10196, section 3.
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.batch import count_of
+
 LARGEST_GROUP = 4
 
 
@@ -25,13 +27,21 @@ class MinibatchDeviation(keras.layers.Layer):
             Features `[batch, height, width, channels + 1]`.
         """
         height, width, channels = inputs.shape[1:]
-        batch = tf.shape(inputs)[0]
-        group = tf.constant(1)
-        for size in range(2, LARGEST_GROUP + 1):
-            group = tf.where(batch % size == 0, size, group)
+        group = _group_size(inputs)
         x = tf.reshape(tf.cast(inputs, tf.float32), [group, -1, height, width, channels])
         variance = tf.reduce_mean((x - tf.reduce_mean(x, axis=0)) ** 2, axis=0)  # [batch / group, ...]
         deviation = tf.reduce_mean(tf.sqrt(variance + 1e-8), axis=[1, 2, 3], keepdims=True)
         # The images of a group lie batch / group apart.
         channel = tf.tile(deviation, [group, height, width, 1])  # [batch, height, width, 1]
         return tf.concat([inputs, tf.cast(channel, inputs.dtype)], axis=-1)
+
+
+def _group_size(inputs):
+    """Returns the largest divisor of the batch up to four: a number where the batch is static, which XLA needs."""
+    count = count_of(inputs)
+    if not tf.is_tensor(count):
+        return max(size for size in range(1, LARGEST_GROUP + 1) if count % size == 0)
+    group = tf.constant(1)
+    for size in range(2, LARGEST_GROUP + 1):
+        group = tf.where(count % size == 0, size, group)
+    return group

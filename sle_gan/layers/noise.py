@@ -3,6 +3,8 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.batch import count_of
+
 
 class NoiseInjection(keras.layers.Layer):
     """Adds `scale * N(0, 1)`, one map per image shared by its channels; `scale` is learned and begins at 0.
@@ -44,7 +46,7 @@ class NoiseInjection(keras.layers.Layer):
         if training:
             seed = tf.bitcast(tf.cast(codes[0, :2], tf.float32), tf.int32)
             seed = tf.random.experimental.stateless_fold_in(seed, self.index)
-            noise = tf.random.stateless_normal([tf.shape(features)[0], height, width, 1], seed)
+            noise = tf.random.stateless_normal([count_of(features), height, width, 1], seed)
         else:
             noise = tf.random.stateless_normal([1, height, width, 1], [self.index, 0])
         return features + self.scale * tf.cast(noise, features.dtype)

@@ -9,6 +9,7 @@ Source: Miyato et al. 2018, arXiv:1802.05957, algorithm 1.
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.batch import count_of
 from sle_gan.layers.resample import upsample_nearest
 
 # From this side on the transposed convolution is cheaper than what it takes to filter its kernel.
@@ -141,8 +142,8 @@ class SpectralUpConv2D(SpectralConv2D):
             return self._finish(self.convolution_op(upsample_nearest(inputs), kernel))
         outputs = tf.nn.conv2d_transpose(
             inputs,
-            tf.transpose(_box_filtered(kernel[::-1, ::-1]), [0, 1, 3, 2]),
-            output_shape=[tf.shape(inputs)[0], *self.compute_output_shape(inputs.shape)[1:]],
+            tf.transpose(_box_filtered(tf.reverse(kernel, [0, 1])), [0, 1, 3, 2]),
+            output_shape=[count_of(inputs), *self.compute_output_shape(inputs.shape)[1:]],
             strides=2,
         )
         return self._finish(outputs)
@@ -155,9 +156,8 @@ class SpectralUpConv2D(SpectralConv2D):
 
 def _box_filtered(kernel):
     """Sums each 2x2 square of a kernel and its border of zeros: `[3, 3, in, out]` -> `[4, 4, in, out]`."""
-    padded = tf.pad(kernel, [[1, 1], [1, 1], [0, 0], [0, 0]])
-    rows = padded[:-1] + padded[1:]
-    return rows[:, :-1] + rows[:, 1:]
+    rows = tf.pad(kernel, [[0, 1], [0, 0], [0, 0], [0, 0]]) + tf.pad(kernel, [[1, 0], [0, 0], [0, 0], [0, 0]])
+    return tf.pad(rows, [[0, 0], [0, 1], [0, 0], [0, 0]]) + tf.pad(rows, [[0, 0], [1, 0], [0, 0], [0, 0]])
 
 
 class SpectralConv2DTranspose(_SpectralConvolution, keras.layers.Conv2DTranspose):
@@ -178,7 +178,7 @@ class SpectralConv2DTranspose(_SpectralConvolution, keras.layers.Conv2DTranspose
         outputs = tf.nn.conv2d_transpose(
             inputs,
             self.normalized_kernel(training),
-            output_shape=[tf.shape(inputs)[0], *self.compute_output_shape(inputs.shape)[1:]],
+            output_shape=[count_of(inputs), *self.compute_output_shape(inputs.shape)[1:]],
             strides=self.strides,
             padding=self.padding.upper(),
         )

@@ -9,6 +9,8 @@ Source: Karras et al. 2019, arXiv:1812.04948.
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.batch import count_of
+
 _PARTNERS, _COIN, _CUT = range(3)
 
 
@@ -41,7 +43,7 @@ class LearnedConstant(keras.layers.Layer):
         Returns:
             `[batch, height, width, channels]`.
         """
-        return tf.tile(self.values[None], [tf.shape(inputs)[0], 1, 1, 1])
+        return tf.tile(self.values[None], [count_of(inputs), 1, 1, 1])
 
     def get_config(self):
         """Returns the constructor's arguments."""

@@ -9,17 +9,18 @@ import functools
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.batch import count_of
 from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training import draws
 from sle_gan.training.accumulation import in_turn, mean_over, summed
 from sle_gan.training.classes import images_among
 from sle_gan.training.ema import update_average
+from sle_gan.training.feeding import FedModel, fed
 from sle_gan.training.finite import check_finite
 from sle_gan.training.updates import to_differentiate, update_weights
-from sle_gan.training.waiting import TimedModel
 
 
-class GAN(TimedModel):
+class GAN(FedModel):
     """A generator, a discriminator, and the averaged generator that samples are drawn from.
 
     Drive it with `compile(generator_optimizer, discriminator_optimizer, ...)` and `fit` on batches of images,
@@ -181,6 +182,7 @@ class GAN(TimedModel):
         return self.average_generator(inputs, training=training)
 
     @tf.autograph.experimental.do_not_convert  # nothing here branches on tensors; reading the source takes seconds
+    @fed
     def train_step(self, data):
         """Makes the steps of the discriminator and one of the generator.
 
@@ -196,12 +198,12 @@ class GAN(TimedModel):
         *earlier, last = zip(*(tf.split(part, self.n_critic) for part in tf.nest.flatten(data)), strict=True)
         for turn, batch in enumerate(earlier):
             turn_seed = draws.fold(seed, draws.CRITIC_TURN, turn)
-            draw = functools.partial(self._fake_inputs, tf.shape(batch[0])[0], turn_seed)
+            draw = functools.partial(self._fake_inputs, count_of(batch[0]), turn_seed)
             turns.append(self._discriminator_step(turn, batch, draw, turn_seed))
 
         def draw_on_tape(share):
             with tf.GradientTape() as tape:
-                return self._fake_inputs(tf.shape(last[0])[0], seed, share), tape
+                return self._fake_inputs(count_of(last[0]), seed, share), tape
 
         # The same fakes serve both steps; shares are drawn again, or all their maps would have to be kept in between.
         drawn = functools.cache(draw_on_tape) if self.accumulate == 1 else draw_on_tape
@@ -361,7 +363,7 @@ class GAN(TimedModel):
             total = to_differentiate(total, self.generator_optimizer, self.accumulate)
         variables = self.generator.trainable_variables
         gradients = generator_tape.gradient(images, variables, output_gradients=tape.gradient(total, images))
-        for term in self._generator_terms(tf.shape(images[0])[0], share, seed):
+        for term in self._generator_terms(count_of(images[0]), share, seed):
             with tf.GradientTape() as tape:
                 total = to_differentiate(term(), self.generator_optimizer, self.accumulate)
             # The last picture's bias moves no path.
@@ -372,8 +374,8 @@ class GAN(TimedModel):
     def _generator_terms(self, count, share, seed):
         """Yields what joins the generator's loss with passes of its own: functions of nothing -> float32 scalar."""
         if self.path_length is not None:
-            own = share.seed(seed)
-            yield lambda: self.path_length(self.steps, count, draws.of_replica(draws.fold(own, draws.PATHS)))
+            paths_seed = draws.of_replica(draws.fold(share.seed(seed), draws.PATHS))
+            yield lambda: self.path_length(self.steps, count, paths_seed)
         if self.perturbation is not None:
             inputs = functools.partial(self._generator_inputs, share.whole(count), seed, share)
             yield lambda: self.perturbation.generator_loss(inputs(), self.generator_loss)
@@ -387,13 +389,12 @@ class GAN(TimedModel):
         def measured(share, before):
             reals = self._real_inputs([share.rows(part) for part in batch], share.seed(seed))
             old = fakes[share.index]
-            new = self._fake_inputs(share.whole(tf.shape(old[0])[0]), seed, share)
+            new = self._fake_inputs(share.whole(count_of(old[0])), seed, share)
             return [*(before or []), (mean_logit(reals), mean_logit(old), mean_logit(new))]
 
         self.balance.observe(self.steps, lambda: mean_over(in_turn(self.accumulate, measured)))
 
 
 def _counter(name, dtype):
-    return tf.Variable(
-        0, trainable=False, dtype=dtype, name=name, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
-    )
+    first = tf.VariableAggregation.ONLY_FIRST_REPLICA
+    return tf.Variable(0, trainable=False, dtype=dtype, name=name, aggregation=first)

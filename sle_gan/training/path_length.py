@@ -38,7 +38,7 @@ class PathLength(tf.Module):
 
         Args:
             step: int64 scalar, the number of the generator's steps before this one.
-            count: int32 scalar, the images of a step or share; half as many are drawn.
+            count: the images of a step or share, a number or int32 scalar; half as many are drawn.
             seed: int32 `[2]`, of codes and noise.
 
         Returns:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from sle_gan.layers.batch import count_of
 from sle_gan.training.classes import images_among
 
 _TINY = 1e-12  # inside a square root, whose slope at 0 is infinite
@@ -103,7 +104,7 @@ def gradient_penalty(discriminator, reals, fakes, seed):
 
     Source: Gulrajani et al. 2017, arXiv:1704.00028.
     """
-    shares = tf.random.stateless_uniform([tf.shape(tf.nest.flatten(reals)[0])[0], 1, 1, 1], seed)
+    shares = tf.random.stateless_uniform([count_of(tf.nest.flatten(reals)[0]), 1, 1, 1], seed)
 
     def mixed(real, fake):
         return real + shares * (fake - real) if real.shape.rank == 4 else real

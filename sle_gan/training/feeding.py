@@ -1,21 +1,30 @@
-"""How long a training waits for its input, measured within the compiled function that draws it."""
+"""How a training is fed: how long it waits for its input, and where its images lie.
 
+The wait is measured within the compiled function that draws the input.
+"""
+
+import functools
 import time
 
 import tensorflow as tf
 import tf_keras as keras
 
 
-class TimedModel(keras.Model):
+class FedModel(keras.Model):
     """A model whose `fit` adds up the time for which its steps waited for their batches.
 
     That is the time from when a step asks for a batch until the batch is there: what is prepared beside the step before
     does not count. Several devices are timed alike, and so are several steps in one call. Nothing is drawn, and
     nothing that a step computes changes.
+
+    Attributes:
+        resident: the images where they lie on the device that trains, as `sle_gan.data.resident.ResidentImages`; a step
+            is then given what that takes instead of a batch. None where batches come with the images.
     """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
+        self.resident = None
         self._input_clock = _InputClock()
 
     @property
@@ -80,5 +89,25 @@ class _TimedIterator:
             batch = next(self._iterator)
         there = tf.nest.flatten(batch, expand_composites=True)
         with tf.name_scope("waiting_for_input"), tf.control_dependencies(there):
-            tf.numpy_function(self._clock.answer, [asked], tf.float64)
-        return batch
+            answered = tf.numpy_function(self._clock.answer, [asked], tf.float64)
+            if not all(tf.is_tensor(part) for part in tf.nest.flatten(batch)):
+                return batch  # a part for each device, each where it belongs
+            with tf.control_dependencies([answered]):
+                return tf.nest.map_structure(tf.identity, batch)
+
+
+def fed(step):
+    """Decorates the step of a model: it begins when its batch is there, which is taken from resident images if any.
+
+    On few cores the time of what a step can do before would count as waiting.
+
+    Args:
+        step: method of a model and a batch -> logs.
+    """
+
+    @functools.wraps(step)
+    def begun(self, data):
+        with tf.control_dependencies(tf.nest.flatten(data)):
+            return step(self, data if self.resident is None else self.resident(*data))
+
+    return begun
