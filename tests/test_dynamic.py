@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from tiny_gan import compiled_gan
 
 from sle_gan.models import fastgan
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
@@ -137,6 +138,22 @@ def test_the_balance_is_observed_within_training_and_trains_nothing():
     assert int(gan.balance.measured) == 2
     assert np.isfinite(gan.balance.ratios.numpy()[:2]).all()
     assert gan.balance.ratios.numpy()[:2].all()
+
+
+def test_devices_that_sum_up_batch_statistics_observe_the_balance_too(two_replicas):
+    batches = tf.data.Dataset.from_tensors(tf.random.stateless_uniform([6, 4, 4, 1], [1, 2], -1, 1)).repeat(11)
+    weights = []
+    for observed in (False, True):
+        with two_replicas.scope():
+            gan = compiled_gan()
+            gan.balance = BalanceRatio() if observed else None
+        gan.fit(batches, verbose=0)
+        weights.append([variable.numpy() for variable in gan.discriminator.variables])
+    for alone, beside in zip(*weights, strict=True):
+        np.testing.assert_allclose(alone, beside, atol=1e-6)
+    assert gan.balance.measured.numpy() == 2
+    assert gan.balance.ratios.numpy()[:2].all()
+    assert not gan.balance.ratios.numpy()[2:].any()
 
 
 def balanced(rule, density):

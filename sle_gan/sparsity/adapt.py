@@ -66,6 +66,9 @@ class BalanceRatio:
     def observe(self, step, mean_logits):
         """Measures at every tenth step.
 
+        Several devices compute the logits at every step and use those of each tenth: what they sum up together, as in
+        synchronized batch normalization, cannot stand in a branch.
+
         Args:
             step: number of generator steps done, int64.
             mean_logits: function of nothing -> mean logits of real images, and of images of the same codes before and
@@ -73,7 +76,8 @@ class BalanceRatio:
         """
         due = step % MEASURED_EVERY_STEPS == 0
         zeros = (tf.zeros([]), tf.zeros([]), tf.zeros([]))
-        real, before, after = tf.cond(due, mean_logits, lambda: zeros)
+        several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+        real, before, after = mean_logits() if several else tf.cond(due, mean_logits, lambda: zeros)
         ratio = tf.math.divide_no_nan(after - before, real - before)
         place = tf.one_hot(self.measured % _QUEUE_LENGTH, _QUEUE_LENGTH) * tf.cast(due, tf.float32)
         self.ratios.assign(self.ratios + place * (ratio - self.ratios))
