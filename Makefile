@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 # The table of diversity needs runs; that of PyTorch's step an environment of its own, whose Python TORCH_PYTHON names.
-BENCHMARKS := train_step pipeline draw growth startup sparsity regrowth
+BENCHMARKS := train_step profile_step pipeline draw growth startup sparsity regrowth
 TORCH_PYTHON ?=
 
 DEMO_STEPS ?= 1000
@@ -57,8 +57,8 @@ soak: $(INSTALLED) ## kill trainings at random moments; SOAK_KILLS=20 SOAK_SEED=
 
 bench: $(INSTALLED) ## print the tables of docs/benchmarks.md; TORCH_PYTHON=... for PyTorch's step beside ours
 	@for name in $(BENCHMARKS); do echo "# $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
-	@test -n "$(TORCH_PYTHON)" || echo "# peer_step: left out; make bench TORCH_PYTHON=FILE names a Python that has PyTorch"
-	@test -z "$(TORCH_PYTHON)" || $(BIN)/python benchmarks/peer_step.py --torch-python "$(TORCH_PYTHON)"
+	@if [ -n "$(TORCH_PYTHON)" ]; then $(BIN)/python benchmarks/peer_step.py --torch-python "$(TORCH_PYTHON)"; \
+		else echo "# peer_step: left out; make bench TORCH_PYTHON=FILE names a Python that has PyTorch"; fi
 
 clean: ## remove the environment and the caches; runs and the demo stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache

@@ -13,7 +13,7 @@ import numpy as np
 import tf_keras as keras
 
 from sle_gan.cli import train_flags
-from sle_gan.cli.session import build_gan, build_networks
+from sle_gan.cli.building import build_gan, build_networks
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.flowers import write_flowers
 from sle_gan.data.folder import scan

@@ -68,6 +68,25 @@ def read_cluster(environment):
     return Cluster(addresses, index)
 
 
+def check_shares(batch_size, accumulate, count, sharers):
+    """Checks that a batch can be shared equally.
+
+    Args:
+        batch_size: images in a step of the discriminator.
+        accumulate: equal shares of what each has of them.
+        count: how many share it.
+        sharers: what they are, such as `devices`.
+
+    Raises:
+        InputError: if it cannot.
+    """
+    if batch_size % (accumulate * count):
+        times = f" times --accumulate {accumulate}" if accumulate > 1 else ""
+        raise InputError(
+            f"--batch-size must be a multiple of {count}, the number of {sharers}{times}; got {batch_size}"
+        )
+
+
 def answers(address):
     """Returns whether a process listens at an address, `HOST:PORT`."""
     try:

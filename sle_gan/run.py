@@ -48,6 +48,7 @@ FREE_SETTINGS = frozenset(
         "fid_frequency",
         "fid_number_of_images",
         "generator_weights",
+        "images_on_device",
         "inception_weights",
         "jit",
         "keep_best",

@@ -5,6 +5,8 @@ import tf_keras as keras
 from tiny_gan import compiled_gan, train, values
 
 from sle_gan.callbacks.densities import Densities
+from sle_gan.cli import train_flags
+from sle_gan.cli.building import build_gan, build_networks
 from sle_gan.cli.train import main
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder, read_rows
@@ -86,7 +88,7 @@ def test_a_trial_of_xla_leaves_everything_as_it_was(capsys):
 @pytest.mark.parametrize(
     "more",
     [
-        "--mixed-precision float16",
+        "--mixed-precision float16 --images-on-device on",
         pytest.param("--mixed-precision bfloat16", marks=pytest.mark.slow),
         pytest.param("--jit on", marks=pytest.mark.slow),
     ],
@@ -103,3 +105,31 @@ def test_a_sparse_training_runs_in_16_bits_and_compiled_and_goes_on(photographs,
     assert rows[-1]["generator_density"] == pytest.approx(0.7, abs=1e-3)
     assert all(np.isfinite(list(row.values())).all() for row in rows)
     assert run.generator_weights.exists()
+
+
+LAZY = "--r1-gamma 1 --r1-interval 2 --dig-weight 1 --dig-interval 2 --consistency-weight 1 --batch-size 4 --n-critic 1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model",
+    [
+        "fastgan --resolution 64",
+        "sngan --resolution 32",
+        "stylegan2 --resolution 32 --path-length-weight 2 --path-length-interval 2",
+        "biggan --resolution 32",
+    ],
+    ids=lambda words: words.split()[0],
+)
+def test_every_network_compiles_with_the_penalties_of_some_steps(model):
+    words = ["--data-folder", ".", "--width", "8", *LAZY.split(), "--model", *model.split()]
+    settings = train_flags.resolve(train_flags.parser().parse_args(words))
+    gan = build_gan(settings, *build_networks(settings))
+    step = tf.function(gan.train_step, jit_compile=True)
+    side = settings["resolution"]
+    images = tf.random.stateless_uniform([4, side, side, 3], [0, 0], -1, 1)
+    penalties = [float(step(images)["penalty"]) for _ in range(3)]
+    # Consistency counts at every step, the others at the first and the third.
+    assert penalties[0] > penalties[1] > 0.0
+    assert penalties[2] > penalties[1]
+    gan.raise_if_not_finite()

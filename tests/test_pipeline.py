@@ -123,7 +123,9 @@ for iterator in iterators:
 def test_a_process_ends_while_the_pipeline_is_at_work(tmp_path):
     np.save(tmp_path / "images.npy", np.zeros([64, 128, 128, 3], np.uint8))
     for _ in range(8):  # a pipeline that called Python hung one time in six
-        subprocess.run([sys.executable, "-c", ITERATE_AND_EXIT, str(tmp_path / "images.npy")], check=True, timeout=60)
+        words = [sys.executable, "-c", ITERATE_AND_EXIT, str(tmp_path / "images.npy")]
+        ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        assert ended.returncode == 0, ended.stderr
 
 
 def test_batches_have_static_shapes():

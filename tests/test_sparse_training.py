@@ -123,7 +123,7 @@ def test_a_share_of_the_images_is_drawn_by_the_seed_and_listed(photographs, tmp_
     drawn = [[image.path for image in some_of(scan(photographs), 0.5, seed).images] for seed in range(6)]
     assert [len(paths) for paths in drawn] == [3] * 6
     assert [image["path"] for image in manifest["images"]] == drawn[4]
-    assert len(set(map(tuple, drawn))) > 1
+    assert drawn[0] != drawn[1]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import tensorflow as tf
 from processes import final_state, script
 from test_models_cli import pictures, settings, words  # noqa: F401  (a fixture)
 
-from sle_gan.cli.session import build_gan, build_networks
+from sle_gan.cli.building import build_gan, build_networks
 from sle_gan.cli.train import main as train
 from sle_gan.cli.weights import begin_from, trained_discriminator
 from sle_gan.errors import InputError

@@ -3,7 +3,7 @@
 import os
 
 from sle_gan.cli.numbers import positive
-from sle_gan.cluster import read_cluster
+from sle_gan.cluster import check_shares, read_cluster
 from sle_gan.errors import InputError
 
 
@@ -31,6 +31,12 @@ def add_device_arguments(group):
         choices=("auto", "on", "off"),
         default="auto",
         help="compile the step with XLA; auto: on a GPU, where a trial of a few steps is faster so",
+    )
+    add(
+        "--images-on-device",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="keep all images in the memory of the device; auto: on a single GPU, up to 512 MiB of them",
     )
     add(
         "--accumulate",
@@ -73,10 +79,7 @@ def check_devices(settings):
         raise InputError(f"--batch-size must be a multiple of --accumulate {shares}; got {batch_size}")
     if cluster is None:
         return
-    count = len(cluster.addresses)
-    if batch_size % (shares * count):
-        times = f" times --accumulate {shares}" if shares > 1 else ""
-        raise InputError(f"--batch-size must be a multiple of {count}, the number of workers{times}; got {batch_size}")
+    check_shares(batch_size, shares, len(cluster.addresses), "workers")
     if settings["name"] is None:
         raise InputError("--strategy multi-worker needs the --name of the run, which all workers must know")
     if settings["jit"] == "on":

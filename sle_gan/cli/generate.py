@@ -26,12 +26,8 @@ from sle_gan.run import check_writable, find_run
 # A GIF counts hundredths of a second, and programs show a frame of one hundredth for ten; others count thousandths.
 _LARGEST_FPS = {".gif": 50, ".webp": 1000, ".png": 1000}
 _STYLES_TOLD = "Of networks with styles, such as stylegan2."
-_LEAST_SHARES = {
-    "png": 0.2,
-    "webp": 0.05,
-    "jpeg": 0.02,
-    "gif": 0.02,
-}  # of its pixels' bytes that a picture's file takes
+# Of the bytes of its pixels, what the file of a picture takes at least.
+_LEAST_SHARES = {"png": 0.2, "webp": 0.05, "jpeg": 0.02, "gif": 0.02}
 _KEY_SEEDS = 16  # of a film's seeds, to choose a GIF's colors from
 
 
@@ -108,7 +104,8 @@ def _add_class(add):
 def _samples(arguments):
     reals = _training_images(arguments) if arguments.reject_copies else None
     count = len(arguments.seeds) * len(arguments.mix_seeds or [None])
-    trained = _trained(arguments, (count, arguments.format), with_styles=arguments.mix_seeds is not None)
+    pictures = count, arguments.format
+    trained = _trained(arguments, pictures, with_styles=arguments.mix_seeds is not None)
     if arguments.reject_copies:
         arguments.seeds = _without_copies(trained, arguments.seeds, reals)
     if arguments.mix_seeds is not None:
@@ -192,7 +189,8 @@ def _interpolate(arguments):
     _check_film(arguments, extension)
     legs = len(seeds) if arguments.loop else len(seeds) - 1
     count = arguments.frames * legs + (0 if arguments.loop else 1)
-    trained = _trained(arguments, (count, extension[1:] or "png"), with_styles=arguments.space == "w")
+    pictures = count, extension[1:] or "png"
+    trained = _trained(arguments, pictures, with_styles=arguments.space == "w")
     draw_walk = trained.draw_style_walk if arguments.space == "w" else trained.draw_walk
     walk = draw_walk(seeds, arguments.frames, loop=arguments.loop)
     if extension:
@@ -226,7 +224,7 @@ def _check_film(arguments, extension):
 
 
 def _export(arguments):
-    trained = _trained(arguments, (0, "png"))
+    trained = _trained(arguments)
     from sle_gan.export.saved_model import export_saved_model
     from sle_gan.export.sizes import size_lines
 
@@ -236,8 +234,8 @@ def _export(arguments):
     return 0
 
 
-def _trained(arguments, pictures, *, with_styles=False):
-    """Checks what can be checked without TensorFlow, the space for so many pictures of a format too, and loads."""
+def _trained(arguments, pictures=None, *, with_styles=False):
+    """Checks what can be checked without TensorFlow, space for the pictures (count, format) too, and loads."""
     run = find_run(arguments.run, arguments.output_folder)
     settings = run.config()["settings"]  # what is wrong with it is told before TensorFlow is loaded
     truncation = getattr(arguments, "truncation", None)
@@ -255,10 +253,11 @@ def _trained(arguments, pictures, *, with_styles=False):
     output = (arguments.output or run.path).absolute()
     folder = next(folder for folder in (output, *output.parents) if folder.is_dir())
     check_writable(folder, "--output")
-    count, kind = pictures
-    picture_bytes = settings.get("resolution", 0) ** 2 * settings.get("channels", 0)
-    least_bytes = int(count * picture_bytes * _LEAST_SHARES[kind])
-    check_space(folder, least_bytes, f"{count:,} pictures", "or ask for fewer, or for another --output")
+    if pictures is not None:
+        count, kind = pictures
+        picture_bytes = settings.get("resolution", 0) ** 2 * settings.get("channels", 0)
+        least_bytes = int(count * picture_bytes * _LEAST_SHARES[kind])
+        check_space(folder, least_bytes, f"{count:,} pictures", "or ask for fewer, or for another --output")
     with quiet_start():
         import tensorflow as tf
 

@@ -1,11 +1,10 @@
-"""A training, put together from resolved settings: networks, optimizers, callbacks, and the run folder."""
+"""A training from its first step to its last: what is trained, the callbacks, and the run folder."""
 
 import contextlib
 import functools
 import logging
 
 import tensorflow as tf
-import tf_keras as keras
 from PIL import ImageColor
 
 from sle_gan.callbacks.best import BestGenerators
@@ -18,40 +17,27 @@ from sle_gan.callbacks.rollback import Rollback
 from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
-from sle_gan.cli.methods import add_methods, augmentation
-from sle_gan.cli.sparsity_parts import sparsity_of
-from sle_gan.cli.weights import begin_from, load_weights
+from sle_gan.cli.building import build_networks, build_training
 from sle_gan.data.folder import read_manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.data.pipeline import DeviceShare, training_dataset
+from sle_gan.data.resident import ResidentImages
 from sle_gan.disk import check_space, is_full
 from sle_gan.errors import NotFiniteError, StorageError, TrainingError
 from sle_gan.evaluation import NETWORKS
-from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.evaluation.scoring import Scoring, features_file_name
 from sle_gan.json_files import replaced, write_json
-from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.report.run_report import write_report
 from sle_gan.sparsity.record import dense_costs
-from sle_gan.training import regularizers
 from sle_gan.training.accumulation import told_shares
-from sle_gan.training.classes import ClassShares
-from sle_gan.training.consistency import consistency
-from sle_gan.training.devices import let_memory_grow, precision, shared_dataset
-from sle_gan.training.ema import Calibration, copy_weights, decay_from, half_life_decay
-from sle_gan.training.gan import GAN
-from sle_gan.training.losses import adversarial_losses
+from sle_gan.training.devices import keeps_images, shared_dataset
+from sle_gan.training.ema import Calibration
 from sle_gan.training.memory import checkpoint_bytes, estimated_bytes
-from sle_gan.training.path_length import PathLength
 from sle_gan.training.probe import compiles
-from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 from sle_gan.training.workers import largest_of_workers
 
 SAMPLE_SEEDS = range(24)
-
-let_memory_grow()
-tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
 
 
 def fit(run, settings, strategy, images, held_out=None, labels=None):
@@ -69,19 +55,18 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
         The exit code: 0, or 128 and the signal's number.
 
     Raises:
-        InputError: if the newest checkpoint is damaged, or a weight file does not fit.
+        InputError: if the newest checkpoint is damaged, a weight file does not fit, or several devices are to keep all
+            images.
         TrainingError: if losses or weights are not finite however often it is tried, or the memory does not suffice.
         StorageError: if the disk space does not or will not suffice, or a checkpoint cannot be written.
     """
     if not tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
-    with strategy.scope():
-        generator, discriminator = build_networks(settings)
-        gan = build_gan(settings, generator, discriminator)
-        gan.classes = None if labels is None else ClassShares(labels[0], len(settings["class_names"]))
-        if settings["init_from"] is not None and run.latest_step() is None:
-            begin_from(gan, generator, discriminator, settings["init_from"])
-        sparsity = sparsity_of(gan, settings, run)
+    on_device = keeps_images(settings["images_on_device"], strategy, images.nbytes)
+    training = build_training(run, settings, strategy, labels and labels[0])
+    generator, discriminator, gan, sparsity = training
+    if on_device:
+        gan.resident = ResidentImages(images, labels and labels[0])
     _print_lines(_told_shares(settings, (generator, discriminator)))
     _check_space_for_checkpoints(run, settings, generator, discriminator)
     write_json(
@@ -90,7 +75,7 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
     )
     held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, labels and labels[::-1]).row
     calibrate = Calibration(gan.average_generator, settings["batch_size"] // settings["accumulate"], gan.classes)
-    items = gan.checkpoint_items() | sparsity.checkpoint_items
+    items = training.checkpoint_items()
     checkpoints = Checkpoints(
         run.checkpoints,
         items,
@@ -106,19 +91,10 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
     images_per_step = settings["batch_size"] * settings["n_critic"]
     progress = TrainingProgress(run.timings_file, settings["steps"], images_per_step, settings["log_frequency"])
     best = BestGenerators(run, settings["keep_best"])
-    samples = Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate)
     news = ["sample_frequency", *(f"{name}_frequency" for name in ("kid", "fid") if settings[name])]
     callbacks = [
         *sparsity.callbacks,
-        samples,
-        Metrics(
-            run.metrics_file,
-            run.tensorboard,
-            settings["log_frequency"],
-            lambda step: sparsity.row(step) | held_out_row(),
-        ),
-        *score_callbacks(run, settings, images, calibrate, best),
-        Health(run.metrics_file, settings, images, samples),
+        *_observers(run, settings, images, calibrate, lambda step: sparsity.row(step) | held_out_row(), best),
         progress,
         *sparsity.last_callbacks,
         Report(lambda: write_report(run), [settings[name] for name in news]),
@@ -136,13 +112,14 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
             first_step=first_step,
             labels=labels and labels[0],
             share=DeviceShare(settings["n_critic"], device_count, devices),
+            resident=gan.resident is not None,
         )
 
     def fit_from(first_step):
         dataset = shared_dataset(strategy, functools.partial(dataset_from, first_step))
         gan.fit(dataset, steps_per_epoch=settings["steps"] - first_step, callbacks=callbacks, verbose=0)
 
-    gan.jit_compile = compiles(settings["jit"], gan, dataset_from(done, 1, (0,)), items)
+    gan.jit_compile = compiles(settings["jit"], gan, functools.partial(dataset_from, done, 1, (0,)), items)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end
@@ -151,6 +128,17 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
             _fit_with_rollbacks(gan, fit_from, rollback, progress)
         _save_weights(run, gan.average_generator, discriminator)
     return _end(run, signals.received, sparsity)
+
+
+def _observers(run, settings, images, calibrate, row, best):
+    """Builds the callbacks that draw, write rows, score and judge, in the order in which each needs the ones before."""
+    samples = Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate)
+    return [
+        samples,
+        Metrics(run.metrics_file, run.tensorboard, settings["log_frequency"], row),
+        *score_callbacks(run, settings, images, calibrate, best),
+        Health(run.metrics_file, settings, images, samples),
+    ]
 
 
 def _print_lines(lines):
@@ -250,119 +238,6 @@ def score_callbacks(run, settings, images, calibrate, best):
         kept = best if name == "kid" else None
         callbacks.append(Scores(run, scoring, frequency, count, calibrate, background, kept))
     return callbacks
-
-
-def build_networks(settings):
-    """Builds the generator and the discriminator, with the weights that the settings name.
-
-    Args:
-        settings: the resolved settings.
-
-    Returns:
-        Two `keras.Model`s.
-
-    Raises:
-        InputError: if a weight file does not fit.
-    """
-    module = MODELS[settings["model"]].module()
-    with precision(settings["mixed_precision"]):
-        networks = module.generator(*generator_arguments(settings)), module.discriminator(*network_arguments(settings))
-    for network in networks:
-        file = settings[f"{network.name}_weights"]
-        if file is not None:
-            load_weights(network, file)
-    return networks
-
-
-def build_gan(settings, generator, discriminator):
-    """Puts networks, losses, augmentation and optimizers together.
-
-    Args:
-        settings: the resolved settings.
-        generator: the generator; its averaged copy starts equal to it.
-        discriminator: the discriminator.
-
-    Returns:
-        A compiled `GAN`.
-    """
-    module = MODELS[settings["model"]].module()
-    average = module.generator(*generator_arguments(settings))
-    copy_weights(average, generator)
-    graph = module.training_graph(generator, discriminator)
-    gan = GAN(
-        graph.generator,
-        graph.discriminator,
-        average,
-        reconstruction=_reconstruction(graph.decoders, settings["reconstruction_loss"]),
-        augment=augmentation(settings),
-        average_decay=_average_decay(settings),
-        n_critic=settings["n_critic"],
-        seed=settings["seed"],
-    )
-    gan.accumulate = settings["accumulate"]
-    add_methods(gan, settings, generator, discriminator)
-    path_length = None
-    if settings["path_length_weight"]:
-        _, mixing, synthesis, _ = module.styles(generator)
-        paced = settings["path_length_weight"], settings["path_length_interval"], settings["accumulate"]
-        path_length = PathLength(mixing, synthesis, *paced)
-    betas = settings["adam_beta_1"], settings["adam_beta_2"]
-    optimizers = [
-        adam(settings["G_learning_rate"], *betas, path_length and path_length.interval_steps),
-        adam(settings["D_learning_rate"], *betas, settings["r1_interval"] if settings["r1_gamma"] else None),
-    ]
-    if settings["mixed_precision"] == "float16":  # whose small gradients are 0
-        optimizers = [keras.mixed_precision.LossScaleOptimizer(optimizer) for optimizer in optimizers]
-    gan.compile(
-        *optimizers,
-        *adversarial_losses(settings["loss"], settings["smallest_margin"]),
-        _regularizers(settings),
-        path_length,
-    )
-    return gan
-
-
-def _reconstruction(decoders, distance):
-    if decoders is None:
-        return None
-    distances = {"perceptual": PerceptualDistance, "l1": lambda: mean_absolute_difference}
-    return Reconstruction(decoders, distances[distance]())
-
-
-def _average_decay(settings):
-    decay = settings["ema_decay"]
-    if settings["ema_kimg"] is not None:
-        decay = half_life_decay(settings["ema_kimg"], settings["batch_size"] * settings["n_critic"])
-    return decay_from(settings["ema_start"], decay) if settings["ema_start"] else decay
-
-
-def _regularizers(settings):
-    chosen = {
-        "r1_gamma": lambda gamma: regularizers.r1(gamma, settings["r1_interval"], settings["r1_on"] == "before"),
-        "gradient_penalty": lambda weight: regularizers.Regularizer(regularizers.gradient_penalty, weight),
-        "consistency_weight": consistency,
-        "dig_weight": lambda weight: regularizers.diggan(weight, settings["dig_interval"]),
-    }
-    return tuple(make(settings[name]) for name, make in chosen.items() if settings[name])
-
-
-def adam(learning_rate, beta_1, beta_2, lazy_interval=None):
-    """Builds Adam with the epsilon of the networks' references, 1e-8.
-
-    Args:
-        learning_rate: per step.
-        beta_1: what is kept of the mean gradient at each step.
-        beta_2: what is kept of the mean squared gradient at each step.
-        lazy_interval: steps between computations of a lazy regularizer, which scales the other three; or None.
-
-    Returns:
-        The optimizer.
-
-    Source: the scaling is Karras et al. 2020, arXiv:1912.04958, appendix B.
-    Differs: there a lazy regularizer has optimizer steps of its own, here its gradient joins that of the loss.
-    """
-    share = 1.0 if lazy_interval is None else lazy_interval / (lazy_interval + 1)
-    return keras.optimizers.Adam(share * learning_rate, beta_1=beta_1**share, beta_2=beta_2**share, epsilon=1e-8)
 
 
 def describe(settings, image_count):

@@ -93,20 +93,17 @@ def _peak_bytes(settings):
 
 
 def _make_steps(settings):
-    from sle_gan.cli.session import build_gan, build_networks
-    from sle_gan.cli.sparsity_parts import sparsity_of
+    from sle_gan.cli.building import build_training
     from sle_gan.data.pipeline import training_dataset
-    from sle_gan.training.classes import ClassShares
     from sle_gan.training.devices import strategy_of
     from sle_gan.training.probe import compiles
 
     classes = len(settings["class_names"] or ())
     labels = np.arange(_IMAGES, dtype=np.int32) % classes if classes else None
     with tempfile.TemporaryDirectory() as folder:
-        with strategy_of(settings["strategy"], settings["batch_size"], settings["accumulate"]).scope():
-            gan = build_gan(settings, *build_networks(settings))
-            gan.classes = ClassShares(labels, classes) if classes else None
-            sparsity = sparsity_of(gan, settings, RunFolder(folder))
+        strategy = strategy_of(settings["strategy"], settings["batch_size"], settings["accumulate"])
+        # Other weights to begin from take no other memory.
+        training = build_training(RunFolder(folder), settings | {"init_from": None}, strategy, labels)
         side = settings["resolution"]
         drawn = np.random.default_rng(settings["seed"])
         dataset = training_dataset(
@@ -117,8 +114,8 @@ def _make_steps(settings):
             first_step=0,
             labels=labels,
         )
-        items = gan.checkpoint_items() | sparsity.checkpoint_items
-        gan.jit_compile = compiles(settings["jit"], gan, dataset, items)
+        gan = training.gan
+        gan.jit_compile = compiles(settings["jit"], gan, lambda: dataset, training.checkpoint_items())
         gan.fit(dataset, steps_per_epoch=_STEPS, verbose=0)
 
 

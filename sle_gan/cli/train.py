@@ -5,6 +5,7 @@ imported.
 """
 
 import contextlib
+import functools
 import importlib.metadata
 import math
 import os
@@ -66,8 +67,10 @@ class _Plan(NamedTuple):
 
 
 def _train(arguments, argv):
-    arguments = with_batch_size(arguments, _planned, ask_probe)
-    plan = _planned(arguments)
+    # The images do not rest on the size of the batch: however many sizes are tried, they are looked at once.
+    planned = functools.partial(_planned, found=functools.cache(functools.partial(_found, vars(arguments))))
+    arguments = with_batch_size(arguments, planned, ask_probe)
+    plan = planned(arguments)
     if not plan.writes:
         return _follow(plan)
     settings, run, folder = plan.settings, plan.run, plan.folder
@@ -91,13 +94,13 @@ def _train(arguments, argv):
         return 0 if _is_done(run, settings) else _fit(plan, run)
 
 
-def _planned(arguments):
+def _planned(arguments, found):
     """Returns what a training would do, in a `_Plan`; of all that it would write, the output folder alone is made."""
     settings, cluster = resolve(arguments), cluster_of(vars(arguments))
     writes = cluster is None or cluster.is_chief
     if writes:
         check_writable(arguments.output_folder)
-    folder, held_out, settings["class_names"] = _found(settings)
+    folder, held_out, settings["class_names"] = found()
     _resolve_scores(settings, len(folder.images))
     if arguments.epochs is not None:
         images_per_step = settings["batch_size"] * settings["n_critic"]

@@ -17,12 +17,11 @@ from sle_gan.cli.program import ArgumentParser, HelpFormatter
 from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
-from sle_gan.models import MODELS
+from sle_gan.models import LARGEST_MAPPING, MAPPING_LAYERS, MODELS
 from sle_gan.models.weight_files import check_weights_file
 
 LOSSES = ("hinge", "non-saturating", "wasserstein", "least-squares")
 _LARGEST_WIDTH = 1024
-_MAPPING_LAYERS, _LARGEST_MAPPING = 2, 16
 
 
 def parser():
@@ -245,7 +244,7 @@ def resolve(arguments):
         "r1_gamma": recipe["r1_share"] * settings["resolution"] ** 2 / settings["batch_size"],
         "gradient_penalty": 10.0 if settings["loss"] == "wasserstein" else 0.0,
         "dig_interval": settings["n_critic"] if settings["n_critic"] > 1 else 4,
-        "mapping_layers": _MAPPING_LAYERS if MODELS[settings["model"]].has_styles else None,
+        "mapping_layers": MAPPING_LAYERS if MODELS[settings["model"]].has_styles else None,
     }
     settings |= {name: value for name, value in derived.items() if settings[name] is None}
     resolve_augment(settings)
@@ -296,8 +295,8 @@ def _check_styles(settings, model):
         if settings[name] and not model.has_styles:
             flag = f"--{name.replace('_', '-')}"
             raise InputError(f"{flag} needs a network with styles, such as stylegan2; got {settings['model']}")
-    if model.has_styles and settings["mapping_layers"] > _LARGEST_MAPPING:
-        raise InputError(f"--mapping-layers must be {_LARGEST_MAPPING} at most; got {settings['mapping_layers']}")
+    if model.has_styles and settings["mapping_layers"] > LARGEST_MAPPING:
+        raise InputError(f"--mapping-layers must be {LARGEST_MAPPING} at most; got {settings['mapping_layers']}")
 
 
 def _check_files_and_counts(settings):

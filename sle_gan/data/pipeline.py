@@ -30,7 +30,7 @@ class DeviceShare(NamedTuple):
 _WHOLE = DeviceShare()
 
 
-def training_dataset(images, *, batch_size, seed, flip, first_step, labels=None, share=_WHOLE):
+def training_dataset(images, *, batch_size, seed, flip, first_step, labels=None, share=_WHOLE, resident=False):
     """Makes the endless data set of batches.
 
     An epoch is all images once, in an order drawn from the seed and the epoch's number. Epochs follow each other
@@ -46,10 +46,12 @@ def training_dataset(images, *, batch_size, seed, flip, first_step, labels=None,
         first_step: number of the step that the first batch is for; a resumed run goes on with the next.
         labels: int32 `[count]`, of the images' classes; or None.
         share: of each batch, the `DeviceShare` that is made; all of it for one device without.
+        resident: whether the images lie on the device, as `ResidentImages`.
 
     Returns:
         A `tf.data.Dataset` of float32 `[batch_size, side, side, channels]` in [-1, 1], or of pairs of them and
-        labels int32 `[batch_size]`. With several devices an element is what one of them is given, in turn.
+        labels int32 `[batch_size]`. With several devices an element is what one of them is given, in turn. Of resident
+        images it is what picks the same batches from them.
     """
     count = len(images)
     with tf.device("CPU:0"):
@@ -66,10 +68,13 @@ def training_dataset(images, *, batch_size, seed, flip, first_step, labels=None,
         return tf.data.Dataset.from_tensor_slices((tf.fill([len(share.devices)], step), tf.gather(indices, rows), rows))
 
     def batch_of(step, indices, rows=None):
-        batch = tf.gather(images, indices)
         if flip:
             coins = tf.random.stateless_uniform([batch_size, 1, 1, 1], _seed(_FLIP, seed, step), 0, 2, tf.int32)
             mirrored = tf.cast(coins if rows is None else tf.gather(coins, rows), tf.uint8)
+        if resident:
+            return (indices, mirrored) if flip else (indices,)
+        batch = tf.gather(images, indices)
+        if flip:
             batch = batch * (1 - mirrored) + tf.reverse(batch, [2]) * mirrored  # four times faster than tf.where
         batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return batch if labels is None else (batch, tf.gather(labels, indices))

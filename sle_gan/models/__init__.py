@@ -7,6 +7,8 @@ of a network is loaded when it is asked for.
 import importlib
 from typing import NamedTuple
 
+MAPPING_LAYERS, LARGEST_MAPPING = 2, 16  # of networks with styles: usually, and at most
+
 
 class Recipe(NamedTuple):
     """How a network's paper trains it; the names are those of the settings, and a flag that is given wins.

@@ -18,11 +18,10 @@ from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.resample import blur_fir, downsample_fir, upsample_fir
 from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
-from sle_gan.models import MODELS
+from sle_gan.models import LARGEST_MAPPING, MAPPING_LAYERS, MODELS
 from sle_gan.models.graph import FeatureSplit, TrainingGraph, layers_of
 
 LATENT_SIZE = 512
-LARGEST_MAPPING = 16
 MAPPING_RATE = 0.01  # the mapping learns at this share of the rate
 
 
@@ -42,7 +41,7 @@ class Styles(NamedTuple):
     average: tf.Variable
 
 
-def generator(resolution=256, channels=3, width=64, seed=0, mapping_layers=2):
+def generator(resolution=256, channels=3, width=64, seed=0, mapping_layers=MAPPING_LAYERS):
     """Builds the generator: latent codes float32 `[batch, 512]` -> images `[batch, side, side, channels]`.
 
     The images are in about [-1, 1]; nothing bounds them. `styles` brings out its parts.

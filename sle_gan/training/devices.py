@@ -5,7 +5,10 @@ from contextlib import contextmanager
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.cluster import check_shares
 from sle_gan.errors import InputError
+
+_SMALL_BYTES = 2**29  # 680 RGB images of 512 px
 
 
 def let_memory_grow():
@@ -32,21 +35,15 @@ def strategy_of(name, batch_size, accumulate=1):
     """
     if name == "multi-worker":
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        _check_shares(batch_size, strategy.num_replicas_in_sync, accumulate)
+        check_shares(batch_size, accumulate, strategy.num_replicas_in_sync, "devices")
         return strategy
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")
     shares = len(gpus) > 1 and batch_size % (accumulate * len(gpus)) == 0
     if name == "one" or (name == "auto" and not shares) or len(devices) == 1:
         return tf.distribute.get_strategy()
-    _check_shares(batch_size, len(devices), accumulate)
+    check_shares(batch_size, accumulate, len(devices), "devices")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
-
-
-def _check_shares(batch_size, count, accumulate):
-    if batch_size % (accumulate * count):
-        times = f" times --accumulate {accumulate}" if accumulate > 1 else ""
-        raise InputError(f"--batch-size must be a multiple of {count}, the number of devices{times}; got {batch_size}")
 
 
 def shared_dataset(strategy, dataset_of):
@@ -62,7 +59,8 @@ def shared_dataset(strategy, dataset_of):
     """
     count = strategy.num_replicas_in_sync
     if count == 1:
-        return dataset_of(1, (0,))
+        gpus = tf.config.list_logical_devices("GPU")
+        return fetched_ahead(dataset_of(1, (0,)), gpus[0].name) if gpus else dataset_of(1, (0,))
 
     def dataset_of_worker(context):
         local = count // context.num_input_pipelines
@@ -70,6 +68,34 @@ def shared_dataset(strategy, dataset_of):
         return dataset_of(count, tuple(range(first, first + local)))
 
     return strategy.distribute_datasets_from_function(dataset_of_worker)
+
+
+def fetched_ahead(dataset, device):
+    """Returns a data set whose next element is copied to a device while a step is at work.
+
+    Args:
+        dataset: a `tf.data.Dataset`.
+        device: the device's name.
+    """
+    return dataset.apply(tf.data.experimental.prefetch_to_device(device, 1))
+
+
+def keeps_images(choice, strategy, size_bytes):
+    """Says whether the images of a training lie on the device that trains on them.
+
+    Args:
+        choice: `on`, `off`, or `auto`: where one GPU trains and they are small.
+        strategy: as `strategy_of` returns it.
+        size_bytes: what the decoded images take.
+
+    Raises:
+        InputError: if several devices train, and `on` is asked for.
+    """
+    alone = strategy.num_replicas_in_sync == 1
+    if choice == "on" and not alone:
+        raise InputError("--images-on-device on needs a single device; give --strategy one")
+    small = size_bytes <= _SMALL_BYTES and bool(tf.config.list_logical_devices("GPU"))
+    return alone and (choice == "on" or (choice == "auto" and small))
 
 
 @contextmanager

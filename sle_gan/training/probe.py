@@ -8,13 +8,13 @@ import tensorflow as tf
 _STEPS = 3
 
 
-def compiles(jit, gan, dataset, items):
+def compiles(jit, gan, make_dataset, items):
     """Decides whether the step is compiled with XLA, by a trial where that is asked for.
 
     Args:
         jit: `on`, `off`, or `auto`: on one GPU, where a trial is faster so.
         gan: a compiled `GAN`.
-        dataset: of batches as `GAN.train_step` takes them.
+        make_dataset: function of nothing -> a data set of batches as `GAN.train_step` takes them, for a trial.
         items: all that a step changes, by name, as `tf.train.Checkpoint` takes it.
 
     Returns:
@@ -24,7 +24,7 @@ def compiles(jit, gan, dataset, items):
     has_trial = tf.config.list_physical_devices("GPU") and gan.distribute_strategy.num_replicas_in_sync == 1
     if jit != "auto" or not has_trial:
         return jit == "on"
-    return xla_is_faster(gan, items, next(iter(dataset)))
+    return xla_is_faster(gan, items, next(iter(make_dataset())))
 
 
 def xla_is_faster(gan, items, images):
@@ -43,7 +43,7 @@ def xla_is_faster(gan, items, images):
         before = checkpoint.write(f"{folder}/before")
         try:
             plain, compiled = (_fastest(gan, images, jit_compile) for jit_compile in (False, True))
-        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, tf.errors.InternalError) as error:
             print(f"XLA cannot compile this step ({str(error).splitlines()[0]}); going on without", flush=True)
             return False
         finally:
