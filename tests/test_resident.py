@@ -30,6 +30,15 @@ def test_resident_images_give_the_same_batches(flip, labels):
         np.testing.assert_array_equal(mine, expected)
 
 
+def test_images_that_a_device_cannot_hold_are_refused(monkeypatch):
+    def full(images):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(tf, "constant", full)
+    with pytest.raises(InputError, match="2 MiB of images do not fit on the device; give --images-on-device off"):
+        ResidentImages(np.zeros([2, 1024, 1024, 1], np.uint8))
+
+
 def trained(prepare, dataset):
     gan = linear_gan()
     prepare(gan)

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from sle_gan.errors import InputError
+
 
 class ResidentImages:
     """All images of a training on one device.
@@ -10,11 +12,18 @@ class ResidentImages:
         images: uint8 `[count, side, side, channels]`; copied to the device.
         labels: int32 `[count]`, of the images' classes; or None.
         device: the device's name; without one TensorFlow chooses.
+
+    Raises:
+        InputError: if the device's memory does not hold them.
     """
 
     def __init__(self, images, labels=None, device=None):
         with tf.device(device):
-            self._images = tf.constant(images)
+            try:
+                self._images = tf.constant(images)
+            except tf.errors.ResourceExhaustedError as error:
+                size = f"{images.nbytes / 2**20:,.0f} MiB"
+                raise InputError(f"{size} of images do not fit on the device; give --images-on-device off") from error
             self._labels = None if labels is None else tf.constant(labels)
             # Looked up, because compilers round a division otherwise.
             self._values = tf.cast(tf.range(256), tf.float32) / 127.5 - 1.0
