@@ -116,7 +116,9 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
         )
 
     def fit_from(first_step):
-        dataset = shared_dataset(strategy, functools.partial(dataset_from, first_step))
+        dataset_of = functools.partial(dataset_from, first_step)
+        # What picks resident images is too little to be copied ahead.
+        dataset = shared_dataset(strategy, dataset_of) if gan.resident is None else dataset_of(1, (0,))
         gan.fit(dataset, steps_per_epoch=settings["steps"] - first_step, callbacks=callbacks, verbose=0)
 
     gan.jit_compile = compiles(settings["jit"], gan, functools.partial(dataset_from, done, 1, (0,)), items)
