@@ -107,7 +107,7 @@ def test_a_sparse_training_runs_in_16_bits_and_compiled_and_goes_on(photographs,
     assert run.generator_weights.exists()
 
 
-LAZY = "--r1-gamma 1 --r1-interval 2 --dig-weight 1 --dig-interval 2 --consistency-weight 1 --batch-size 4 --n-critic 1"
+LAZY = "--r1-gamma 1 --r1-interval 2 --dig-weight 1 --dig-interval 2 --batch-size 4 --n-critic 1"
 
 
 @pytest.mark.slow
@@ -129,7 +129,7 @@ def test_every_network_compiles_with_the_penalties_of_some_steps(model):
     side = settings["resolution"]
     images = tf.random.stateless_uniform([4, side, side, 3], [0, 0], -1, 1)
     penalties = [float(step(images)["penalty"]) for _ in range(3)]
-    # Consistency counts at every step, the others at the first and the third.
-    assert penalties[0] > penalties[1] > 0.0
-    assert penalties[2] > penalties[1]
+    assert penalties[0] > 0.0
+    assert penalties[1] == 0.0  # they are due at every second step
+    assert penalties[2] > 0.0
     gan.raise_if_not_finite()
