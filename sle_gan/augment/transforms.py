@@ -275,7 +275,7 @@ def _rows(*rows):
 def _colors(matrices, shifts=None):
     """Makes 4x4 matrices of 3x3 ones and what is added."""
     shifts = tf.zeros_like(matrices[:, :, :1]) if shifts is None else shifts
-    last = tf.tile(tf.constant([[[0.0, 0.0, 0.0, 1.0]]]), [tf.shape(matrices)[0], 1, 1])
+    last = tf.tile(tf.constant([[[0.0, 0.0, 0.0, 1.0]]]), [count_of(matrices), 1, 1])
     return tf.concat([tf.concat([matrices, shifts], axis=2), last], axis=1)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from sle_gan.layers.batch import count_of
 from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training.classes import images_among
 
@@ -69,4 +70,4 @@ class HeldOutLogits:
 
     def _logits_of(self, inputs):
         logits = tf.nest.flatten(self._gan.discriminator(inputs, training=False))[0]
-        return tf.reduce_mean(tf.reshape(logits, [tf.shape(logits)[0], -1]), axis=1)
+        return tf.reduce_mean(tf.reshape(logits, [count_of(logits), -1]), axis=1)

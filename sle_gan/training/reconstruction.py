@@ -5,6 +5,7 @@ Source: Liu et al. 2021, arXiv:2101.04775, section 3.2.
 
 import tensorflow as tf
 
+from sle_gan.layers.batch import count_of
 from sle_gan.layers.resample import crop_quadrant, downsample_nearest
 
 
@@ -35,7 +36,7 @@ class Reconstruction(tf.Module):
             float32 scalar.
         """
         quadrant = tf.random.stateless_uniform([], seed, 0, 4, tf.int32)
-        quadrants = tf.fill([tf.shape(images)[0]], quadrant)
+        quadrants = tf.fill([count_of(images)], quadrant)
         pictures = self.decoders([*maps, quadrants], training=True)
         side = pictures[0].shape[1]
         whole = downsample_nearest(images, side)
