@@ -244,7 +244,8 @@ def test_the_discriminator_is_the_one_of_the_paper():
 
     def filtered(x, padding):
         x = np.pad(x, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
-        return signal.convolve(x, taps[None, :, :, None], "valid").astype("f")
+        # float64, as the taps: of two types SciPy casts memory that it has not written yet, and warns.
+        return signal.convolve(x.astype("float64"), taps[None, :, :, None], "valid").astype("f")
 
     x = scaled_leaky_relu(layers["rgb"](images)).numpy()
     for side in (32, 16, 8):
