@@ -13,8 +13,8 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Generator": "sle_gan.models.fastgan",
-    "Discriminator": "sle_gan.models.fastgan",
+    "Generator": "sle_gan.models.front_door",
+    "Discriminator": "sle_gan.models.front_door",
     "create_input_noise": "sle_gan.models.io",
     "postprocess_images": "sle_gan.models.io",
 }

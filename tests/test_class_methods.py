@@ -31,20 +31,22 @@ def teacher(flowers, tmp_path_factory):
     return RunFolder(output / "teacher")
 
 
-@pytest.mark.parametrize("model", ["sngan", "biggan"])
+@pytest.mark.parametrize("model", MODELS)
 def test_the_parts_of_a_conditional_network_are_the_network(model):
     module = MODELS[model].module()
     networks = module.generator(64, 3, 8, 1, 3), module.discriminator(64, 3, 8, 1, 3)
-    splits = module.feature_splits(*networks)
+    graph, splits = module.training_graph(*networks), module.feature_splits(*networks)
     inputs = seed_inputs(networks[0], [0, 1])
     features, others = splits[0].first(inputs, training=False)
-    pictures = splits[0].rest([*features, *others], training=False)
-    np.testing.assert_array_equal(pictures, networks[0](inputs, training=False))
-    labels = tf.one_hot([2, 0], 3)
-    features, maps = splits[1].first([pictures, labels], training=False)
-    assert maps == []
-    logits = splits[1].rest([*features, labels], training=False)
-    np.testing.assert_array_equal(logits, networks[1]([pictures, labels], training=False))
+    pictures = tf.nest.flatten(splits[0].rest([*features, *others], training=False))
+    for drawn, expected in zip(pictures, tf.nest.flatten(graph.generator(inputs, training=False)), strict=True):
+        np.testing.assert_array_equal(drawn, expected)
+    judged = [*pictures, tf.one_hot([2, 0], 3)]
+    features, maps = splits[1].first(judged, training=False)
+    logits = splits[1].rest([*features, judged[-1]], training=False)
+    expected = tf.nest.flatten(graph.discriminator(judged, training=False))
+    for output, each in zip([logits, *maps], expected, strict=True):
+        np.testing.assert_array_equal(output, each)
 
 
 def test_moved_features_are_judged_by_the_label_of_their_image():

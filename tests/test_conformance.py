@@ -73,8 +73,7 @@ def _network_rows():
     for name, model in MODELS.items():
         module = model.module()
         yield from _rows_of(name, module, (SIDE, 3, 8, 1))
-        if model.has_classes:
-            yield from _rows_of(f"conditional_{name}", module, (SIDE, 3, 8, 1, CLASSES))
+        yield from _rows_of(f"conditional_{name}", module, (SIDE, 3, 8, 1, CLASSES))
 
 
 def _rows_of(name, module, arguments):

@@ -32,7 +32,6 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.json_files import write_json
-from sle_gan.models import MODELS
 from sle_gan.run import RunFolder, check_writable, choose_run, start_run
 
 _VERSIONED = ("sle-gan", "tensorflow", "tf-keras", "numpy", "pillow")
@@ -184,7 +183,7 @@ def _print_findings(folder, held_out, settings):
         print(f"data: warning: a step shows {images_per_step} images; the {len(folder.images)} there are repeat in it")
     if settings["class_names"]:
         print(f"data: {class_line(folder.images, settings['class_names'])}")
-    elif MODELS[settings["model"]].has_classes and (unasked := classes_unasked(folder.images)):
+    elif unasked := classes_unasked(folder.images):
         print(f"data: all images lie in {unasked} sub-folders; did you mean --conditional, to draw by class?")
     if held_out:
         print(f"data: {len(held_out.images)} more images held out, to judge the discriminator by")

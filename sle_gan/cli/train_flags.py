@@ -269,12 +269,6 @@ def check_settings(settings):
     if settings["width"] not in range(8, _LARGEST_WIDTH + 1, 8):
         raise InputError(f"--width must be a positive multiple of 8 up to {_LARGEST_WIDTH}; got {settings['width']}")
     _check_styles(settings, model)
-    if settings["conditional"] and not model.has_classes:
-        with_classes = " or ".join(name for name, each in MODELS.items() if each.has_classes)
-        raise InputError(
-            f"--conditional needs a network that takes classes, --model {with_classes}; got {settings['model']}, whose "
-            "paper has none"
-        )
     if settings["override"] and settings["name"] is None:
         raise InputError("--override needs the --name of the run to delete")
     for name in ("output_folder", "name", "generator_weights", "discriminator_weights", "ticket"):

@@ -10,7 +10,6 @@ from sle_gan.models.io import (
     EACH_ITS_OWN,
     batch_at,
     interpolate_codes,
-    latent_codes,
     padded_to,
     postprocess_images,
     seed_inputs,
@@ -138,21 +137,21 @@ class TrainedGenerator:
         if not loop:
             yield from _drawn(self._draw, batch_at(inputs, len(codes) - 1, 1))
 
-    def _draw_truncated(self, codes):
+    def _draw_truncated(self, inputs):
         layer_count = self._parts.synthesis.input_shape[1]
-        return self._draw_styles_of_layers(tf.repeat(self._styles_of(codes)[:, None], layer_count, axis=1))
+        return self._draw_styles_of_layers(tf.repeat(self._styles_of(inputs)[:, None], layer_count, axis=1))
 
     def _draw_styles_of_layers(self, styles):
         return postprocess_images(self._parts.synthesis(styles, training=False), tf.uint8)
 
     def _styles_of_seeds(self, seeds):
-        codes = latent_codes(list(seeds), self.latent_size)
-        batches = [codes[first : first + _BATCH_SIZE] for first in range(0, len(codes), _BATCH_SIZE)]
+        inputs = seed_inputs(self.generator, list(seeds), self.label)
+        batches = [batch_at(inputs, first, _BATCH_SIZE) for first in range(0, len(seeds), _BATCH_SIZE)]
         return tf.concat([_drawn(self._map, batch) for batch in batches], axis=0)
 
-    def _styles_of(self, codes):
+    def _styles_of(self, inputs):
         average = self._parts.average
-        return average + self.truncation * (self._parts.mapping(codes, training=False) - average)
+        return average + self.truncation * (self._parts.mapping(inputs, training=False) - average)
 
 
 def _drawn(draw, batch):

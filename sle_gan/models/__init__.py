@@ -48,17 +48,16 @@ class Model(NamedTuple):
     """A row of the table of networks.
 
     Attributes:
-        file: module that builds the networks: `generator(resolution, channels, width, seed)`,
+        file: module that builds the networks: `generator(resolution, channels, width, seed, classes)`,
             `discriminator(...)` of the same arguments, `training_graph(generator, discriminator)`,
-            `feature_splits(generator, discriminator)` and `discriminator_blocks(discriminator)`.
+            `feature_splits(generator, discriminator)` and `discriminator_blocks(discriminator)`. With classes the
+            last input of both networks are their one-hot labels.
         resolutions: sides of the images in pixels that it can be built for.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         recipe: how its paper trains it.
         block_counts: for each resolution, how many blocks `discriminator_blocks` tells of.
         has_styles: whether the file has `styles(generator)`: a space of styles between two parts of the generator,
-            whose builder then takes a fifth argument `mapping_layers`.
-        has_classes: whether the builders take a fifth argument `classes`: the number of classes, whose one-hot
-            labels are then the last input of both networks.
+            whose builder then takes a sixth argument `mapping_layers`.
         other_recipes: recipes of the resolutions that are not trained by `recipe`, by resolution.
     """
 
@@ -68,7 +67,6 @@ class Model(NamedTuple):
     recipe: Recipe
     block_counts: tuple
     has_styles: bool = False
-    has_classes: bool = False
     other_recipes: dict = {}  # noqa: RUF012  (nobody writes to it)
 
     def module(self):
@@ -90,8 +88,7 @@ def network_arguments(settings):
         KeyError: if a setting is not there.
     """
     shape = [settings[name] for name in ("resolution", "channels", "width", "seed")]
-    names = settings.get("class_names")
-    return (*shape, len(names)) if names else tuple(shape)
+    return *shape, len(settings.get("class_names") or ())
 
 
 def generator_arguments(settings):
@@ -132,7 +129,6 @@ MODELS = {
         (1, 3, 4),
         _BIGGAN,
         block_counts=(4, 5, 6),
-        has_classes=True,
         other_recipes={64: _LARGE_BIGGAN, 128: _LARGE_BIGGAN._replace(width=96)},
     ),
     "fastgan": Model(
@@ -174,7 +170,6 @@ MODELS = {
             ema_kimg=None,
         ),
         block_counts=(4, 5, 5, 6),
-        has_classes=True,
     ),
     "stylegan2": Model(
         "sle_gan.models.stylegan2",

@@ -11,10 +11,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.layers.carry import CarryAlong
+from sle_gan.layers.conditional import class_batch_norm, patch_projection
 from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.resample import average_pool_to, crop_quadrant, downsample_nearest
-from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D
+from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralDense, SpectralUpConv2D
 from sle_gan.models import MODELS
 from sle_gan.models.graph import FeatureSplit, TrainingGraph, layers_of
 
@@ -29,17 +30,19 @@ NOISY_SIDES = (8, 32, 128, 512)
 SMALL_SIDE = 128
 
 
-def generator(resolution=512, channels=3, width=64, seed=0):
+def generator(resolution=512, channels=3, width=64, seed=0, classes=0):
     """Builds the generator: latent codes float32 `[batch, 256]` -> images `[batch, side, side, channels]`.
 
     The images are in [-1, 1]. The second picture that training uses, at 128 px (half the side below 256 px),
-    is part of the graph: `training_graph` brings it out.
+    is part of the graph: `training_graph` brings it out. With classes it has a second input: one-hot labels float32
+    `[batch, classes]`.
 
     Args:
         resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: channels of the 128 px map; all others are multiples of it. 64 in the paper.
         seed: of the initial weights.
+        classes: number of classes; 0 without.
 
     Returns:
         A functional `keras.Model`.
@@ -51,11 +54,12 @@ def generator(resolution=512, channels=3, width=64, seed=0):
     blocks = _Blocks(seed, 0)
     counts = {side: _count(share, width) for side, share in GENERATOR_CHANNELS.items()}
     codes = keras.Input([LATENT_SIZE], name="codes")
-    maps = {4: _generator_start(codes, counts[4], blocks)}
+    labels = keras.Input([classes], name="labels") if classes else None
+    maps = {4: _generator_start(codes, labels, counts[4], blocks)}
     side = 4
     while side < resolution:
         side *= 2
-        features = _up_block(maps[side // 2], codes, counts[side], side, blocks)
+        features = _up_block(maps[side // 2], codes, labels, counts[side], side, blocks)
         if side in EXCITED_BY:
             features = blocks.excite(maps[EXCITED_BY[side]], features, f"excite{side}")
         maps[side] = features
@@ -64,20 +68,23 @@ def generator(resolution=512, channels=3, width=64, seed=0):
     small = keras.layers.Activation("tanh", dtype="float32", name="small_image")(small)
     image = blocks.conv(maps[resolution], channels, 3, "rgb")
     image = keras.layers.Activation("tanh", dtype="float32", name="full_image")(image)
-    return keras.Model(codes, CarryAlong(name="image", dtype="float32")([image, small]), name="generator")
+    image = CarryAlong(name="image", dtype="float32")([image, small])
+    return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
 
-def discriminator(resolution=512, channels=3, width=64, seed=0):
+def discriminator(resolution=512, channels=3, width=64, seed=0, classes=0):
     """Builds the two-scale discriminator: images `[batch, side, side, channels]` -> logits `[batch, 50]`.
 
     The images are in [-1, 1]; the logits are those of 5x5 patches of the full and of the small picture. The
-    decoders that training uses are part of the graph: `training_graph` brings them out.
+    decoders that training uses are part of the graph: `training_graph` brings them out. With classes it has a second
+    input: one-hot labels float32 `[batch, classes]`.
 
     Args:
         resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: channels of the entry map at 128 px; all others are multiples of it. 64 in the paper.
         seed: of the initial weights.
+        classes: number of classes; 0 without.
 
     Returns:
         A functional `keras.Model` with the sub-models `trunk` and `decoders`.
@@ -88,14 +95,14 @@ def discriminator(resolution=512, channels=3, width=64, seed=0):
     _check(resolution, channels, width)
     blocks = _Blocks(seed, 1)
     counts = {side: _count(share, width) for side, share in DISCRIMINATOR_CHANNELS.items()}
-    trunk = _trunk(resolution, channels, counts, blocks)
+    trunk = _trunk(resolution, channels, classes, counts, blocks)
     decoders = _decoders(resolution, channels, width, trunk, blocks)
     images = keras.Input([resolution, resolution, channels], name="images")
-    logits, *maps = trunk([images, downsample_nearest(images, small_side_of(resolution))])
+    labels = [keras.Input([classes], name="labels")] if classes else []
+    logits, *maps = trunk([images, downsample_nearest(images, small_side_of(resolution)), *labels])
     reconstructions = decoders([*maps, tf.zeros_like(logits[:, 0], tf.int32)])
-    return keras.Model(
-        images, CarryAlong(name="logits", dtype="float32")([logits, *reconstructions]), name="discriminator"
-    )
+    logits = CarryAlong(name="logits", dtype="float32")([logits, *reconstructions])
+    return keras.Model([images, *labels] if classes else images, logits, name="discriminator")
 
 
 def training_graph(generator_model, discriminator_model):
@@ -107,7 +114,7 @@ def training_graph(generator_model, discriminator_model):
 
     Returns:
         A `TrainingGraph`: latent codes -> (image, small image); the two -> (logits, last map, small branch's last
-        map, 16x16 map); the maps and quadrants -> three reconstructions.
+        map, 16x16 map); the maps and quadrants -> three reconstructions. With classes the first two take labels too.
     """
     pictures = [generator_model.get_layer(name).output for name in ("full_image", "small_image")]
     return TrainingGraph(
@@ -128,13 +135,17 @@ def feature_splits(generator_model, discriminator_model):
         Two `FeatureSplit`s of what `training_graph` brings out; nothing is copied.
     """
     graph = training_graph(generator_model, discriminator_model)
-    codes, trunk = generator_model.input, graph.discriminator
+    inputs, trunk = generator_model.inputs, graph.discriminator
     start = generator_model.get_layer("start").output
     features = [trunk.get_layer(name).input for name in ("logits", "small_logits")]
+    _, _, *labels = trunk.inputs
     logits, *maps = trunk.outputs
     return (
-        FeatureSplit(keras.Model(codes, ([start], [codes])), keras.Model([start, codes], graph.generator.outputs)),
-        FeatureSplit(keras.Model(trunk.inputs, (features, maps)), keras.Model(features, logits)),
+        FeatureSplit(
+            keras.Model(generator_model.input, ([start], inputs)),
+            keras.Model([start, *inputs], graph.generator.outputs),
+        ),
+        FeatureSplit(keras.Model(trunk.inputs, (features, maps)), keras.Model([*features, *labels], logits)),
     )
 
 
@@ -164,42 +175,6 @@ def _halves(side):
 def small_side_of(resolution):
     """Returns the side in pixels of the small picture beside images of `resolution`: 128, or half of less."""
     return min(SMALL_SIDE, resolution // 2)
-
-
-def Generator(output_resolution=512, channels=3, width=64, seed=0):
-    """Builds the FastGAN generator under the name of the library's front door.
-
-    Args:
-        output_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
-        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
-        width: channels of the 128 px map, a multiple of 8; 64 in the paper.
-        seed: of the initial weights.
-
-    Returns:
-        A `keras.Model`: float32 codes `[batch, 256]` -> float32 images `[batch, side, side, channels]` in [-1, 1].
-
-    Raises:
-        ValueError: if an argument is not one of those above.
-    """
-    return generator(output_resolution, channels, width, seed)
-
-
-def Discriminator(input_resolution=512, channels=3, width=64, seed=0):
-    """Builds the FastGAN discriminator under the name of the library's front door.
-
-    Args:
-        input_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
-        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
-        width: channels of the entry map at 128 px, a multiple of 8; 64 in the paper.
-        seed: of the initial weights.
-
-    Returns:
-        A `keras.Model`: float32 images `[batch, side, side, channels]` in [-1, 1] -> float32 logits `[batch, 50]`.
-
-    Raises:
-        ValueError: if an argument is not one of those above.
-    """
-    return discriminator(input_resolution, channels, width, seed)
 
 
 def _check(resolution, channels, width):
@@ -260,6 +235,24 @@ class _Blocks:
     def batch_norm(self, x, name):
         return batch_norm(x, self._normal(1.0), name)
 
+    def norm(self, x, labels, name):
+        """Batch normalization, whose gain and bias are those of the class where there are classes."""
+        if labels is None:
+            return self.batch_norm(x, name)
+        return class_batch_norm(x, labels, self._normal(), name)
+
+    def patch_logits(self, x, labels, name):
+        """Judges the patches of an 8x8 map, with classes by what is said of each: float `[batch, 25]`."""
+        logits = self.conv(x, 1, 4, name, padding="valid")
+        if labels is not None:
+            initializer = self._normal()
+            seed = int(self._rng.integers(2**31))
+            embed = SpectralDense(
+                x.shape[-1], seed, use_bias=False, kernel_initializer=initializer, name=f"{name}_embedding"
+            )
+            logits += patch_projection(x, embed(labels), 4)
+        return tf.reshape(logits, [-1, 25])
+
     def noise(self, x, codes, name):
         self._noises += 1
         return NoiseInjection(self._noises, name=name)([x, codes])
@@ -280,35 +273,35 @@ def _leaky_relu(x):
     return tf.nn.leaky_relu(x, 0.2)
 
 
-def _generator_start(codes, filters, blocks):
+def _generator_start(codes, labels, filters, blocks):
     x = tf.reshape(codes, [-1, 1, 1, LATENT_SIZE])
     x = blocks.conv_transpose(x, 2 * filters, 4, "start")
-    return _gated_linear_unit(blocks.batch_norm(x, "start_norm"))
+    return _gated_linear_unit(blocks.norm(x, labels, "start_norm"))
 
 
-def _up_block(x, codes, filters, side, blocks):
+def _up_block(x, codes, labels, filters, side, blocks):
     x = blocks.up_conv(x, 2 * filters, f"up{side}_conv1")
     if side not in NOISY_SIDES:
-        return _gated_linear_unit(blocks.batch_norm(x, f"up{side}_norm1"))
+        return _gated_linear_unit(blocks.norm(x, labels, f"up{side}_norm1"))
     x = blocks.noise(x, codes, f"up{side}_noise1")
-    x = _gated_linear_unit(blocks.batch_norm(x, f"up{side}_norm1"))
+    x = _gated_linear_unit(blocks.norm(x, labels, f"up{side}_norm1"))
     x = blocks.conv(x, 2 * filters, 3, f"up{side}_conv2")
     x = blocks.noise(x, codes, f"up{side}_noise2")
-    return _gated_linear_unit(blocks.batch_norm(x, f"up{side}_norm2"))
+    return _gated_linear_unit(blocks.norm(x, labels, f"up{side}_norm2"))
 
 
-def _trunk(resolution, channels, counts, blocks):
-    """Builds (image, small image) -> (logits, last map, small branch's last map, 16x16 map)."""
+def _trunk(resolution, channels, classes, counts, blocks):
+    """Builds (image, small image, with classes labels) -> (logits, last map, small branch's last map, 16x16 map)."""
     image = keras.Input([resolution, resolution, channels], name="image")
     small_side = small_side_of(resolution)
     small = keras.Input([small_side, small_side, channels], name="small_image")
+    labels = keras.Input([classes], name="labels") if classes else None
     maps = _down_path(_entry(image, resolution, counts, blocks), counts, blocks)
-    big_logits = _big_head(maps[8], counts, blocks)
+    logits = blocks.patch_logits(_head(maps[8], counts, blocks), labels, "logits")
     small_map = _small_branch(small, counts, blocks)
-    small_logits = blocks.conv(small_map, 1, 4, "small_logits", padding="valid")
-    logits = tf.concat([tf.reshape(big_logits, [-1, 25]), tf.reshape(small_logits, [-1, 25])], axis=1)
+    logits = tf.concat([logits, blocks.patch_logits(small_map, labels, "small_logits")], axis=1)
     outputs = [tf.cast(logits, tf.float32), maps[8], small_map, maps[16]]
-    return keras.Model([image, small], outputs, name="trunk")
+    return keras.Model([image, small, *([labels] if classes else [])], outputs, name="trunk")
 
 
 def _entry(x, resolution, counts, blocks):
@@ -343,10 +336,8 @@ def _down_block(x, filters, side, blocks):
     return (main + direct) / 2
 
 
-def _big_head(x, counts, blocks):
-    x = blocks.conv(x, counts[8], 1, "head")
-    x = _leaky_relu(blocks.batch_norm(x, "head_norm"))
-    return blocks.conv(x, 1, 4, "logits", padding="valid")
+def _head(x, counts, blocks):
+    return _leaky_relu(blocks.batch_norm(blocks.conv(x, counts[8], 1, "head"), "head_norm"))
 
 
 def _small_branch(x, counts, blocks):

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.layers.conditional import conditional_batch_norm, projection
+from sle_gan.layers.conditional import class_batch_norm, projection
 from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.resample import average_pool_to, upsample_nearest
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
@@ -164,14 +164,7 @@ class _Blocks:
         """Batch normalization, whose gain and bias are those of the class where there are classes."""
         if labels is None:
             return self.batch_norm(x, name)
-        initializers = keras.initializers.RandomNormal(0.0, 0.02, seed=self._next_seed()), "zeros"
-        gain, bias = (
-            keras.layers.Dense(x.shape[-1], use_bias=False, kernel_initializer=initializer, name=f"{name}_{part}")(
-                labels
-            )
-            for part, initializer in zip(("gain", "bias"), initializers, strict=True)
-        )
-        return conditional_batch_norm(x, gain, bias, name)
+        return class_batch_norm(x, labels, keras.initializers.RandomNormal(0.0, 0.02, seed=self._next_seed()), name)
 
     def spectral_conv(self, x, filters, size, name):
         initializer = self._xavier()

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.conditional import projection
 from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense, scaled_leaky_relu
 from sle_gan.layers.minibatch import MinibatchDeviation
 from sle_gan.layers.modulated import ModulatedConv2D
@@ -22,15 +23,17 @@ from sle_gan.models import LARGEST_MAPPING, MAPPING_LAYERS, MODELS
 from sle_gan.models.graph import FeatureSplit, TrainingGraph, layers_of
 
 LATENT_SIZE = 512
-MAPPING_RATE = 0.01  # the mapping learns at this share of the rate
+MAPPING_RATE = 0.01  # mappings learn at this share of the rate
+CLASS_MAPPING_LAYERS = 8  # from the class to what the discriminator's features are projected on
 
 
 class Styles(NamedTuple):
     """The parts of a generator on both sides of its styles; they share its layers.
 
     Attributes:
-        mapping: latent codes float32 `[batch, 512]` -> styles float32 `[batch, size]`.
-        mixing: latent codes -> styles of all layers, mixed in training.
+        mapping: latent codes float32 `[batch, 512]` -> styles float32 `[batch, size]`; with classes of a list of codes
+            and labels, as the generator.
+        mixing: the same -> styles of all layers, mixed in training.
         synthesis: styles of all layers `[batch, layers, size]` -> images.
         average: float32 `[size]`, the moving average of the styles.
     """
@@ -41,16 +44,18 @@ class Styles(NamedTuple):
     average: tf.Variable
 
 
-def generator(resolution=256, channels=3, width=64, seed=0, mapping_layers=MAPPING_LAYERS):
+def generator(resolution=256, channels=3, width=64, seed=0, classes=0, mapping_layers=MAPPING_LAYERS):
     """Builds the generator: latent codes float32 `[batch, 512]` -> images `[batch, side, side, channels]`.
 
-    The images are in about [-1, 1]; nothing bounds them. `styles` brings out its parts.
+    The images are in about [-1, 1]; nothing bounds them. `styles` brings out its parts. With classes it has a second
+    input: one-hot labels float32 `[batch, classes]`.
 
     Args:
         resolution: side of the images in pixels: 32, 64, 128, 256, 512 or 1024.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: a map of side s has min(256 width / s, 8 width) channels, styles 8 width numbers; 64 in the paper.
         seed: of the initial weights.
+        classes: number of classes; 0 without.
         mapping_layers: from codes to styles; 8 in the paper, 2 are enough for few images.
 
     Returns:
@@ -64,23 +69,29 @@ def generator(resolution=256, channels=3, width=64, seed=0, mapping_layers=MAPPI
         raise ValueError(f"mapping_layers must be from 1 to {LARGEST_MAPPING}; got {mapping_layers}")
     blocks = _Blocks(seed, 0)
     codes = keras.Input([LATENT_SIZE], name="codes")
-    mapping = _mapping(mapping_layers, width, blocks)
-    style = StyleAverage(name="style_average", dtype="float32")(mapping(codes))
-    other = mapping(PartnerCodes(name="partner_codes", dtype="float32")(codes))
+    labels = keras.Input([classes], name="labels") if classes else None
+    mapping = _mapping(mapping_layers, width, classes, blocks)
+    partners = PartnerCodes(name="partner_codes", dtype="float32")(codes)
+    style, other = (mapping(each if labels is None else [each, labels]) for each in (codes, partners))
+    style = StyleAverage(name="style_average", dtype="float32")(style)
     layer_count = 2 * int(math.log2(resolution)) - 2
     mixing = StyleMixing(layer_count, name="style_mixing", dtype="float32")
     synthesis = _synthesis(resolution, channels, width, blocks)
-    return keras.Model(codes, synthesis(mixing([style, other, codes])), name="generator")
+    image = synthesis(mixing([style, other, codes]))
+    return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
 
-def discriminator(resolution=256, channels=3, width=64, seed=0):
+def discriminator(resolution=256, channels=3, width=64, seed=0, classes=0):
     """Builds the residual discriminator: images `[batch, side, side, channels]` -> logits `[batch, 1]`.
+
+    With classes it has a second input: one-hot labels float32 `[batch, classes]`.
 
     Args:
         resolution: side of the images in pixels: 32, 64, 128, 256, 512 or 1024.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: a map of side s has min(256 width / s, 8 width) channels; 64 in the paper.
         seed: of the initial weights.
+        classes: number of classes; 0 without.
 
     Returns:
         A functional `keras.Model`. The logit of an image rests on up to three images beside it too.
@@ -98,7 +109,13 @@ def discriminator(resolution=256, channels=3, width=64, seed=0):
     x = scaled_leaky_relu(blocks.conv(x, _count(4, width), 3, "last_conv"))
     x = tf.reshape(x, [-1, 16 * _count(4, width)])
     x = scaled_leaky_relu(blocks.dense(x, _count(4, width), "last_dense"))
-    return keras.Model(images, blocks.dense(x, 1, "logits", dtype="float32"), name="discriminator")
+    if not classes:
+        return keras.Model(images, blocks.dense(x, 1, "logits", dtype="float32"), name="discriminator")
+    labels = keras.Input([classes], name="labels")
+    size = _count(4, width)
+    embedding = _mapped(_embedded(labels, size, "class", blocks), size, CLASS_MAPPING_LAYERS, "class", blocks)
+    logits = projection(blocks.dense(x, size, "logits", dtype="float32"), embedding) / math.sqrt(size)
+    return keras.Model([images, labels], logits, name="discriminator")
 
 
 def training_graph(generator_model, discriminator_model):
@@ -120,14 +137,15 @@ def feature_splits(generator_model, discriminator_model):
     mixed = generator_model.get_layer("style_mixing").output
     first_map = synthesis.get_layer("map4_conv").output
     start = keras.Model(synthesis.input, first_map, name="synthesis_start")(mixed)
-    last = discriminator_model.get_layer("logits").input
+    last, (_, *labels) = discriminator_model.get_layer("logits").input, discriminator_model.inputs
     return (
         FeatureSplit(
             keras.Model(generator_model.input, ([start], [mixed])),
             keras.Model([first_map, synthesis.input], synthesis.output),
         ),
         FeatureSplit(
-            keras.Model(discriminator_model.input, ([last], [])), keras.Model([last], discriminator_model.output)
+            keras.Model(discriminator_model.input, ([last], [])),
+            keras.Model([last, *labels], discriminator_model.output),
         ),
     )
 
@@ -215,13 +233,29 @@ class _Blocks:
         return layer([x, scales])
 
 
-def _mapping(layer_count, width, blocks):
+def _mapping(layer_count, width, classes, blocks):
     codes = keras.Input([LATENT_SIZE], name="codes")
-    x = codes * tf.math.rsqrt(tf.reduce_mean(codes**2, axis=1, keepdims=True) + 1e-8)
+    x = _normalized(codes)
+    if not classes:
+        return keras.Model(codes, _mapped(x, 8 * width, layer_count, "mapping", blocks), name="mapping")
+    labels = keras.Input([classes], name="labels")
+    x = tf.concat([x, _embedded(labels, 8 * width, "mapping", blocks)], axis=1)
+    return keras.Model([codes, labels], _mapped(x, 8 * width, layer_count, "mapping", blocks), name="mapping")
+
+
+def _mapped(x, units, layer_count, name, blocks):
     for number in range(1, layer_count + 1):
-        layer = EqualizedDense(8 * width, blocks.next_seed(), MAPPING_RATE, dtype="float32", name=f"mapping{number}")
+        layer = EqualizedDense(units, blocks.next_seed(), MAPPING_RATE, dtype="float32", name=f"{name}{number}")
         x = scaled_leaky_relu(layer(x))
-    return keras.Model(codes, x, name="mapping")
+    return x
+
+
+def _embedded(labels, units, name, blocks):
+    return _normalized(blocks.dense(labels, units, f"{name}_embedding", dtype="float32"))
+
+
+def _normalized(x):
+    return x * tf.math.rsqrt(tf.reduce_mean(x**2, axis=1, keepdims=True) + 1e-8)
 
 
 def _synthesis(resolution, channels, width, blocks):

@@ -375,7 +375,7 @@ class GAN(FedModel):
         """Yields what joins the generator's loss with passes of its own: functions of nothing -> float32 scalar."""
         if self.path_length is not None:
             paths_seed = draws.of_replica(draws.fold(share.seed(seed), draws.PATHS))
-            yield lambda: self.path_length(self.steps, count, paths_seed)
+            yield lambda: self.path_length(self.steps, count, paths_seed, self.classes)
         if self.perturbation is not None:
             inputs = functools.partial(self._generator_inputs, share.whole(count), seed, share)
             yield lambda: self.perturbation.generator_loss(inputs(), self.generator_loss)

@@ -1,0 +1,45 @@
+"""The networks that `import sle_gan` offers: FastGAN's."""
+
+from sle_gan.models import fastgan
+
+
+def Generator(output_resolution=512, channels=3, width=64, seed=0, classes=0):
+    """Builds the FastGAN generator, as the library calls it.
+
+    With classes there is a second input: one-hot labels float32 `[batch, classes]`.
+
+    Args:
+        output_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        width: channels of the 128 px map, a multiple of 8; 64 in the paper.
+        seed: of the initial weights.
+        classes: number of classes; 0 without.
+
+    Returns:
+        A `keras.Model`: float32 codes `[batch, 256]` -> float32 images `[batch, side, side, channels]` in [-1, 1].
+
+    Raises:
+        ValueError: if an argument is not one of those above.
+    """
+    return fastgan.generator(output_resolution, channels, width, seed, classes)
+
+
+def Discriminator(input_resolution=512, channels=3, width=64, seed=0, classes=0):
+    """Builds the FastGAN discriminator, as the library calls it.
+
+    With classes there is a second input: one-hot labels float32 `[batch, classes]`.
+
+    Args:
+        input_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        width: channels of the entry map at 128 px, a multiple of 8; 64 in the paper.
+        seed: of the initial weights.
+        classes: number of classes; 0 without.
+
+    Returns:
+        A `keras.Model`: float32 images `[batch, side, side, channels]` in [-1, 1] -> float32 logits `[batch, 50]`.
+
+    Raises:
+        ValueError: if an argument is not one of those above.
+    """
+    return fastgan.discriminator(input_resolution, channels, width, seed, classes)
