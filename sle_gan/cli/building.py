@@ -13,7 +13,7 @@ from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.training import regularizers
 from sle_gan.training.classes import ClassShares
 from sle_gan.training.consistency import consistency
-from sle_gan.training.devices import let_memory_grow, precision
+from sle_gan.training.devices import let_memory_grow, precision, remap
 from sle_gan.training.ema import copy_weights, decay_from, half_life_decay
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import adversarial_losses
@@ -101,6 +101,7 @@ def build_gan(settings, generator, discriminator):
     Returns:
         A compiled `GAN`.
     """
+    remap(MODELS[settings["model"]].is_remapped)
     module = MODELS[settings["model"]].module()
     average = module.generator(*generator_arguments(settings))
     copy_weights(average, generator)

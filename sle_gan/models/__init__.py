@@ -56,6 +56,8 @@ class Model(NamedTuple):
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         recipe: how its paper trains it.
         block_counts: for each resolution, how many blocks `discriminator_blocks` tells of.
+        is_remapped: whether TensorFlow's remapper, which fuses operations, can rewrite a training step of it. Where
+            convolutions with biases are added up it cannot: it prints an error and leaves the step as it is.
         has_styles: whether the file has `styles(generator)`: a space of styles between two parts of the generator,
             whose builder then takes a sixth argument `mapping_layers`.
         other_recipes: recipes of the resolutions that are not trained by `recipe`, by resolution.
@@ -66,6 +68,7 @@ class Model(NamedTuple):
     channels: tuple
     recipe: Recipe
     block_counts: tuple
+    is_remapped: bool = False
     has_styles: bool = False
     other_recipes: dict = {}  # noqa: RUF012  (nobody writes to it)
 
@@ -150,6 +153,7 @@ MODELS = {
             ema_kimg=None,
         ),
         block_counts=(4, 5, 6, 6, 6),
+        is_remapped=True,
     ),
     "sngan": Model(
         "sle_gan.models.sngan",

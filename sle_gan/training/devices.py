@@ -17,6 +17,11 @@ def let_memory_grow():
         tf.config.experimental.set_memory_growth(device, True)
 
 
+def remap(is_wanted):
+    """Switches the rewriting of graphs by TensorFlow's remapper on or off, for those that are run from then on."""
+    tf.config.optimizer.set_experimental_options({"remapping": is_wanted})
+
+
 def strategy_of(name, batch_size, accumulate=1):
     """Chooses the devices that share each batch.
 
