@@ -26,9 +26,8 @@ def words_of(photographs, output, *more):
     return ["--data-folder", str(photographs), "--output-folder", str(output), *SMALL, *OFTEN, *more]
 
 
-@pytest.mark.parametrize(
-    "method", [pytest.param(name, marks=[] if name == "reconfigure" else pytest.mark.slow) for name in METHODS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
 def test_a_sparse_training_that_was_killed_ends_as_one_that_was_left_alone(method, photographs, tmp_path):
     alone, broken = (words_of(photographs, tmp_path / name, *METHODS[method].split()) for name in ("alone", "broken"))
     run, expected_run = RunFolder(tmp_path / "broken" / "run"), RunFolder(tmp_path / "alone" / "run")
