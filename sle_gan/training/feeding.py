@@ -6,6 +6,7 @@ The wait is measured within the compiled function that draws the input.
 import functools
 import time
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -58,17 +59,20 @@ class FedModel(keras.Model):
 
 
 class _InputClock:
-    """Adds up times; from Python, because TensorFlow has no clock where its operations are to be deterministic."""
+    """Adds up times; from Python, because TensorFlow has no clock where its operations are to be deterministic.
+
+    What is handed to TensorFlow is of NumPy: run eagerly it makes float32 of a Python number, milliseconds off.
+    """
 
     def __init__(self):
         self.seconds = 0.0
 
     def ask(self):
-        return time.monotonic()
+        return np.float64(time.monotonic())
 
     def answer(self, asked):
         self.seconds += time.monotonic() - float(asked)
-        return self.seconds
+        return np.float64(self.seconds)
 
 
 class _TimedIterator:
