@@ -33,7 +33,7 @@ def main(argv=None):
         sys.exit(f"error: {error}")
     import tensorflow as tf
 
-    from sle_gan.cli.building import build_gan, build_networks
+    from sle_gan.assembly.building import build_gan, build_networks
 
     gan = build_gan(settings, *build_networks(settings))
     shape = [settings["batch_size"] * settings["n_critic"], *[settings["resolution"]] * 2, settings["channels"]]

@@ -91,7 +91,7 @@ def profiled(arguments):
     import tensorflow as tf
 
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from sle_gan.cli.building import build_gan, build_networks
+    from sle_gan.assembly.building import build_gan, build_networks
 
     gan = build_gan(settings, *build_networks(settings))
     step = tf.function(gan.train_step)

@@ -12,8 +12,8 @@ import tempfile
 import numpy as np
 import tf_keras as keras
 
+from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.cli import train_flags
-from sle_gan.cli.building import build_gan, build_networks
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.flowers import write_flowers
 from sle_gan.data.folder import scan

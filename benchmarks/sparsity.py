@@ -14,8 +14,8 @@ import time
 
 import tensorflow as tf
 
+from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.cli import train_flags
-from sle_gan.cli.building import build_gan, build_networks
 from sle_gan.sparsity.masks import Masks, prunable_kernels
 from sle_gan.sparsity.selection import magnitude_masks
 

@@ -92,7 +92,7 @@ def train_and_note(marks_file, *words):
     import_module = builtins.__import__
 
     def noted(name, *rest, **named):
-        if name != "sle_gan.cli.session":
+        if name != "sle_gan.assembly.session":
             return import_module(name, *rest, **named)
         builtins.__import__ = import_module  # what it imports is not watched
         begin = time.time()

@@ -67,7 +67,7 @@ def measure(side, batch, mode, width, steps):
     settings = train_flags.resolve(train_flags.parser().parse_args(words))
     import tensorflow as tf
 
-    from sle_gan.cli.building import build_gan, build_networks
+    from sle_gan.assembly.building import build_gan, build_networks
 
     gan = build_gan(settings, *build_networks(settings))
     step = tf.function(gan.train_step, jit_compile=mode == "xla")

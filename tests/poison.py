@@ -4,8 +4,8 @@ import sys
 
 import numpy as np
 
+from sle_gan.assembly import session
 from sle_gan.callbacks.signals import Signals
-from sle_gan.cli import session
 from sle_gan.cli.train import main
 
 

@@ -4,8 +4,8 @@ import tensorflow as tf
 import tf_keras as keras
 from test_devices import compiled_gan
 
-from sle_gan.cli.building import build_gan, build_networks
-from sle_gan.cli.session import describe
+from sle_gan.assembly.building import build_gan, build_networks
+from sle_gan.assembly.session import describe
 from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.errors import InputError
 from sle_gan.sparsity.adapt import BalanceRatio

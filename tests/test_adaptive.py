@@ -6,9 +6,9 @@ import tensorflow as tf
 import tf_keras as keras
 from scipy.ndimage import map_coordinates
 
+from sle_gan.assembly.methods import augmentation
 from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.transforms import COLORS, MOVES, PIPES, Pipe, sample, seeds_of
-from sle_gan.cli.methods import augmentation
 from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.errors import InputError
 from sle_gan.training.gan import GAN

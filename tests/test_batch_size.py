@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from test_models_cli import pictures, words  # noqa: F401
 
-from sle_gan.cli.batch_size import largest_that_fits, with_batch_size
-from sle_gan.cli.step_probe import ask_probe
+from sle_gan.assembly.batch_size import largest_that_fits, with_batch_size
+from sle_gan.assembly.step_probe import ask_probe
 from sle_gan.cli.train import main as train
 from sle_gan.cli.train import parser, resolve
 from sle_gan.errors import InputError, TrainingError

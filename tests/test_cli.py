@@ -13,11 +13,11 @@ from PIL import Image
 from processes import final_state, script, wait_for
 
 from sle_gan import __version__
+from sle_gan.assembly.training_images import read_training_images
 from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.metrics import append_row, keep_rows_until
 from sle_gan.cli.main import main as sle_gan_command
 from sle_gan.cli.train import main
-from sle_gan.cli.training_images import read_training_images
 from sle_gan.data.decode import read_image
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder
@@ -249,7 +249,7 @@ def test_bad_input_is_told_within_two_seconds_and_before_tensorflow(tmp_path):
 
 def test_a_dense_training_loads_neither_the_pruning_library_nor_matplotlib_before_its_first_step():
     code = (
-        "import sys; import sle_gan.cli.session; "
+        "import sys; import sle_gan.assembly.session; "
         "print({'tensorflow', 'tensorflow_model_optimization', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

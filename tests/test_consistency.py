@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.augment.transforms import Pipe
-from sle_gan.cli.building import build_gan, build_networks
 from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.models import MODELS
 from sle_gan.training.consistency import consistency, inconsistency

@@ -4,9 +4,9 @@ import tensorflow as tf
 import tf_keras as keras
 from tiny_gan import compiled_gan, train, values
 
+from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.callbacks.densities import Densities
 from sle_gan.cli import train_flags
-from sle_gan.cli.building import build_gan, build_networks
 from sle_gan.cli.train import main
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder, read_rows

@@ -144,7 +144,7 @@ def test_estimates_and_a_measured_time_go_to_the_terminal_and_the_file(mixed, tm
 
 
 def test_the_estimate_of_a_checkpoint_is_the_size_of_one(tmp_path):
-    from sle_gan.cli.building import build_gan, build_networks
+    from sle_gan.assembly.building import build_gan, build_networks
     from sle_gan.cli.train_flags import parser, resolve
     from sle_gan.training.memory import checkpoint_bytes
 

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from run_files import SETTINGS, losses, scores, write_rows
 
+from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.callbacks.health import Health
 from sle_gan.callbacks.samples import Samples
-from sle_gan.cli.building import build_gan, build_networks
 from sle_gan.cli.train import main
 from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.data.flowers import write_flowers

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from test_cli import final_state, script
 
-from sle_gan.cli.building import adam
+from sle_gan.assembly.building import adam
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
 from sle_gan.cli.train import parser, resolve

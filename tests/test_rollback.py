@@ -15,11 +15,11 @@ from poison import poisonous
 from processes import final_state, wait_for
 from test_gan import linear_gan
 
+from sle_gan.assembly import session
 from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.metrics import append_row
 from sle_gan.callbacks.rollback import Rollback
 from sle_gan.callbacks.signals import Signals
-from sle_gan.cli import session
 from sle_gan.cli.train import main
 from sle_gan.errors import NotFiniteError, TrainingError
 from sle_gan.evaluation.health import judge

@@ -10,9 +10,9 @@ import tensorflow as tf
 from processes import final_state, script
 from test_models_cli import pictures, settings, words  # noqa: F401  (a fixture)
 
-from sle_gan.cli.building import build_gan, build_networks
+from sle_gan.assembly.building import build_gan, build_networks
+from sle_gan.assembly.weights import begin_from, trained_discriminator
 from sle_gan.cli.train import main as train
-from sle_gan.cli.weights import begin_from, trained_discriminator
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS
 from sle_gan.run import RunFolder

@@ -17,7 +17,7 @@ def main():
     settings = train_flags.resolve(train_flags.parser().parse_args(words))
     import tensorflow as tf
 
-    from sle_gan.cli.building import build_gan, build_networks
+    from sle_gan.assembly.building import build_gan, build_networks
 
     tf.config.experimental.enable_op_determinism()  # as `train.py` on a CPU
     networks = build_networks(settings)

@@ -91,7 +91,7 @@ def _examine(arguments):
 def _estimate(settings, image_count):
     """Returns bytes that a training needs and bytes that are free, by name."""
     with quiet_start():
-        from sle_gan.cli.building import build_networks
+        from sle_gan.assembly.building import build_networks
         from sle_gan.training.memory import checkpoint_bytes, estimated_bytes
 
         generator, discriminator = build_networks(settings)
@@ -147,7 +147,7 @@ def _seconds_per_step(settings, found, diagnosis):
     )
     import tensorflow as tf
 
-    from sle_gan.cli.building import build_gan, build_networks
+    from sle_gan.assembly.building import build_gan, build_networks
     from sle_gan.data.pipeline import training_dataset
 
     gan = build_gan(settings, *build_networks(settings))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sle_gan.assembly.training_images import background_of, read_training_images
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
-from sle_gan.cli.training_images import background_of, read_training_images
 from sle_gan.data.pictures import opaque, write_picture
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES, NETWORKS

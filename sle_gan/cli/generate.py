@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageColor
 
+from sle_gan.assembly.training_images import background_of, read_training_images
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
-from sle_gan.cli.training_images import background_of, read_training_images
 from sle_gan.data.classes import label_of
 from sle_gan.data.pictures import image_sheet, opaque, write_picture
 from sle_gan.disk import check_space

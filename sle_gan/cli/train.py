@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 from PIL import ImageColor
 
-from sle_gan.cli.batch_size import with_batch_size
+from sle_gan.assembly.batch_size import with_batch_size
+from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
+from sle_gan.assembly.step_probe import ask_probe
 from sle_gan.cli.device_flags import cluster_of
-from sle_gan.cli.other_runs import check_initial_run, resolve_other_runs
 from sle_gan.cli.presets import parse_with_preset, told_preset
 from sle_gan.cli.program import quiet_start, run_program, signals_end_at_once
 from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
-from sle_gan.cli.step_probe import ask_probe
 from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.cluster import Cluster, wait_for_chief
 from sle_gan.data.classes import check_classes, class_labels, class_line, class_names, classes_unasked
@@ -191,7 +191,7 @@ def _print_findings(folder, held_out, settings):
 
 def _dry_run(settings, image_count):
     with quiet_start():
-        from sle_gan.cli.session import describe
+        from sle_gan.assembly.session import describe
 
     for name, value in sorted(settings.items()):
         print(f"{name}: {value}")
@@ -213,7 +213,7 @@ def _fit(plan, run):
     if plan.cluster is not None:
         return _fit_together(plan, run, data)
     with quiet_start():
-        from sle_gan.cli.session import fit
+        from sle_gan.assembly.session import fit
         from sle_gan.training.devices import strategy_of
 
         strategy = strategy_of(settings["strategy"], settings["batch_size"], settings["accumulate"])
@@ -231,7 +231,7 @@ def _fit_together(plan, run, data):
 
         let_memory_grow()
         strategy, gathered = join(settings["batch_size"], settings["accumulate"])
-        from sle_gan.cli.session import fit  # behind that, for it begins with an operation
+        from sle_gan.assembly.session import fit  # behind that, for it begins with an operation
     same = {"flags": _shared_flags(settings), "images": manifest(plan.folder, plan.held_out)}
     with together(cluster, gathered, plan.run, run, same):
         settings["schedule"] = run.config()["settings"].get("schedule")  # where the chief goes on, it is the run's

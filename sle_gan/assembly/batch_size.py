@@ -1,6 +1,6 @@
 """`--batch-size auto`: the largest batch whose step fits into memory, found by trials of real steps.
 
-Imports no TensorFlow: each trial is a process of its own, see `sle_gan.cli.step_probe`.
+Imports no TensorFlow: each trial is a process of its own, see `sle_gan.assembly.step_probe`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def with_batch_size(arguments, plan, ask):
         arguments: the parsed arguments.
         plan: function of arguments whose batch size is a number -> what a training would do: its `settings`, the
             `folder` with the `images`, and the `run` that it would write to.
-        ask: see `sle_gan.cli.step_probe.ask_probe`.
+        ask: see `sle_gan.assembly.step_probe.ask_probe`.
 
     Returns:
         The arguments, with a number.

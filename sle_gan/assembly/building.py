@@ -5,9 +5,9 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.cli.methods import add_methods, augmentation
-from sle_gan.cli.sparsity_parts import Sparsity, sparsity_of
-from sle_gan.cli.weights import begin_from, load_weights
+from sle_gan.assembly.methods import add_methods, augmentation
+from sle_gan.assembly.sparsity_parts import Sparsity, sparsity_of
+from sle_gan.assembly.weights import begin_from, load_weights
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.training import regularizers

@@ -40,6 +40,6 @@ def sparsity_of(gan, settings, run):
     chosen = [name for name in SPARSE_METHODS if settings[name]]
     if not chosen:
         return Sparsity([], [], {}, lambda step: {}, list)
-    from sle_gan.cli.sparsify import sparsify  # the pruning library takes a quarter of all loading
+    from sle_gan.assembly.sparsify import sparsify  # the pruning library takes a quarter of all loading
 
     return sparsify(chosen[0], gan, settings, run)

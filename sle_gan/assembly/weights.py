@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from sle_gan.cli.other_runs import newest_checkpoint
+from sle_gan.assembly.other_runs import newest_checkpoint
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.run import RunFolder

@@ -1,8 +1,8 @@
 """The methods that change how the networks are trained, put together from resolved settings."""
 
+from sle_gan.assembly.weights import trained_discriminator
 from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.diffaugment import DiffAugment, parse_policy
-from sle_gan.cli.weights import trained_discriminator
 from sle_gan.models import MODELS
 from sle_gan.training.perturbation import SIGNS, AdversarialFeatures
 from sle_gan.training.teacher import Teacher

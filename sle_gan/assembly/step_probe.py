@@ -1,4 +1,4 @@
-"""What a training step needs in memory, measured in a process of its own: `python -m sle_gan.cli.step_probe`.
+"""What a training step needs in memory, measured in a process of its own: `python -m sle_gan.assembly.step_probe`.
 
 The process reads the settings of a training as JSON, or null to be told of the devices alone, makes two steps of it on
 drawn images and answers with the last line of what it prints, JSON too. It keeps nothing.
@@ -20,7 +20,7 @@ from sle_gan.run import RunFolder
 
 _STEPS = 2  # the first also sets up what the second uses
 _IMAGES = 8
-_MODULE = "sle_gan.cli.step_probe"
+_MODULE = "sle_gan.assembly.step_probe"
 
 
 def ask_probe(settings):
@@ -93,7 +93,7 @@ def _peak_bytes(settings):
 
 
 def _make_steps(settings):
-    from sle_gan.cli.building import build_training
+    from sle_gan.assembly.building import build_training
     from sle_gan.data.pipeline import training_dataset
     from sle_gan.training.devices import strategy_of
     from sle_gan.training.probe import compiles

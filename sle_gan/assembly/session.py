@@ -7,6 +7,7 @@ import logging
 import tensorflow as tf
 from PIL import ImageColor
 
+from sle_gan.assembly.building import build_networks, build_training
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.health import Health
@@ -17,7 +18,6 @@ from sle_gan.callbacks.rollback import Rollback
 from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
-from sle_gan.cli.building import build_networks, build_training
 from sle_gan.data.folder import read_manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.data.pipeline import DeviceShare, training_dataset

@@ -1,8 +1,8 @@
 """The sparsity of a training, put together from resolved settings: masks, their callbacks, and what is told of them."""
 
+from sle_gan.assembly.sparsity_parts import Sparsity
 from sle_gan.callbacks.densities import Densities
 from sle_gan.cli.sparsity_flags import ticket_rounds
-from sle_gan.cli.sparsity_parts import Sparsity
 from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import erdos_renyi_kernel, uniform
