@@ -15,6 +15,7 @@ class AdversarialFeatureSettings:
     """
 
     title: ClassVar[str] = "adversarial features (AdvAug)"
+    method: ClassVar[str] = "adv_augment"
     asked_by: ClassVar[tuple[str, object]] = ("adv_augment", True)
     inputs: ClassVar[dict[str, Setting]] = {
         "adv_augment": Setting(

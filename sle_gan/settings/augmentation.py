@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import REQUIRED, Flag, Setting, setting
-from sle_gan.settings.kinds import DECAY, RATE, SHARE, TEXT, WEIGHT, choice
+from sle_gan.settings.kinds import ABOVE_ZERO, DECAY, RATE, SHARE, TEXT, WEIGHT, choice
 
 DEFAULT_POLICY = "color,translation"
 OPERATIONS = ("color", "translation", "cutout")
@@ -21,6 +21,7 @@ class DiffAugmentSettings:
     """
 
     title: ClassVar[str] = _TITLE
+    method: ClassVar[str] = "diff"
     asked_by: ClassVar[tuple[str, object]] = ("diff_augment", REQUIRED)
     inputs: ClassVar[dict[str, Setting]] = {
         "augment": Setting(
@@ -32,7 +33,7 @@ class DiffAugmentSettings:
         TEXT,
         f"some of {','.join(OPERATIONS)}; {DEFAULT_POLICY} without it",
         unit="POLICY",
-        flag=Flag(may_be_bare=True, off=("--no-diff-augment", "do not augment")),
+        flag=Flag(bare=(DEFAULT_POLICY,), off=("--no-diff-augment", "do not augment")),
     )
     diff_brightness: float = setting(WEIGHT, "greatest, on the scale of [-1, 1]", 0.5, unit="SHIFT")
     diff_saturation: float = setting(WEIGHT, "greatest, of the factor around 1", 1.0, unit="CHANGE")
@@ -58,24 +59,16 @@ class AdaptiveAugmentSettings:
     """
 
     title: ClassVar[str] = _TITLE
+    method: ClassVar[str] = "ada"
     asked_by: ClassVar[tuple[str, object]] = ("augment", "ada")
 
     augment_target: float = setting(RATE, "ada: mean sign of the logits of reals", 0.6, unit="SIGN")
-    augment_speed: float = setting(WEIGHT, "ada: thousands of images from none to all", 500.0, unit="KIMG")
+    augment_speed: float = setting(ABOVE_ZERO, "ada: thousands of images from none to all", 500.0, unit="KIMG")
     augment_pipe: str = setting(
         choice("b", "bg", "bc", "bgc"),
         "ada: b flips, quarter turns and shifts; g turns, scales and stretches; c colors",
         "bgc",
     )
-
-    def check(self) -> None:
-        """Checks the pace.
-
-        Raises:
-            InputError: if it is 0.
-        """
-        if self.augment_speed == 0.0:
-            raise InputError("--augment-speed must be above 0; got 0")
 
 
 Augmentation = DiffAugmentSettings | AdaptiveAugmentSettings

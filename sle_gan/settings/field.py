@@ -27,7 +27,7 @@ class Flag:
 
     Attributes:
         names: all its spellings; two dashes and the name without them.
-        may_be_bare: whether the flag may stand without a value, for the default.
+        bare: what the flag means without a value, in a tuple of one; empty if it needs one.
         is_flip: whether `--no-NAME` turns it off.
         off: (flag, help) of a flag that sets it to None.
         words: that are taken instead of a value, and replaced by one before a training begins.
@@ -35,7 +35,7 @@ class Flag:
     """
 
     names: tuple[str, ...] = ()
-    may_be_bare: bool = False
+    bare: tuple[Any, ...] = ()
     is_flip: bool = False
     off: tuple[str, str] | None = None
     words: tuple[str, ...] = ()

@@ -73,9 +73,9 @@ class Kind:
         return tuple(value) if isinstance(value, list | tuple) and self.python_type is tuple else None
 
 
-def whole(first: int) -> Kind:
-    """Whole numbers from `first`, of 31 bits."""
-    return Kind(int, lambda value: first <= value <= LARGEST_WHOLE, f"a whole number from {first} to {LARGEST_WHOLE}")
+def whole(first: int, last: int = LARGEST_WHOLE) -> Kind:
+    """Whole numbers from `first` to `last`."""
+    return Kind(int, lambda value: first <= value <= last, f"a whole number from {first} to {last}")
 
 
 def choice(*values: Any) -> Kind:
@@ -90,9 +90,10 @@ def _is_text(value: object) -> bool:
 
 def _is_utf8_text(value: str) -> bool:
     try:
-        return _is_text(value) and bool(value.encode("utf-8") or True)
+        value.encode("utf-8")
     except UnicodeEncodeError:
         return False
+    return _is_text(value)
 
 
 def _is_color(value: str) -> bool:
@@ -113,6 +114,7 @@ RATE = Kind(float, lambda value: 0 < value < 1, "a number between 0 and 1")  # n
 DECAY = Kind(float, lambda value: 0 <= value < 1, "a number from 0 to below 1")
 DENSITY = Kind(float, lambda value: 0 < value <= 1, "a number above 0 and up to 1")
 SHARE = Kind(float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+ABOVE_ZERO = Kind(float, lambda value: 0 < value < math.inf, "a number above 0")
 WEIGHT = Kind(float, lambda value: 0 <= value < math.inf, "a number from 0")
 SWITCH = Kind(bool, lambda value: True, "true or false")
 TEXT = Kind(str, _is_text, "text")

@@ -22,7 +22,7 @@ class NetworkSettings:
         "channels that those of all maps are multiples of; the paper's without it",
         RECIPE,
         unit="CHANNELS",
-        flag=Flag(may_be_bare=True),
+        flag=Flag(bare=(None,)),
     )
     mapping_layers: int | None = setting(
         POSITIVE, "from codes to styles; 8 in StyleGAN2's paper, usually 2", RECIPE, unit="COUNT"

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, REQUIRED, Flag, Setting, flag_name, setting
-from sle_gan.settings.kinds import DENSITY, POSITIVE, RATE, SWITCH, UTF8_TEXT, WEIGHT, choice
+from sle_gan.settings.kinds import DENSITY, POSITIVE, RATE, SWITCH, UTF8_TEXT, WEIGHT, choice, whole
 
 PAPER_INTERVALS = {"adapt": 500, "rigl": 100, "set": 100, "stu": 1000}  # generator steps between changes, by rule
 PAPER_BALANCE_INTERVALS = {"relaxed": 1000, "strict": 2000}
@@ -32,6 +32,7 @@ class ReconfigureSettings:
     """
 
     title: ClassVar[str] = "prune and regrow while training (Re-GAN)"
+    method: ClassVar[str] = "reconfigure"
     asked_by: ClassVar[tuple[str, object]] = ("reconfigure", True)
     inputs: ClassVar[dict[str, Setting]] = {
         "reconfigure": _switch("train the generator sparse and dense in turn"),
@@ -71,12 +72,13 @@ class TicketSearchSettings:
     """
 
     title: ClassVar[str] = "lottery tickets"
+    method: ClassVar[str] = "find_ticket"
     asked_by: ClassVar[tuple[str, object]] = ("find_ticket", True)
     inputs: ClassVar[dict[str, Setting]] = {
         "find_ticket": _switch("train, prune and rewind in rounds of --steps each"),
     }
 
-    ticket_rounds: int = setting(POSITIVE, "rounds of the search", 10, unit="COUNT")
+    ticket_rounds: int = setting(whole(1, _MOST_ROUNDS), "rounds of the search", 10, unit="COUNT")
     ticket_rate: float = setting(RATE, "of the live weights, pruned in each round", 0.2, unit="SHARE")
     rewind_to: str = setting(
         choice(*REWIND_SHARES),
@@ -93,21 +95,13 @@ class TicketSearchSettings:
     )
     round_steps: int = setting(POSITIVE, "generator steps of the first round", RECIPE, flag=None)
 
-    def check(self) -> None:
-        """Checks the number of rounds.
-
-        Raises:
-            InputError: if there are too many.
-        """
-        if self.ticket_rounds > _MOST_ROUNDS:
-            raise InputError(f"--ticket-rounds must be {_MOST_ROUNDS} at most; got {self.ticket_rounds}")
-
 
 @dataclass(frozen=True, kw_only=True)
 class TicketSettings:
     """The networks are trained with the masks and the weights of a ticket."""
 
     title: ClassVar[str] = "lottery tickets"
+    method: ClassVar[str] = "ticket"
     asked_by: ClassVar[tuple[str, object]] = ("ticket", REQUIRED)
 
     ticket: str = setting(UTF8_TEXT, "train from this ticket", unit="FILE")
@@ -130,6 +124,7 @@ class SparseFromScratchSettings:
     """
 
     title: ClassVar[str] = "sparse from scratch (STU-GAN, RigL, SET, ADAPT)"
+    method: ClassVar[str] = "sparse_from_scratch"
     asked_by: ClassVar[tuple[str, object]] = ("sparse_from_scratch", True)
     inputs: ClassVar[dict[str, Setting]] = {
         "sparse_from_scratch": _switch("train sparse from the first step to the last")
@@ -202,3 +197,8 @@ def check_sparsity(values: Mapping[str, object]) -> None:
         raise InputError(f"one method of sparsity at a time; got {' and '.join(map(flag_name, asked))}")
     if values.get("ticket_masks") == "random" and values.get("ticket") is None:
         raise InputError("--ticket-masks random needs the --ticket whose densities it takes")
+
+
+def resolve_exploration(values: Mapping[str, object]) -> object:
+    """Returns the rule by which masks change: the one that is asked for, or the one that goes with the balance."""
+    return values.get("exploration") or ("stu" if values.get("balance", "off") == "off" else "adapt")

@@ -154,15 +154,13 @@ def _types(hint: Any) -> tuple[type, ...]:
     return tuple(one for one in get_args(hint) if one is not type(None)) or (hint,)
 
 
-def _free_names() -> frozenset[str]:
-    described = [
-        (name, one) for types in CONCERNS.values() for group in types for name, one in settings_of(group).items()
-    ]
-    return frozenset(name for name, one in described if one.is_free)
-
-
 CONCERNS: dict[str, tuple[type, ...]] = {name: _types(hint) for name, hint in get_type_hints(TrainSettings).items()}
+_GROUPS = [group for types in CONCERNS.values() for group in types]
+_SETTINGS = {name: one for group in _GROUPS for name, one in settings_of(group).items()}
 CHOOSERS: dict[str, Setting] = {
-    name: one for types in CONCERNS.values() for group in types for name, one in getattr(group, "inputs", {}).items()
-}
-FREE_NAMES = _free_names()
+    name: one for group in _GROUPS for name, one in getattr(group, "inputs", {}).items()
+}  # what methods are asked for by, where no field of theirs is
+GIVABLE: dict[str, Setting] = CHOOSERS | {name: one for name, one in _SETTINGS.items() if one.flag is not None}
+DEFAULTS: dict[str, Any] = {name: one.default for name, one in _SETTINGS.items() if one.has_default}
+FREE_NAMES = frozenset(name for name, one in _SETTINGS.items() if one.is_free)
+TIMES = frozenset(name for name, one in _SETTINGS.items() if one.is_free and one.flag is None)  # that were worked out
