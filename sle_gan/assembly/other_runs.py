@@ -104,13 +104,9 @@ def _check_same(settings: TrainSettings, run: RunFolder, flag: str, names: Seque
     for name in names:
         if theirs[name] != ours[name]:
             raise InputError(
-                f"{flag} {run.path} must have the {name} of this training; got {_described(theirs[name])} there and "
-                f"{_described(ours[name])} here"
+                f"{flag} {run.path} must have the {name} of this training; got {theirs[name]} there and "
+                f"{ours[name]} here"
             )
-
-
-def _described(value: object) -> object:
-    return ", ".join(value) or None if isinstance(value, tuple) else value
 
 
 def _absolute(text, output_folder):

@@ -6,11 +6,7 @@ from sle_gan.settings.train import DEFAULTS, TIMES, TrainSettings
 
 def flat(settings: TrainSettings) -> dict[str, object]:
     """Returns every setting by name; those of methods that are not asked for have their defaults."""
-    values = {"round_steps": None} | DEFAULTS | settings.named()
-    values |= {
-        "class_names": list(settings.images.class_names) or None,
-        "schedule": _schedule(settings.sparsity),
-    }
+    values = {"round_steps": None} | DEFAULTS | settings.named() | {"schedule": _schedule(settings.sparsity)}
     return {name: value for name, value in values.items() if name not in TIMES}
 
 

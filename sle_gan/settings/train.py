@@ -79,7 +79,7 @@ class TrainSettings:
                 yield field.name, group
 
     def named(self) -> dict[str, object]:
-        """Returns every value that applies by its own name, and what methods are asked for by."""
+        """Returns plain data: every value that applies by its own name, and what methods are asked for by."""
         values = {}
         for concern, types in CONCERNS.items():
             chosen = getattr(self, concern)
@@ -91,7 +91,7 @@ class TrainSettings:
                     if isinstance(chosen, group) and value is not REQUIRED:
                         values[name] = value
             if chosen is not None:
-                values |= {name: getattr(chosen, name) for name in settings_of(type(chosen))}
+                values |= {name: _plain(getattr(chosen, name)) for name in settings_of(type(chosen))}
         return values
 
     def check(self) -> None:
@@ -148,6 +148,10 @@ def differing_settings(old: TrainSettings, new: TrainSettings) -> str:
     return "; ".join(
         f"{name} {ours[name]!r}, asked for {theirs[name]!r}" for name in names if ours[name] != theirs[name]
     )
+
+
+def _plain(value: object) -> object:
+    return list(value) or None if isinstance(value, tuple) else value
 
 
 def _types(hint: Any) -> tuple[type, ...]:
