@@ -194,7 +194,7 @@ def test_a_run_of_classes_draws_and_exports_by_class(run, tmp_path):
 
 
 def test_styles_of_a_class_are_truncated_mixed_and_walked(run, tmp_path):
-    if run.config()["settings"]["model"] != "stylegan2":
+    if run.settings().network.model != "stylegan2":
         assert generate(["samples", str(run.path), "--seeds", "0", "--truncation", "0.5"]) == 2
         return
     plain, whole, half, none = (

@@ -243,7 +243,7 @@ def run(flowers, tmp_path_factory):
 
 
 def test_a_conditional_run_trains_and_keeps_its_classes(run, flowers, capsys):
-    assert run.config()["settings"]["class_names"] == ["asters", "roses", "tulips"]
+    assert run.settings().images.class_names == ("asters", "roses", "tulips")
     rows = [row for row in map(json.loads, run.metrics_file.read_text().splitlines()) if "event" not in row]
     assert [row["step"] for row in rows] == [1, 2]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
@@ -301,7 +301,7 @@ def test_an_unknown_class_is_told_with_those_there_are(run, capsys, command):
 
 def test_a_class_of_a_run_without_classes_is_refused(tmp_path, capsys):
     shutil.copytree(tmp_path, tmp_path / "run")
-    config = {"schema": 1, "settings": {"model": "sngan"}, "versions": {}, "command": []}
+    config = {"schema": 1, "settings": {"data_folder": "x", "model": "sngan"}, "versions": {}, "command": []}
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     assert generate(["samples", str(tmp_path / "run"), "--seeds", "0", "--class", "roses"]) == 2
     assert "--class needs a run that was trained with --conditional" in capsys.readouterr().err

@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from processes import final_state, script
-from test_models_cli import pictures, settings, words  # noqa: F401  (a fixture)
+from test_models_cli import pictures, words  # noqa: F401  (a fixture)
 
 from sle_gan.assembly.building import build_gan, build_networks
+from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.weights import begin_from, trained_discriminator
 from sle_gan.cli.train import main as train
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS
 from sle_gan.run import RunFolder
+from sle_gan.settings.flat import flat
 
 SMALL = ["--model", "sngan", "--n-critic", "1", "--steps", "2", "--no-diff-augment"]
+TINY = {"model": "sngan", "n_critic": 1, "steps": 2, "diff_augment": None, "resolution": 32, "width": 8}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +36,12 @@ def arrays(run, step, part):
     return {name: reader.get_tensor(name) for name in names}
 
 
-def built(teacher, *more):
-    found = settings("--resolution", "32", "--width", "8", "--seed", "3", *SMALL, *more)
+def settings(**given):
+    return flat(resolve({"data_folder": "x", **TINY, **given}))
+
+
+def built(**given):
+    found = settings(seed=3, **given)
     networks = build_networks(found)
     return networks, build_gan(found, *networks)
 
@@ -44,7 +51,7 @@ def values(network):
 
 
 def test_a_training_begins_with_the_weights_of_another_and_none_of_its_optimizers(teacher):
-    networks, gan = built(teacher)
+    networks, gan = built()
     begin_from(gan, *networks, teacher.path)
     expected = arrays(teacher, 2, "generator")
     kernel = next(value for name, value in expected.items() if value.shape == (128, 512))
@@ -53,7 +60,7 @@ def test_a_training_begins_with_the_weights_of_another_and_none_of_its_optimizer
     for mine, theirs in zip(gan.discriminator.weights, networks[1].weights, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert int(gan.generator_optimizer.iterations) == int(gan.steps) == 0
-    again, _ = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
+    again, _ = build_networks(settings())
     again.load_weights(teacher.generator_weights)
     for mine, theirs in zip(values(gan.average_generator), values(again), strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -62,7 +69,7 @@ def test_a_training_begins_with_the_weights_of_another_and_none_of_its_optimizer
 def test_a_run_without_checkpoints_gives_its_average_to_both_generators(teacher, tmp_path):
     shared = tmp_path / "shared"
     shutil.copytree(teacher.path, shared, ignore=shutil.ignore_patterns("checkpoints"))
-    networks, gan = built(teacher)
+    networks, gan = built()
     begin_from(gan, *networks, shared)
     for mine, theirs in zip(values(gan.generator), values(gan.average_generator), strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -74,9 +81,9 @@ def test_a_run_without_checkpoints_gives_its_average_to_both_generators(teacher,
 
 
 def test_a_teacher_judges_a_student_of_another_width(teacher):
-    found = settings("--resolution", "32", "--width", "16", *SMALL, "--teacher", str(teacher.path))
+    found = settings(width=16, teacher=str(teacher.path))
     gan = build_gan(found, *build_networks(found))
-    _, judge = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
+    _, judge = build_networks(settings())
     judge.load_weights(teacher.discriminator_weights)
     images = tf.random.stateless_uniform([2, 32, 32, 3], [1, 2], -1, 1)
     expected = -tf.reduce_mean(judge(images, training=False))
@@ -89,14 +96,14 @@ def test_a_student_with_frozen_blocks_learns_from_a_teacher_and_goes_on(teacher,
     student = words(pictures, tmp_path, "student", *SMALL, "--seed", "5", *taught)
     assert train(student) == 0
     run = RunFolder(tmp_path / "student")
-    config = run.config()["settings"]
-    assert (config["teacher"], config["teacher_step"], len(config["teacher_sha256"])) == (str(teacher.path), 2, 64)
+    given = run.settings().transfer
+    assert (given.teacher, given.teacher_step, len(given.teacher_sha256)) == (str(teacher.path), 2, 64)
     assert train([*student, "--steps", "3"]) == 0
     assert "resuming student from step 2" in capsys.readouterr().out
     rows = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
     assert [row["step"] for row in rows if "teacher_loss" in row] == [1, 2, 3]
-    _, frozen = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
-    _, trained = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
+    _, frozen = build_networks(settings())
+    _, trained = build_networks(settings())
     frozen.load_weights(teacher.discriminator_weights)
     trained.load_weights(run.discriminator_weights)
     before, after = frozen.trainable_variables, trained.trainable_variables
@@ -186,7 +193,7 @@ def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(model):
 def test_init_from_and_a_ticket_do_not_go_together(tmp_path):
     (tmp_path / "ticket").touch()
     with pytest.raises(InputError, match="--init-from and --ticket both say"):
-        settings("--init-from", "x", "--ticket", str(tmp_path / "ticket"))
+        settings(init_from="x", ticket=str(tmp_path / "ticket"))
 
 
 @pytest.mark.slow

@@ -1,8 +1,8 @@
 """The sparsity of a training, put together from resolved settings: masks, their callbacks, and what is told of them."""
 
 from sle_gan.assembly.sparsity_parts import Sparsity
+from sle_gan.assembly.sparsity_times import ticket_rounds
 from sle_gan.callbacks.densities import Densities
-from sle_gan.cli.sparsity_flags import ticket_rounds
 from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import erdos_renyi_kernel, uniform
@@ -15,6 +15,7 @@ from sle_gan.training.distillation import Distillation
 from sle_gan.training.ema import copy_weights
 
 _LAYER_DENSITIES = {"erdos-renyi-kernel": erdos_renyi_kernel, "uniform": uniform}
+_ROUNDS = ("ticket_rounds", "ticket_rate", "round_steps", "rewind_to")
 _TOLD = ("data_folder", "model", "resolution", "channels", "width", "seed", "round_steps", "rewind_to")
 
 
@@ -22,7 +23,7 @@ def sparsify(method, gan, settings, run):
     """Gives a GAN the masks of a method.
 
     Args:
-        method: one of `SPARSE_METHODS`.
+        method: `reconfigure`, `find_ticket`, `ticket` or `sparse_from_scratch`.
         gan: a compiled `GAN`.
         settings: the resolved settings.
         run: the `RunFolder`.
@@ -67,7 +68,7 @@ def _ticket_search(gan, settings, run):
         gan.distillation = Distillation(teacher, settings["distill_weight"])
         items = gan.distillation.checkpoint_items()
     search = TicketSearch(
-        ticket_rounds(settings),
+        ticket_rounds(*(settings[name] for name in _ROUNDS)),
         run.tickets,
         {name: settings[name] for name in _TOLD if name in settings},
         masks=gan.generator_masks,

@@ -17,13 +17,16 @@ import numpy as np
 from sle_gan.cli.program import quiet_start, run_program
 from sle_gan.errors import InputError, TrainingError
 from sle_gan.run import RunFolder
+from sle_gan.settings import TrainSettings
+from sle_gan.settings.flat import flat
+from sle_gan.settings.nested import from_nested, to_nested
 
 _STEPS = 2  # the first also sets up what the second uses
 _IMAGES = 8
 _MODULE = "sle_gan.assembly.step_probe"
 
 
-def ask_probe(settings):
+def ask_probe(settings: TrainSettings | None) -> dict[str, int | None]:
     """Starts the process and waits for its answer.
 
     Args:
@@ -41,7 +44,7 @@ def ask_probe(settings):
     paths = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-m", _MODULE],
-        input=json.dumps(settings),
+        input=json.dumps(settings and to_nested(settings)),
         capture_output=True,
         text=True,
         check=False,
@@ -62,8 +65,8 @@ def main():
     Returns:
         The exit code, as that of `train.py`.
     """
-    settings = json.load(sys.stdin)
-    return run_program(lambda: _answer(settings), debug=False)
+    content = json.load(sys.stdin)
+    return run_program(lambda: _answer(content and flat(from_nested(content))), debug=False)
 
 
 def _answer(settings):

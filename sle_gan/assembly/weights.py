@@ -6,6 +6,7 @@ from sle_gan.assembly.other_runs import newest_checkpoint
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.run import RunFolder
+from sle_gan.settings.flat import flat
 
 
 def load_weights(network, file):
@@ -38,7 +39,7 @@ def trained_discriminator(path):
         InputError: if the run cannot be read.
     """
     run = RunFolder(path)
-    settings = run.config()["settings"]
+    settings = flat(run.settings())
     module = MODELS[settings["model"]].module()
     discriminator = module.discriminator(*network_arguments(settings))
     judge = module.training_graph(module.generator(*generator_arguments(settings)), discriminator).discriminator

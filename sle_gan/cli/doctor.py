@@ -11,16 +11,18 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from PIL import ImageColor
-
-from sle_gan.cli import train_flags
-from sle_gan.cli.numbers import positive
-from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
+from sle_gan.assembly.resolve import resolve
+from sle_gan.cli.program import ArgumentParser, quiet_start, run_program
+from sle_gan.cli.settings_flags import add_setting
+from sle_gan.cli.train_flags import CHOICES
 from sle_gan.data.decode import decode_folder
-from sle_gan.data.doctor import diagnose, told
-from sle_gan.data.folder import scan
+from sle_gan.data.doctor import Diagnosis, diagnose, told
+from sle_gan.data.folder import FolderScan, scan
 from sle_gan.errors import TrainingError
 from sle_gan.json_files import write_json
+from sle_gan.settings import TrainSettings
+from sle_gan.settings.flat import flat
+from sle_gan.settings.train import GIVABLE
 
 _TIMED_STEPS = 5
 _UNTIMED_STEPS = 2  # the first compile the step, and warm the caches
@@ -42,25 +44,17 @@ def main(argv=None):
 
 def parser():
     """Returns the parser of the arguments; those of a training have its defaults."""
-    defaults = vars(train_flags.parser().parse_args(["--data-folder", "."]))
     result = ArgumentParser(
         prog="sle-gan doctor",
         description="Look over a folder of images before training on it.",
-        formatter_class=HelpFormatter,
     )
     add = result.add_argument_group("the images").add_argument
     add("data_folder", metavar="DATA", help="images, also in sub-folders")
     add("--json", type=Path, metavar="FILE", help="write what was found there too")
     add("--debug", action="store_true", help="show the traceback of an error")
     group = result.add_argument_group("the training that is planned, as for train")
-    add = group.add_argument
-    add("--resolution", type=int, default=defaults["resolution"], metavar="PX", help="side of the images in pixels")
-    add("--channels", type=int, default=defaults["channels"], metavar="COUNT", help="1 grey, 3 RGB, 4 RGB and alpha")
-    add("--fit", choices=("crop", "pad", "stretch"), default=defaults["fit"], help="what makes an image square")
-    add("--model", choices=sorted(train_flags.MODELS), default=defaults["model"], help="the networks")
-    add("--width", type=int, default=defaults["width"], metavar="CHANNELS", help="channels of the 128 px maps")
-    add("--batch-size", type=positive, default=defaults["batch_size"], metavar="IMAGES", help="images in a step")
-    add("--cache-limit", type=positive, default=defaults["cache_limit"], metavar="MB", help="as for train")
+    for name in _PASSED_ON:
+        add_setting(group, name, GIVABLE[name], CHOICES.get(name))
     estimates = group.add_mutually_exclusive_group()
     estimates.add_argument("--no-estimate", action="store_true", help="leave the memory and the disk space out")
     estimates.add_argument("--time", action="store_true", help=f"time {_TIMED_STEPS} steps of training here")
@@ -68,12 +62,11 @@ def parser():
 
 
 def _examine(arguments):
-    given = [name for name in _PASSED_ON if getattr(arguments, name) is not None]
-    words = [f"--{name.replace('_', '-')}={getattr(arguments, name)}" for name in given]
-    settings = train_flags.resolve(train_flags.parser().parse_args([f"--data-folder={arguments.data_folder}", *words]))
+    given = {name: value for name, value in vars(arguments).items() if name in _PASSED_ON}
+    settings = resolve({**given, "data_folder": arguments.data_folder})
     found = scan(arguments.data_folder)
     print(f"{found.folder}: looking at {len(found.images)} images", flush=True)
-    diagnosis = diagnose(found, arguments.resolution)
+    diagnosis = diagnose(found, settings.images.resolution)
     print("\n".join(told(diagnosis)), flush=True)
     content = asdict(diagnosis)
     if not arguments.no_estimate:
@@ -81,26 +74,27 @@ def _examine(arguments):
         print("\n".join(_told_estimate(content["estimate"])), flush=True)
     if arguments.time:
         content["seconds_per_step"] = _seconds_per_step(settings, found, diagnosis)
-        hours = content["seconds_per_step"] * settings["steps"] / 3600
-        print(f"a step takes {content['seconds_per_step']:.3g} s here; {settings['steps']:,} steps {hours:.1f} hours")
+        hours = content["seconds_per_step"] * settings.optimization.steps / 3600
+        steps = f"{settings.optimization.steps:,} steps"
+        print(f"a step takes {content['seconds_per_step']:.3g} s here; {steps} {hours:.1f} hours")
     if arguments.json is not None:
         write_json(arguments.json, content)
     return 0
 
 
-def _estimate(settings, image_count):
+def _estimate(settings: TrainSettings, image_count: int) -> dict[str, int | bool]:
     """Returns bytes that a training needs and bytes that are free, by name."""
     with quiet_start():
         from sle_gan.assembly.building import build_networks
         from sle_gan.training.memory import checkpoint_bytes, estimated_bytes
 
-        generator, discriminator = build_networks(settings)
-    images = image_count * settings["resolution"] ** 2 * settings["channels"]
-    in_file = images > settings["cache_limit"] * 2**20
+        generator, discriminator = build_networks(flat(settings))
+    images = image_count * settings.images.resolution**2 * settings.images.channels
+    in_file = images > settings.images.cache_limit_bytes
     # While one is saved, the oldest is still there. The weights at the end take less than half of a checkpoint.
-    checkpoints = (settings["keep_checkpoints"] + 1.5) * checkpoint_bytes(generator, discriminator)
+    checkpoints = (settings.run.keep_checkpoints + 1.5) * checkpoint_bytes(generator, discriminator)
     return {
-        "step_bytes": estimated_bytes(generator, discriminator, settings["batch_size"]),
+        "step_bytes": estimated_bytes(generator, discriminator, settings.optimization.batch_size),
         "images_bytes": images,
         "images_in_file": in_file,
         "disk_bytes": round(checkpoints) + (images if in_file else 0),
@@ -131,16 +125,16 @@ def _free_memory_bytes():
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _seconds_per_step(settings, found, diagnosis):
+def _seconds_per_step(settings: TrainSettings, found: FolderScan, diagnosis: Diagnosis) -> float:
     """Trains a few steps on the first images, keeps nothing, and returns the median of their times."""
     broken = {path for path, _ in diagnosis.broken}
     usable = tuple(image for image in found.images if image.path not in broken)
     images, _, _ = decode_folder(
-        replace(found, images=usable[: settings["batch_size"]]),
-        resolution=settings["resolution"],
-        channels=settings["channels"],
-        fit=settings["fit"],
-        background=ImageColor.getrgb(settings["background"])[:3],
+        replace(found, images=usable[: settings.optimization.batch_size]),
+        resolution=settings.images.resolution,
+        channels=settings.images.channels,
+        fit=settings.images.fit,
+        background=settings.images.background_rgb,
         memory_limit_bytes=sys.maxsize,
         cache_file=None,
         progress=None,
@@ -150,12 +144,12 @@ def _seconds_per_step(settings, found, diagnosis):
     from sle_gan.assembly.building import build_gan, build_networks
     from sle_gan.data.pipeline import training_dataset
 
-    gan = build_gan(settings, *build_networks(settings))
+    gan = build_gan(flat(settings), *build_networks(flat(settings)))
     dataset = training_dataset(
         images,
-        batch_size=settings["batch_size"] * settings["n_critic"],
-        seed=settings["seed"],
-        flip=settings["flip"],
+        batch_size=settings.optimization.images_per_step,
+        seed=settings.optimization.seed,
+        flip=settings.images.flip,
         first_step=0,
     )
     step = gan.make_train_function()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sle_gan.assembly.training_images import background_of, read_training_images
+from sle_gan.assembly.training_images import read_training_images
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
 from sle_gan.data.pictures import opaque, write_picture
 from sle_gan.errors import InputError
@@ -20,6 +20,7 @@ from sle_gan.evaluation.download import INCEPTION_ADDRESS, cache_folder, incepti
 from sle_gan.evaluation.self_check import check_score, cifar10_images
 from sle_gan.report.run_report import write_report
 from sle_gan.run import find_run
+from sle_gan.settings.flat import flat
 
 _BATCH_SIZE = 8
 _TOLD_EVERY_S = 10
@@ -99,12 +100,12 @@ def _evaluate(arguments):
 
             tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
         trained = TrainedGenerator(run, step)
-        network, settings = NETWORKS[arguments.network].module().feature_network(weights), run.config()["settings"]
-        features_file = run.scores / features_file_name(manifest, settings, network, arguments.mode)
+        network, settings = NETWORKS[arguments.network].module().feature_network(weights), run.settings()
+        features_file = run.scores / features_file_name(manifest, flat(settings), network, arguments.mode)
         scoring = Scoring(network, arguments.mode, arguments.metrics, images, arguments.seed, features_file)
         seeds = image_seeds(arguments.seed, arguments.number_of_images)
         drawn = _batches(trained.draw_seeds(seeds))
-        batches = (opaque(batch, background_of(settings)) for batch in drawn)
+        batches = (opaque(batch, settings.images.background_rgb) for batch in drawn)
         scored = scoring(batches, seeds, _progress(len(seeds)))
         keep_rows_until(run.metrics_file, math.inf)  # a line that a killed training left torn
         append_row(run.metrics_file, {"step": step, "event": "scores"} | scored.row)

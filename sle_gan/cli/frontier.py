@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from sle_gan.cli.numbers import positive, rate
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
+from sle_gan.cli.settings_flags import reader
 from sle_gan.errors import InputError
 from sle_gan.report.frontier import Trained, frontier_plot, frontier_table
 from sle_gan.run import RunFolder
+from sle_gan.settings.kinds import POSITIVE, RATE
 
 _SLE_GAN = [sys.executable, "-c", "import sys; from sle_gan.cli.main import main; sys.exit(main())"]
 _SCORE = "kid_efficientnet_lite0"
@@ -64,17 +65,25 @@ def parser():
     add("--data-folder", required=True, metavar="FOLDER", help="images")
     add("--output-folder", type=Path, default="frontier", metavar="FOLDER", help="of the runs, the table and the plot")
     add("--seeds", type=_several(int, 0), default="0,1", metavar="NUMBERS", help="each method is trained with each")
-    add("--sparsities", type=_several(rate), default="0.3", metavar="SHARES", help="of Re-GAN's sparse phases")
+    add("--sparsities", type=_several(reader(RATE)), default="0.3", metavar="SHARES", help="of Re-GAN's sparse phases")
     add(
         "--ticket-rounds",
-        type=_several(positive),
+        type=_several(reader(POSITIVE)),
         default="3",
         metavar="COUNTS",
         help="tickets after so many rounds of 20 %%, and random masks as dense as each",
     )
-    add("--generator-densities", type=_several(rate), default="0.2", metavar="SHARES", help="sparse from scratch")
-    add("--discriminator-density", type=rate, default=0.3, metavar="SHARE", help="with these")
-    add("--number-of-images", type=positive, default=1000, metavar="IMAGES", help="drawn and scored of each run")
+    add(
+        "--generator-densities",
+        type=_several(reader(RATE)),
+        default="0.2",
+        metavar="SHARES",
+        help="sparse from scratch",
+    )
+    add("--discriminator-density", type=reader(RATE), default=0.3, metavar="SHARE", help="with these")
+    add(
+        "--number-of-images", type=reader(POSITIVE), default=1000, metavar="IMAGES", help="drawn and scored of each run"
+    )
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 
@@ -193,8 +202,8 @@ def _measured(point, run, arguments, seed):
     search_flops = 0.0
     if point.search is not None:
         search = RunFolder(run.path.with_name(f"{point.search}-seed{seed}"))
-        settings = search.config()["settings"]
-        search_flops = _training_flops(search) * settings["steps"] / settings["round_steps"]
+        settings = search.settings()
+        search_flops = _training_flops(search) * settings.optimization.steps / settings.sparsity.round_steps
     return Trained(
         point.method,
         seed,

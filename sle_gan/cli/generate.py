@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageColor
+from PIL import Image
 
-from sle_gan.assembly.training_images import background_of, read_training_images
+from sle_gan.assembly.training_images import read_training_images
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
 from sle_gan.data.classes import label_of
 from sle_gan.data.pictures import image_sheet, opaque, write_picture
@@ -144,7 +144,7 @@ def _without_copies(trained, seeds, reals):
     from sle_gan.evaluation.memorization import CopyDetector
 
     detector, kept, copies = CopyDetector(reals), [], []
-    background = background_of(trained.run.config()["settings"])
+    background = trained.run.settings().images.background_rgb
     for seed, picture in zip(seeds, trained.draw_seeds(seeds), strict=True):
         found = detector.nearest(opaque(picture[None], background))
         (copies if found.near_copies()[0] else kept).append(seed)
@@ -237,25 +237,27 @@ def _export(arguments):
 def _trained(arguments, pictures=None, *, with_styles=False):
     """Checks what can be checked without TensorFlow, space for the pictures (count, format) too, and loads."""
     run = find_run(arguments.run, arguments.output_folder)
-    settings = run.config()["settings"]  # what is wrong with it is told before TensorFlow is loaded
+    settings = run.settings()  # what is wrong with it is told before TensorFlow is loaded
     truncation = getattr(arguments, "truncation", None)
     with_styles = with_styles or truncation is not None
-    model = MODELS.get(settings.get("model"))
+    model = MODELS.get(settings.network.model)
     if with_styles and model is not None and not model.has_styles:
         asked = "--truncation, --mix-seeds and --space w"
-        raise InputError(f"{asked} need a network with styles, such as stylegan2; {run.path} is {settings['model']}")
+        raise InputError(
+            f"{asked} need a network with styles, such as stylegan2; {run.path} is {settings.network.model}"
+        )
     label, name = {}, getattr(arguments, "class_name", None)
     if name is not None:
-        if not settings.get("class_names"):
+        if not settings.images.class_names:
             raise InputError(f"--class needs a run that was trained with --conditional; {run.path} was not")
-        label = {"label": label_of(name, settings["class_names"])}
+        label = {"label": label_of(name, settings.images.class_names)}
     run.generator_checkpoint(arguments.step)
     output = (arguments.output or run.path).absolute()
     folder = next(folder for folder in (output, *output.parents) if folder.is_dir())
     check_writable(folder, "--output")
     if pictures is not None:
         count, kind = pictures
-        picture_bytes = settings.get("resolution", 0) ** 2 * settings.get("channels", 0)
+        picture_bytes = settings.images.resolution**2 * settings.images.channels
         least_bytes = int(count * picture_bytes * _LEAST_SHARES[kind])
         check_space(folder, least_bytes, f"{count:,} pictures", "or ask for fewer, or for another --output")
     with quiet_start():
@@ -278,7 +280,7 @@ def _without_alpha(images, trained, extension):
     if trained.generator.output_shape[-1] != 4 or extension not in {"jpg", "gif"}:
         yield from images
         return
-    color = ImageColor.getrgb(trained.run.config()["settings"]["background"])[:3]
+    color = trained.run.settings().images.background_rgb
     for image in images:
         canvas = Image.new("RGBA", image.shape[1::-1], (*color, 255))
         canvas.alpha_composite(Image.fromarray(image))

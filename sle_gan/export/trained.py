@@ -14,6 +14,7 @@ from sle_gan.models.io import (
     postprocess_images,
     seed_inputs,
 )
+from sle_gan.settings.flat import flat
 
 _BATCH_SIZE = 8  # always, the last batch padded: how a picture is rounded must not depend on how many are drawn
 
@@ -44,7 +45,7 @@ class TrainedGenerator:
     def __init__(self, run, step=None, truncation=None, label=EACH_ITS_OWN):
         self.run = run
         self.label = label
-        self.class_names = run.config()["settings"].get("class_names") or []
+        self.class_names = list(run.settings().images.class_names)
         self.step, path = run.generator_checkpoint(step)
         self.generator = _build(run)
         self.latent_size = self.generator.inputs[0].shape[-1]
@@ -84,7 +85,7 @@ class TrainedGenerator:
         Yields:
             uint8 `[side, side, channels]`: of the first seed with every other seed, then of the second, ...
         """
-        model = MODELS[self.run.config()["settings"]["model"]].module()
+        model = MODELS[self.run.settings().network.model].module()
         layer_count = self._parts.synthesis.input_shape[1]
         is_fine = (tf.range(layer_count) >= model.first_layer_from(from_side))[None, :, None]
         fine = self._styles_of_seeds(mix_seeds)
@@ -160,19 +161,19 @@ def _drawn(draw, batch):
 
 
 def _styles(run, generator):
-    model = run.config()["settings"]["model"]
+    model = run.settings().network.model
     if not MODELS[model].has_styles:
         raise InputError(f"{run.path} is a run of {model}, which has no styles; stylegan2 has")
     return MODELS[model].module().styles(generator)
 
 
 def _build(run):
-    settings = run.config()["settings"]
+    settings = flat(run.settings())
     try:
         module = MODELS[settings["model"]].module()
         return module.generator(*generator_arguments(settings))
     except KeyError as error:
-        raise InputError(f"{run.config_file} must name a model and its shape; {error} is unknown or missing") from error
+        raise InputError(f"{run.config_file} must name a model of this version; {error} is none") from error
     except (TypeError, ValueError) as error:
         raise InputError(f"{run.config_file} describes no network of this version ({error})") from error
 

@@ -15,11 +15,11 @@ import matplotlib.figure
 from sle_gan.report.curves import short_number
 from sle_gan.report.page import element, page, picture, table
 from sle_gan.report.run_report import score_kind, training_flops
-from sle_gan.run import FREE_SETTINGS
+from sle_gan.settings.train import FREE_NAMES
 
 # Settings that do not change what is trained. Of those that may change on the way, these do.
 _TOLD_APART = {"steps", "data_folder", "generator_weights", "discriminator_weights"}
-_NOT_TOLD_APART = (FREE_SETTINGS - _TOLD_APART) | {"seed"}
+_NOT_TOLD_APART = (FREE_NAMES - _TOLD_APART) | {"seed"}
 _COSTS = {"live parameters": "live parameters of the generator", "training FLOPs": "FLOPs of training, in theory"}
 
 
@@ -86,13 +86,13 @@ def compare(records):
     """
     groups = {}
     for record in records:
-        groups.setdefault(_configuration(record.settings), []).append(record)
+        groups.setdefault(_configuration(record.settings.named()), []).append(record)
     titles = _titles({key: record for record in records for key in _newest(record)})
-    settings = [group[0].settings for group in groups.values()]
+    settings = [group[0].settings.named() for group in groups.values()]
     rows = [
         Row(
             names=[record.run.name for record in group],
-            differs=_differences(group[0].settings, settings),
+            differs=_differences(group[0].settings.named(), settings),
             costs=_means([_costs(record) for record in group]),
             scores=_means([{titles[key]: value for key, value in _newest(record).items()} for record in group]),
         )
@@ -189,7 +189,7 @@ def _configuration(settings):
 
 def _differences(settings, all_settings):
     names = sorted({name for each in all_settings for name in each} - _NOT_TOLD_APART)
-    differing = [name for name in names if len({repr(each.get(name)) for each in all_settings}) > 1]
+    differing = [name for name in names if len({repr(each[name]) for each in all_settings if name in each}) > 1]
     return ", ".join(f"{name} {settings[name]}" for name in differing if settings.get(name) is not None)
 
 
@@ -209,10 +209,10 @@ def _newest(record):
 
 def _images_of(record):
     """Names the training images: by their bytes, or, where each seed draws its own, by where they are drawn from."""
-    settings = record.settings
-    shares = (settings.get("data_ratio", 1.0), settings.get("held_out", 0.0))
+    settings = record.settings.images
+    shares = (settings.data_ratio, settings.held_out)
     if shares != (1.0, 0.0) or record.images is None:
-        return (settings.get("data_folder"), *shares)
+        return (settings.data_folder, *shares)
     return tuple(image.sha256 for image in record.images.images)
 
 
@@ -226,7 +226,7 @@ def _titles(measured):
     for key, record in measured.items():
         name, kind, network, weights, _ = key
         short = f"{name} ({kind})" if kind else name
-        data = str(record.settings.get("data_folder", "")).rpartition("/")[2]
+        data = record.settings.images.data_folder.rpartition("/")[2]
         by = [f"{network} {str(weights)[:8]}"] if weights else []
         fuller = ", ".join([short, *by, f"images of {data}"])
         is_ambiguous = any(other != key and other[:2] == key[:2] for other in measured)

@@ -9,6 +9,8 @@ from sle_gan.data.folder import FolderScan, ImageFile, read_manifest
 from sle_gan.errors import InputError, SleGanError
 from sle_gan.json_files import read_json
 from sle_gan.run import RunFolder, read_rows
+from sle_gan.run_config import RunConfig
+from sle_gan.settings import TrainSettings
 
 _SHEET = re.compile(r"step-(\d+)\.png")
 
@@ -18,7 +20,7 @@ class RunRecord(NamedTuple):
 
     Attributes:
         run: the `RunFolder`.
-        config: `settings`, `versions` and `command`.
+        config: its settings, the versions that wrote it, and the command.
         images: a `FolderScan` of the images that it trains on, or None.
         held_out: paths of the images that it does not train on.
         losses: rows of losses, in order of their steps.
@@ -31,7 +33,7 @@ class RunRecord(NamedTuple):
     """
 
     run: RunFolder
-    config: dict
+    config: RunConfig
     images: FolderScan | None
     held_out: tuple
     losses: list
@@ -43,9 +45,9 @@ class RunRecord(NamedTuple):
     sheets: list
 
     @property
-    def settings(self):
-        """The resolved settings."""
-        return self.config["settings"]
+    def settings(self) -> TrainSettings:
+        """What it was asked to be."""
+        return self.config.settings
 
     @property
     def step(self):

@@ -13,6 +13,7 @@ from sle_gan.evaluation.health import COLLAPSING, HEALTHY, NOT_FINITE, TOO_EARLY
 from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
 from sle_gan.report.record import damage_told, read_record, seconds_of_training
+from sle_gan.settings.flat import flat
 
 _TONES = {HEALTHY: "good", TOO_EARLY: "", COLLAPSING: "bad", NOT_FINITE: "bad"}
 _MOST_SHEETS = 9
@@ -65,15 +66,14 @@ def report_page(record):
 
 def _subtitle(record):
     settings = record.settings
-    told = [f"step {record.step:,} of {settings['steps']:,}" if "steps" in settings else f"step {record.step:,}"]
-    told += [str(settings["model"])] if "model" in settings else []
-    told += [f"{settings['resolution']} px"] if "resolution" in settings else []
+    told = [f"step {record.step:,} of {settings.optimization.steps:,}"]
+    told += [settings.network.model, f"{settings.images.resolution} px"]
     told += [f"{len(record.images.images):,} images"] if record.images else []
-    return ", ".join([*told, Path(settings["data_folder"]).name] if "data_folder" in settings else told)
+    return ", ".join([*told, Path(settings.images.data_folder).name])
 
 
 def _verdict(record):
-    verdict = judge(record.metrics, record.settings)
+    verdict = judge(record.metrics, flat(record.settings))
     parts = [element("strong", verdict.verdict[:1].upper() + verdict.verdict[1:])]
     parts.append(element("ul", *(element("li", sentence) for sentence in verdict.evidence)))
     if verdict.suggestion:
@@ -264,7 +264,7 @@ def _layer_tables(rows):
 def _images(record):
     if not record.images:
         return []
-    told = findings(record.images, record.settings.get("resolution", 0))
+    told = findings(record.images, record.settings.images.resolution)
     if record.held_out:
         told.append(f"{len(record.held_out)} more images held out: the discriminator is judged on them, not trained")
     parts = [element("ul", *(element("li", line) for line in told))]
@@ -284,14 +284,14 @@ def _size(image):
 
 def _cost(record):
     settings, step = record.settings, record.losses[-1]["step"] if record.losses else 0
-    seconds = seconds_of_training(record.timings, settings.get("log_frequency", 50))
+    seconds = seconds_of_training(record.timings, settings.run.log_frequency)
     told = []
     if record.timings:
         told.append(("Time in training steps", str(datetime.timedelta(seconds=round(seconds)))))
         pace = statistics.median([row["images_per_second"] for row in record.timings])
         told.append(("Pace", f"{pace:.3g} images/s (median)"))
-    if step and "batch_size" in settings:
-        shown = step * settings["batch_size"] * settings.get("n_critic", 1)
+    if step:
+        shown = step * settings.optimization.images_per_step
         passes = f", {shown / len(record.images.images):,.0f} times each" if record.images else ""
         told.append(("Training images shown", f"{shown:,}{passes}"))
     flops, share = training_flops(record)
@@ -328,14 +328,14 @@ def training_flops(record):
 
 
 def _origin(record):
-    words = [shlex.quote(str(word)) for word in record.config.get("command", [])]
+    words = [shlex.quote(str(word)) for word in record.config.command]
     command = " ".join(words).replace(" --", " \\\n    --")
     parts = [element("pre", element("code", command), class_="card")]
-    versions = record.config.get("versions", {})
+    versions = record.config.versions
     if versions:
         told = ", ".join(f"{name} {version}" for name, version in versions.items())
         parts.append(element("p", told, class_="soft"))
-    rows = [[name, str(value)] for name, value in sorted(record.settings.items())]
+    rows = [[name, str(value)] for name, value in sorted(record.settings.named().items())]
     parts.append(element("details", element("summary", "All settings"), facts(rows)))
     return parts
 
