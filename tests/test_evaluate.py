@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from inception_file import drawn_weights, write_state_dict
 from PIL import Image
-from tiny_runs import write_run
+from tiny_runs import set_training_images, write_run
 
 from sle_gan.cli.evaluate import main
 from sle_gan.cli.generate import main as generate
@@ -45,10 +45,7 @@ def flowers(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tiny_run(flowers, tmp_path_factory):
     run, _ = write_run(tmp_path_factory.mktemp("runs") / "tiny")
-    config = run.config()
-    config["settings"] |= {"data_folder": str(flowers), "fit": "crop", "cache_limit": 64}
-    write_json(run.config_file, config)
-    write_json(run.manifest_file, manifest(scan(flowers)))
+    set_training_images(run, flowers)
     return run
 
 

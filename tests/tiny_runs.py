@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from sle_gan.data.folder import manifest, scan
+from sle_gan.json_files import write_json
 from sle_gan.models import MODELS
 from sle_gan.run import RunFolder, start_run
 
@@ -27,6 +29,14 @@ def write_run(path, *, model="fastgan", channels=3, background="#ffffff", steps=
         _fill(network, np.random.default_rng(step))
         manager.save(checkpoint_number=step)
     return run, network
+
+
+def set_training_images(run, folder):
+    """Makes a run one that was trained on the images of a folder."""
+    config = run.config()
+    config["settings"] |= {"data_folder": str(folder), "fit": "crop", "cache_limit": 64}
+    write_json(run.config_file, config)
+    write_json(run.manifest_file, manifest(scan(folder)))
 
 
 def _fill(network, rng):

@@ -17,7 +17,7 @@ from sle_gan.export.drawing import Drawing, plan_drawing
 from sle_gan.export.pictures import check_output
 from sle_gan.export.samples import MIX_FROM_PX, Samples
 from sle_gan.export.sizes import WeightSizes, weight_sizes
-from sle_gan.export.walk import Walk
+from sle_gan.export.walk import FRAMES, Walk
 from sle_gan.report.card import run_card
 from sle_gan.report.record import RunRecord, damage_told, metric_arrays, read_record
 from sle_gan.report.run_report import write_report
@@ -167,7 +167,7 @@ class OpenedRun:
     def film(
         self,
         seeds: Iterable[int],
-        frames: int = 60,
+        frames: int = FRAMES,
         *,
         loop: bool = False,
         space: str = "z",
