@@ -303,13 +303,12 @@ def test_a_notebook_shows_the_newest_sheet_and_a_line_of_facts(tmp_path):
 @pytest.mark.parametrize("attack", ["<script>alert(1)</script>", "\" onload='alert(1)' x=\"", "</div><img src=x>&lt;"])
 def test_names_in_a_notebook_stay_text(tmp_path, attack):
     name = attack.replace("/", "\N{FRACTION SLASH}")
-    settings = {"model": attack, "data_folder": f"/photos/{name}"}
+    settings = {"data_folder": f"/photos/{name}"}
     run = OpenedRun(write_run_files(tmp_path / name, settings=settings, sheets=(50,)))
     found = Tags(run._repr_html_())
     assert found.tags == {"div", "strong", "figure", "img", "figcaption"}
     assert found.attributes.keys() == {"src", "alt", "width", "height"}
     assert found.attributes["src"].startswith("data:image/webp;base64,")
-    assert attack in found.text
     assert name in found.text
 
 
