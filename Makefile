@@ -13,7 +13,7 @@ DEMO_STEPS ?= 1000
 DEMO_RUN := demo/runs/flowers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint imports check slow soak bench clean
+.PHONY: help demo test lint imports types check slow soak bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,7 +47,10 @@ lint: $(INSTALLED) ## check the format and the style
 imports: $(INSTALLED) ## check that imports point down
 	$(BIN)/lint-imports
 
-check: lint imports test ## all that a change must pass
+types: $(INSTALLED) ## check the types
+	$(BIN)/python -m mypy
+
+check: lint imports types test ## all that a change must pass
 
 slow: $(INSTALLED) ## run the proofs that take minutes
 	$(BIN)/python -m pytest -m slow

@@ -12,6 +12,7 @@ import tf_keras as keras
 from PIL import Image
 from test_cli import final_state, script
 
+from sle_gan.assembly.opened_run import OpenedRun
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
 from sle_gan.data.classes import check_classes, class_labels, class_line, class_names, label_of
@@ -263,6 +264,7 @@ def test_a_class_changes_the_pictures_and_is_its_label(run, tmp_path):
         drawn = [Image.open(tmp_path / f"seed-{seed:06d}-{name}.png") for seed in range(3)]
         assert {picture.text["class"] for picture in drawn} == {name}
         assert np.abs(np.stack(drawn).astype(int) - expected).max() <= 1
+        np.testing.assert_array_equal(OpenedRun(run).draw(range(3), class_name=name.upper()), np.stack(drawn))
     roses, tulips = (np.asarray(Image.open(tmp_path / f"seed-000000-{name}.png")) for name in ("roses", "tulips"))
     assert not np.array_equal(roses, tulips)
     in_turn = list(trained.draw_seeds(range(3)))

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from inception_file import drawn_weights, write_state_dict
 from PIL import Image
-from tiny_runs import write_run
+from tiny_runs import set_training_images, write_run
 
-from sle_gan.assembly.training_images import read_training_images
 from sle_gan.cli.evaluate import main
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.main import main as sle_gan_command
 from sle_gan.data.flowers import write_flowers
 from sle_gan.data.folder import manifest, scan
 from sle_gan.data.pictures import opaque
+from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError
 from sle_gan.evaluation import NETWORKS, download, self_check
 from sle_gan.evaluation.memorization import CopyDetector
@@ -45,8 +45,8 @@ def flowers(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tiny_run(flowers, tmp_path_factory):
-    run, _ = write_run(tmp_path_factory.mktemp("runs") / "tiny", data_folder=str(flowers))
-    write_json(run.manifest_file, manifest(scan(flowers)))
+    run, _ = write_run(tmp_path_factory.mktemp("runs") / "tiny")
+    set_training_images(run, flowers)
     return run
 
 

@@ -1,9 +1,13 @@
 """A run folder as a training leaves it, small and made in a second."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
 from sle_gan.assembly.resolve import resolve
+from sle_gan.data.folder import manifest, scan
+from sle_gan.json_files import write_json
 from sle_gan.models import MODELS
 from sle_gan.run import RunFolder, start_run
 from sle_gan.run_config import RunConfig
@@ -30,6 +34,16 @@ def write_run(path, *, model="fastgan", channels=3, background="#ffffff", steps=
         _fill(network, np.random.default_rng(step))
         manager.save(checkpoint_number=step)
     return run, network
+
+
+def set_training_images(run, folder):
+    """Makes a run one that was trained on the images of a folder."""
+    config = run.config()
+    settings = config.settings
+    images = dataclasses.replace(settings.images, data_folder=str(folder))
+    config = config._replace(settings=dataclasses.replace(settings, images=images))
+    write_json(run.config_file, config.to_json())
+    write_json(run.manifest_file, manifest(scan(folder)))
 
 
 def _fill(network, rng):

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sle_gan.cli.program import quiet_start, run_program
-from sle_gan.errors import InputError, TrainingError
+from sle_gan.disk import reason
+from sle_gan.errors import InputError, SleGanError, StorageError, TrainingError
+from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
 from sle_gan.settings.flat import flat
@@ -53,9 +54,9 @@ def ask_probe(settings: TrainSettings | None) -> dict[str, int | None]:
     if done.returncode < 0:  # the system ends a process that takes too much
         return {"gpus": 0, "peak_bytes": None}
     if done.returncode:
-        reason = (done.stderr.splitlines() or ["it said nothing"])[-1].removeprefix("error: ")
+        cause = (done.stderr.splitlines() or ["it said nothing"])[-1]
         kind = InputError if done.returncode == InputError.exit_code else TrainingError
-        raise kind(f"a trial of --batch-size auto failed: {reason}; give --batch-size as a number")
+        raise kind(f"a trial of --batch-size auto failed: {cause}; give --batch-size as a number")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -65,11 +66,15 @@ def main():
     Returns:
         The exit code, as that of `train.py`.
     """
-    content = json.load(sys.stdin)
-    return run_program(lambda: _answer(content and flat(from_nested(content))), debug=False)
+    try:
+        print(json.dumps(_answer(json.load(sys.stdin))))
+    except (SleGanError, OSError) as error:
+        print(reason(error), file=sys.stderr)  # its last line, which the one that asks reads
+        return error.exit_code if isinstance(error, SleGanError) else StorageError.exit_code
+    return 0
 
 
-def _answer(settings):
+def _answer(content):
     with quiet_start():
         import tensorflow as tf
 
@@ -77,9 +82,8 @@ def _answer(settings):
 
         let_memory_grow()
         gpus = len(tf.config.list_logical_devices("GPU"))
-        peak = None if settings is None else _peak_bytes(settings)
-    print(json.dumps({"gpus": gpus, "peak_bytes": peak}))
-    return 0
+        peak = None if content is None else _peak_bytes(from_nested(content))
+    return {"gpus": gpus, "peak_bytes": peak}
 
 
 def _peak_bytes(settings):
@@ -101,24 +105,25 @@ def _make_steps(settings):
     from sle_gan.training.devices import strategy_of
     from sle_gan.training.probe import compiles
 
-    classes = len(settings["class_names"] or ())
+    optimization = settings.optimization
+    classes = len(settings.images.class_names or ())
     labels = np.arange(_IMAGES, dtype=np.int32) % classes if classes else None
     with tempfile.TemporaryDirectory() as folder:
-        strategy = strategy_of(settings["strategy"], settings["batch_size"], settings["accumulate"])
+        strategy = strategy_of(settings.devices.strategy, optimization.batch_size, optimization.accumulate)
         # Other weights to begin from take no other memory.
-        training = build_training(RunFolder(folder), settings | {"init_from": None}, strategy, labels)
-        side = settings["resolution"]
-        drawn = np.random.default_rng(settings["seed"])
+        training = build_training(RunFolder(folder), flat(settings) | {"init_from": None}, strategy, labels)
+        side = settings.images.resolution
+        drawn = np.random.default_rng(optimization.seed)
         dataset = training_dataset(
-            drawn.integers(0, 256, size=(_IMAGES, side, side, settings["channels"]), dtype=np.uint8),
-            batch_size=settings["batch_size"] * settings["n_critic"],
-            seed=settings["seed"],
-            flip=settings["flip"],
+            drawn.integers(0, 256, size=(_IMAGES, side, side, settings.images.channels), dtype=np.uint8),
+            batch_size=optimization.images_per_step,
+            seed=optimization.seed,
+            flip=settings.images.flip,
             first_step=0,
             labels=labels,
         )
         gan = training.gan
-        gan.jit_compile = compiles(settings["jit"], gan, lambda: dataset, training.checkpoint_items())
+        gan.jit_compile = compiles(settings.devices.jit, gan, lambda: dataset, training.checkpoint_items())
         gan.fit(dataset, steps_per_epoch=_STEPS, verbose=0)
 
 

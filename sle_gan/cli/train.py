@@ -20,7 +20,7 @@ from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
 from sle_gan.assembly.resolve import cluster_of, resolve
 from sle_gan.assembly.sparsity_times import sparsity_timeline
 from sle_gan.assembly.step_probe import ask_probe
-from sle_gan.cli.program import quiet_start, run_program, signals_end_at_once
+from sle_gan.cli.program import run_program, signals_end_at_once
 from sle_gan.cli.train_flags import Given, parse
 from sle_gan.cluster import Cluster, wait_for_chief
 from sle_gan.data.classes import check_classes, class_labels, class_line, class_names, classes_unasked
@@ -30,6 +30,7 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.json_files import write_json
+from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder, check_writable, choose_run, start_run
 from sle_gan.run_config import RunConfig
 from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, TrainSettings

@@ -8,6 +8,11 @@ def Generator(output_resolution=512, channels=3, width=64, seed=0, classes=0):
 
     With classes there is a second input: one-hot labels float32 `[batch, classes]`.
 
+        >>> import sle_gan
+        >>> generator = sle_gan.Generator(output_resolution=64, width=8)
+        >>> generator(sle_gan.create_input_noise(batch_size=2)).shape
+        TensorShape([2, 64, 64, 3])
+
     Args:
         output_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
@@ -28,6 +33,12 @@ def Discriminator(input_resolution=512, channels=3, width=64, seed=0, classes=0)
     """Builds the FastGAN discriminator, as the library calls it.
 
     With classes there is a second input: one-hot labels float32 `[batch, classes]`.
+
+        >>> import numpy as np
+        >>> import sle_gan
+        >>> discriminator = sle_gan.Discriminator(input_resolution=64, width=8)
+        >>> discriminator(np.zeros([2, 64, 64, 3], np.float32)).shape
+        TensorShape([2, 50])
 
     Args:
         input_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.

@@ -1,14 +1,19 @@
 """The training images of a run, decoded again as the training decoded them. Imports no TensorFlow."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import changed_images, manifest, read_manifest, scan
 from sle_gan.data.pictures import opaque
 from sle_gan.errors import InputError
+from sle_gan.run import RunFolder
 
 
-def read_training_images(run, data_folder=None):
+def read_training_images(run: RunFolder, data_folder: Path | str | None = None) -> tuple[np.ndarray, dict[str, Any]]:
     """Reads the images that a run was trained on.
 
     Args:
