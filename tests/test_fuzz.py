@@ -122,7 +122,7 @@ def training_flags_end_in_a_line(folder, line):
 
     def resolved():
         given = train_flags.parse(["--data-folder", str(folder), *words])
-        given.command.check(given.settings.get("name"))
+        given.command.check_for(given.settings.get("name"))
         found = resolve(given.settings, 63)
         assert len(sparsity_timeline(found)) < 1000
         assert from_nested(json.loads(json.dumps(to_nested(found)))) == found

@@ -19,7 +19,7 @@ from sle_gan.settings import (
     TicketSearchSettings,
     TrainSettings,
 )
-from sle_gan.settings.field import RECIPE, Flag, flags_of, make_group, setting, settings_of
+from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, flags_of, make_group, setting, settings_of
 from sle_gan.settings.flat import flat
 from sle_gan.settings.kinds import DENSITY, POSITIVE, SWITCH, TEXT, TEXTS, choice
 from sle_gan.settings.nested import from_nested, to_nested
@@ -39,7 +39,7 @@ METHODS = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class KilnSettings:
+class KilnSettings(SettingsGroup):
     """Settings of no training."""
 
     title: ClassVar[str] = "the kiln"

@@ -48,9 +48,9 @@ def resolve(
     values["class_names"] = tuple(class_names)
     if values["epochs"] is not None:
         images_per_step = values["batch_size"] * values["n_critic"]
-        values["steps"] = math.ceil(values["epochs"] * _known(image_count) / images_per_step)
-    if values.get("reconfigure"):
-        _known(image_count)
+        if image_count is None:
+            raise ValueError("image_count must be given: a length in epochs follows from it")
+        values["steps"] = math.ceil(values["epochs"] * image_count / images_per_step)
     resolve_times(values, image_count)
     settings = TrainSettings.of(values)
     _check_networks(settings, model)
@@ -80,12 +80,6 @@ def _accepted(given: Mapping[str, object]) -> dict[str, Any]:
         elif name == "diff_augment":  # off; of others None is what is not given
             values[name] = None
     return values
-
-
-def _known(image_count: int | None) -> int:
-    if image_count is None:
-        raise ValueError("image_count must be given: lengths in epochs and the phases of pruning follow from it")
-    return image_count
 
 
 def _model(name: str) -> Model:

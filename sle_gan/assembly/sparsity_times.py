@@ -26,15 +26,20 @@ def resolve_times(values: dict[str, Any], image_count: int | None) -> None:
     Args:
         values: settings by name, with their defaults; `steps` become those of all rounds for a search of a ticket.
         image_count: number of images, for the phases of pruning.
+
+    Raises:
+        ValueError: if `image_count` is needed.
     """
     steps = values["steps"]
     if values.get("reconfigure"):
+        if image_count is None:
+            raise ValueError("image_count must be given: the phases of pruning follow from it")
         values["warmup_steps"], values["interval_steps"] = _phases(values, image_count)
     elif values.get("find_ticket"):
         rounds = ticket_rounds(values["ticket_rounds"], values["ticket_rate"], steps, values["rewind_to"])
         values["round_steps"], values["steps"] = steps, rounds.total_steps
     elif values.get("sparse_from_scratch"):
-        rule = resolve_exploration(values)
+        rule = str(resolve_exploration(values))
         shortest = max(1, steps // _SHORTEST_TRAINING_IN_INTERVALS)
         measured = max(MEASURED_EVERY_STEPS, shortest)
         values |= {

@@ -7,7 +7,7 @@ from pathlib import Path
 from sle_gan.cli.program import ArgumentParser, run_program
 from sle_gan.cli.train_flags import CHOICES, GROUPS
 from sle_gan.errors import InputError
-from sle_gan.settings.field import REQUIRED, Flag, Setting, flag_name, flags_of
+from sle_gan.settings.field import REQUIRED, Flag, Group, Setting, flag_name, flags_of
 from sle_gan.settings.kinds import SWITCH
 
 _PAGE = Path(__file__).parents[2] / "docs" / "flags.md"
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_program(lambda: _write(arguments.file, is_checked=arguments.check), debug=False)
 
 
-def page(groups: Iterable[type], choices: Mapping[str, Sequence[str]]) -> str:
+def page(groups: Iterable[Group], choices: Mapping[str, Sequence[str]]) -> str:
     """Returns the page as Markdown: a table of flags for each title.
 
     Args:
@@ -50,7 +50,7 @@ def page(groups: Iterable[type], choices: Mapping[str, Sequence[str]]) -> str:
         rows = titled.setdefault(group.title, {})
         for name, one in flags_of(group).items():
             if name not in added:
-                is_required = one.default is REQUIRED and not hasattr(group, "asked_by")
+                is_required = one.default is REQUIRED and group.asked_by is None
                 rows[name] = _row(name, one, choices.get(name), is_required=is_required)
                 added.add(name)
     return "\n".join([_INTRODUCTION, *(line for title, rows in titled.items() for line in _table(title, rows))])

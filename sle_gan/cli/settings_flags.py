@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sle_gan.settings.field import REQUIRED, Flag, Setting, flag_name, flags_of
+from sle_gan.settings.field import REQUIRED, Flag, Group, Setting, flag_name, flags_of
 from sle_gan.settings.kinds import SWITCH, Kind
 
 
 def add_settings(
     parser: argparse.ArgumentParser,
-    groups: Iterable[type],
+    groups: Iterable[Group],
     choices: Mapping[str, Sequence[str]],
 ) -> None:
     """Adds a flag for each setting, in groups by their titles. What is not given is not among the parsed arguments.
@@ -20,14 +20,15 @@ def add_settings(
         groups: dataclasses of settings.
         choices: of settings whose choices are in a table elsewhere, by name.
     """
-    titled, added = {}, set()
+    titled: dict[str, Any] = {}
+    added: set[str] = set()
     for group in groups:
         if group.title not in titled:
-            titled[group.title] = parser.add_argument_group(group.title, getattr(group, "description", None))
+            titled[group.title] = parser.add_argument_group(group.title, group.description)
         settings = flags_of(group)
         alternatives = _alternatives(titled[group.title], settings)
         for name in [name for name in settings if name not in added]:
-            is_required = settings[name].default is REQUIRED and not hasattr(group, "asked_by")
+            is_required = settings[name].default is REQUIRED and group.asked_by is None
             place = alternatives.get(name, titled[group.title])
             add_setting(place, name, settings[name], choices.get(name), required=is_required)
             added.add(name)

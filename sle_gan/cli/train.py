@@ -65,17 +65,13 @@ class _Plan(NamedTuple):
     run: RunFolder
     cluster: Cluster | None
 
-    @property
-    def writes(self) -> bool:
-        return self.cluster is None or self.cluster.is_chief
-
 
 def _train(given: Given, argv: Sequence[str]) -> int:
     # The images do not rest on the size of the batch: however many sizes are tried, they are looked at once.
     planned = functools.partial(_planned, command=given.command, found=functools.cache(_found))
     plan = planned(with_batch_size(given.settings, given.command, planned, ask_probe))
-    if not plan.writes:
-        return _follow(plan)
+    if plan.cluster is not None and not plan.cluster.is_chief:
+        return _follow(plan, plan.cluster)
     settings, run, folder = plan.settings, plan.run, plan.folder
     print(f"run {run.path}")
     _print_findings(folder, plan.held_out, settings)
@@ -101,7 +97,7 @@ def _train(given: Given, argv: Sequence[str]) -> int:
 def _planned(values: Mapping[str, object], command: CommandSettings, found: Callable[..., tuple]) -> _Plan:
     """Returns what a training would do; of all that it would write, the output folder alone is made."""
     settings = resolve(values, image_count=1)  # what cannot be used is told before the images are looked at
-    command.check(settings.run.name)
+    command.check_for(settings.run.name)
     cluster = cluster_of(settings.devices)
     writes = cluster is None or cluster.is_chief
     if writes:
@@ -109,8 +105,10 @@ def _planned(values: Mapping[str, object], command: CommandSettings, found: Call
     folder, held_out, names = found(settings.images, settings.optimization.seed)
     settings = _with_scores(resolve(values, len(folder.images), names or ()), len(folder.images))
     settings = _with_absolute_paths(resolve_other_runs(settings))
-    output_folder, name = settings.run.output_folder, settings.run.name
-    run = _chosen_run(settings, command) if writes else RunFolder(Path(output_folder) / name)
+    if writes:
+        run = _chosen_run(settings, command)
+    else:  # which has a name: that was checked
+        run = RunFolder(Path(settings.run.output_folder, str(settings.run.name)))
     return _Plan(command, settings, folder, held_out, run, cluster)
 
 
@@ -141,9 +139,9 @@ def _is_done(run: RunFolder, settings: TrainSettings) -> bool:
     return True
 
 
-def _follow(plan: _Plan) -> int:
+def _follow(plan: _Plan, cluster: Cluster) -> int:
     """Trains as a worker that is not the chief: writes nothing that stays, and tells nothing but how it ends."""
-    settings, run, cluster = plan.settings, plan.run, plan.cluster
+    settings, run = plan.settings, plan.run
     if plan.command.dry_run:
         return _dry_run(plan)
     if not plan.command.override and run.exists() and _is_done(run, settings):
@@ -217,7 +215,7 @@ def _fit(plan: _Plan, run: RunFolder) -> int:
     print(f"{len(images)} images decoded; loading TensorFlow", flush=True)
     data = images, held_out_images, labels
     if plan.cluster is not None:
-        return _fit_together(plan, run, data)
+        return _fit_together(plan, plan.cluster, run, data)
     optimization = settings.optimization
     with quiet_start():
         from sle_gan.assembly.session import fit
@@ -227,8 +225,8 @@ def _fit(plan: _Plan, run: RunFolder) -> int:
     return fit(run, flat(settings), strategy, *data)
 
 
-def _fit_together(plan: _Plan, run: RunFolder, data: tuple) -> int:
-    settings, cluster = plan.settings, plan.cluster
+def _fit_together(plan: _Plan, cluster: Cluster, run: RunFolder, data: tuple) -> int:
+    settings = plan.settings
     wait_for_chief(cluster)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a worker that is gone is told in a line of ours
     print(f"waiting for the other workers of {', '.join(cluster.addresses)}", flush=True)

@@ -8,11 +8,11 @@ from sle_gan.cli.program import ArgumentParser
 from sle_gan.cli.settings_flags import add_settings
 from sle_gan.models import MODELS
 from sle_gan.settings import CommandSettings
-from sle_gan.settings.field import make_group, settings_of
+from sle_gan.settings.field import Group, make_group, settings_of
 from sle_gan.settings.presets import PRESETS, with_preset
 from sle_gan.settings.train import CONCERNS
 
-GROUPS = (CommandSettings, *(group for types in CONCERNS.values() for group in types))
+GROUPS: tuple[Group, ...] = (CommandSettings, *(group for types in CONCERNS.values() for group in types))
 CHOICES = {"preset": sorted(PRESETS), "model": sorted(MODELS)}
 
 
@@ -46,7 +46,8 @@ def parse(words: Sequence[str]) -> Given:
     given = vars(parser().parse_args(words))
     of_command = settings_of(CommandSettings)
     command = make_group(CommandSettings, given)
-    settings, filled = {name: value for name, value in given.items() if name not in of_command}, {}
+    settings = {name: value for name, value in given.items() if name not in of_command}
+    filled: dict[str, Any] = {}
     if command.preset is not None:
         settings, filled = with_preset(command.preset, settings)
     return Given(command, settings, filled)

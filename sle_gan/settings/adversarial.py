@@ -3,24 +3,22 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sle_gan.settings.field import Flag, Setting, setting
+from sle_gan.settings.field import Setting, SettingsGroup, setting
 from sle_gan.settings.kinds import POSITIVE, RATE, SWITCH, choice
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialFeatureSettings:
+class AdversarialFeatureSettings(SettingsGroup):
     """AdvAug.
 
     Source: Chen et al., NeurIPS 2021, arXiv:2103.00397.
     """
 
     title: ClassVar[str] = "adversarial features (AdvAug)"
-    method: ClassVar[str] = "adv_augment"
-    asked_by: ClassVar[tuple[str, object]] = ("adv_augment", True)
+    method: ClassVar[str | None] = "adv_augment"
+    asked_by: ClassVar[tuple[str, object] | None] = ("adv_augment", True)
     inputs: ClassVar[dict[str, Setting]] = {
-        "adv_augment": Setting(
-            SWITCH, "train both networks also on features that are moved against them", False, "", False, Flag()
-        )
+        "adv_augment": Setting(SWITCH, "train both networks also on features that are moved against them", False)
     }
 
     adv_gamma: float = setting(RATE, "of a step of the features", 0.01, unit="SIZE")

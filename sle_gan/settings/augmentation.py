@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sle_gan.errors import InputError
-from sle_gan.settings.field import REQUIRED, Flag, Setting, setting
+from sle_gan.settings.field import REQUIRED, Flag, Setting, SettingsGroup, setting
 from sle_gan.settings.kinds import ABOVE_ZERO, DECAY, RATE, SHARE, TEXT, WEIGHT, choice
 
 DEFAULT_POLICY = "color,translation"
@@ -14,19 +14,17 @@ _TITLE = "augmentation of what the discriminator sees"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiffAugmentSettings:
+class DiffAugmentSettings(SettingsGroup):
     """Differentiable augmentation of constant strength.
 
     Source: Zhao et al. 2020, arXiv:2006.10738.
     """
 
     title: ClassVar[str] = _TITLE
-    method: ClassVar[str] = "diff"
-    asked_by: ClassVar[tuple[str, object]] = ("diff_augment", REQUIRED)
+    method: ClassVar[str | None] = "diff"
+    asked_by: ClassVar[tuple[str, object] | None] = ("diff_augment", REQUIRED)
     inputs: ClassVar[dict[str, Setting]] = {
-        "augment": Setting(
-            choice("diff", "ada"), "diff: as --diff-augment says; ada: adaptively", "diff", "", False, Flag()
-        )
+        "augment": Setting(choice("diff", "ada"), "diff: as --diff-augment says; ada: adaptively", "diff")
     }
 
     diff_augment: str = setting(
@@ -52,15 +50,15 @@ class DiffAugmentSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptiveAugmentSettings:
+class AdaptiveAugmentSettings(SettingsGroup):
     """Augmentation whose probability follows how sure the discriminator is of real images.
 
     Source: Karras et al. 2020, arXiv:2006.06676.
     """
 
     title: ClassVar[str] = _TITLE
-    method: ClassVar[str] = "ada"
-    asked_by: ClassVar[tuple[str, object]] = ("augment", "ada")
+    method: ClassVar[str | None] = "ada"
+    asked_by: ClassVar[tuple[str, object] | None] = ("augment", "ada")
 
     augment_target: float = setting(RATE, "ada: mean sign of the logits of reals", 0.6, unit="SIGN")
     augment_speed: float = setting(ABOVE_ZERO, "ada: thousands of images from none to all", 500.0, unit="KIMG")

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sle_gan.errors import InputError
-from sle_gan.settings.field import setting
+from sle_gan.settings.field import SettingsGroup, setting
 from sle_gan.settings.kinds import SWITCH, TEXT, choice
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandSettings:
+class CommandSettings(SettingsGroup):
     """What one command means: where its settings come from, and what is done with a run that exists."""
 
     title: ClassVar[str] = "the run"
@@ -25,7 +25,7 @@ class CommandSettings:
     dry_run: bool = setting(SWITCH, "print what would be done, and train nothing", False)
     debug: bool = setting(SWITCH, "show the traceback of an error", False)
 
-    def check(self, name: str | None) -> None:
+    def check_for(self, name: str | None) -> None:
         """Checks that the command can be carried out.
 
         Args:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sle_gan.settings.field import setting
+from sle_gan.settings.field import SettingsGroup, setting
 from sle_gan.settings.kinds import POSITIVE, choice
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceSettings:
+class DeviceSettings(SettingsGroup):
     """The devices that train, and what they compute in."""
 
     title: ClassVar[str] = "devices and precision"

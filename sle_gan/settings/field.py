@@ -2,10 +2,9 @@
 
 import dataclasses
 import enum
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any, ClassVar, get_args, get_type_hints
 
 from sle_gan.errors import InputError
 from sle_gan.settings.kinds import Kind
@@ -58,9 +57,9 @@ class Setting:
     kind: Kind
     help: str
     default: Any
-    unit: str
-    is_free: bool
-    flag: Flag | None
+    unit: str = ""
+    is_free: bool = False
+    flag: Flag | None = Flag()
 
     @property
     def has_default(self) -> bool:
@@ -92,21 +91,55 @@ def setting(
     return dataclasses.field(metadata={"setting": described}, **own)
 
 
-@functools.cache
-def settings_of(group: type) -> dict[str, Setting]:
+@dataclass(frozen=True, kw_only=True)
+class SettingsGroup:
+    """The settings of a concern, or of a method that is one of several.
+
+    Attributes:
+        title: of its flags.
+        description: of its flags, if they need one.
+        method: what it is called, if it is one of several methods or may be left out.
+        asked_by: what a method is asked for by: a name, and the value that it then has; `REQUIRED` for any.
+        inputs: what the command line says besides the fields, by name.
+    """
+
+    title: ClassVar[str]
+    description: ClassVar[str | None] = None
+    method: ClassVar[str | None] = None
+    asked_by: ClassVar[tuple[str, object] | None] = None
+    inputs: ClassVar[dict[str, Setting]] = {}
+
+    def check(self) -> None:
+        """Checks what the range of a value alone does not show.
+
+        Raises:
+            InputError: if the settings do not go together.
+        """
+
+    @classmethod
+    def is_asked_for(cls, values: Mapping[str, object]) -> bool:
+        """Returns whether values by name ask for these settings; those of no method are always there."""
+        if cls.asked_by is None:
+            return True
+        name, value = cls.asked_by
+        return values.get(name) is not None if value is REQUIRED else values.get(name) == value
+
+
+Group = type[SettingsGroup]
+
+
+def settings_of(group: Group) -> dict[str, Setting]:
     """Returns the settings of a dataclass by the names of their fields."""
     return {field.name: field.metadata["setting"] for field in dataclasses.fields(group)}
 
 
-@functools.cache
-def flags_of(group: type) -> dict[str, Setting]:
+def flags_of(group: Group) -> dict[str, Setting]:
     """Returns what the command line sets of a dataclass, by name: how it is asked for, and its fields."""
     own = {name: one for name, one in settings_of(group).items() if one.flag is not None}
-    return getattr(group, "inputs", {}) | own
+    return group.inputs | own
 
 
-@functools.cache
-def optional_of(group: type) -> frozenset[str]:
+def optional_of(group: Group) -> frozenset[str]:
     """Returns the names of the fields that may be None."""
     return frozenset(name for name, hint in get_type_hints(group).items() if type(None) in get_args(hint))
 
@@ -116,7 +149,7 @@ def flag_name(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def make_group(group: type, values: Mapping[str, object]) -> Any:
+def make_group(group: Group, values: Mapping[str, object]) -> Any:
     """Makes a dataclass of settings from values by name; where there is none, the default holds.
 
     Args:
@@ -144,7 +177,7 @@ def accept(name: str, described: Setting, value: object) -> Any:
         raise InputError(f"the setting {name!r} {error}") from None
 
 
-def _value(group: type, name: str, described: Setting, values: Mapping[str, object]) -> Any:
+def _value(group: Group, name: str, described: Setting, values: Mapping[str, object]) -> Any:
     if name not in values:
         if not described.has_default:
             raise InputError(f"the setting {name!r} is missing")

@@ -5,12 +5,12 @@ from typing import ClassVar
 
 from PIL import ImageColor
 
-from sle_gan.settings.field import Flag, setting
+from sle_gan.settings.field import Flag, SettingsGroup, setting
 from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, POSITIVE, SWITCH, TEXT, TEXTS, choice
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageSettings:
+class ImageSettings(SettingsGroup):
     """The images: where they are, which are used, and how they are decoded."""
 
     title: ClassVar[str] = "the images"

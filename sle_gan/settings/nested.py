@@ -3,7 +3,7 @@
 from typing import Any
 
 from sle_gan.errors import InputError
-from sle_gan.settings.field import make_group, settings_of
+from sle_gan.settings.field import SettingsGroup, make_group, settings_of
 from sle_gan.settings.train import CONCERNS, TrainSettings
 
 _METHOD = "method"  # which of the types of a concern it is
@@ -29,17 +29,17 @@ def from_nested(content: dict[str, Any]) -> TrainSettings:
     return TrainSettings(**{concern: _group(concern, content.get(concern)) for concern in CONCERNS})
 
 
-def _part(group: Any) -> dict[str, Any] | None:
+def _part(group: SettingsGroup | None) -> dict[str, Any] | None:
     if group is None:
         return None
-    method = {_METHOD: group.method} if hasattr(group, _METHOD) else {}
+    method = {} if group.method is None else {_METHOD: group.method}
     values = {name: getattr(group, name) for name in settings_of(type(group))}
     return method | {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def _group(concern: str, content: object) -> Any:
     types = CONCERNS[concern]
-    by_method = {getattr(group, _METHOD, None): group for group in types}
+    by_method = {group.method: group for group in types}
     if content is None and None not in by_method:
         return None
     content = {} if content is None else content  # all of it may be newer than the data

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sle_gan.errors import InputError
-from sle_gan.settings.field import RECIPE, Flag, setting
+from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
 from sle_gan.settings.kinds import POSITIVE, TEXT, UTF8_TEXT
 
 LARGEST_WIDTH = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkSettings:
+class NetworkSettings(SettingsGroup):
     """The networks: which, how wide, and the weights that they begin with."""
 
     title: ClassVar[str] = "the networks"

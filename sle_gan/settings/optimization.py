@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sle_gan.errors import InputError
-from sle_gan.settings.field import RECIPE, Flag, setting
+from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
 from sle_gan.settings.kinds import DECAY, FROM_ZERO, POSITIVE, RATE, SHARE, WEIGHT, choice
 
 AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimizationSettings:
+class OptimizationSettings(SettingsGroup):
     """How long the networks are trained, on how many images in a step, by which loss and optimizers."""
 
     title: ClassVar[str] = "training"
-    description: ClassVar[str] = (
+    description: ClassVar[str | None] = (
         "What is not given of width, batch, losses and optimizers is as in the network's paper."
     )
 

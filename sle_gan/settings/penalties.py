@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sle_gan.settings.field import RECIPE, setting
+from sle_gan.settings.field import RECIPE, SettingsGroup, setting
 from sle_gan.settings.kinds import POSITIVE, WEIGHT, choice
 
 
 @dataclass(frozen=True, kw_only=True)
-class PenaltySettings:
+class PenaltySettings(SettingsGroup):
     """Penalties that are added to the losses of the networks; a weight of 0 turns one off."""
 
     title: ClassVar[str] = "regularization"

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sle_gan.settings.field import setting
+from sle_gan.settings.field import SettingsGroup, setting
 from sle_gan.settings.kinds import POSITIVE, UTF8_TEXT
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSettings:
+class RunSettings(SettingsGroup):
     """Where a run is written, and how often what."""
 
     title: ClassVar[str] = "the run"

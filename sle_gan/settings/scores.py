@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sle_gan.settings.field import setting
+from sle_gan.settings.field import SettingsGroup, setting
 from sle_gan.settings.kinds import POSITIVE, SWITCH, TEXT
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreSettings:
+class ScoreSettings(SettingsGroup):
     """The scores that are measured while a training goes on."""
 
     title: ClassVar[str] = "scores while it trains"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sle_gan.errors import InputError
-from sle_gan.settings.field import RECIPE, REQUIRED, Flag, Setting, flag_name, setting
+from sle_gan.settings.field import RECIPE, REQUIRED, Flag, Setting, SettingsGroup, flag_name, setting
 from sle_gan.settings.kinds import DENSITY, POSITIVE, RATE, SWITCH, UTF8_TEXT, WEIGHT, choice, whole
 
 PAPER_INTERVALS = {"adapt": 500, "rigl": 100, "set": 100, "stu": 1000}  # generator steps between changes, by rule
@@ -19,11 +19,11 @@ def _regrow_state() -> Any:
 
 
 def _switch(text: str) -> Setting:
-    return Setting(SWITCH, text, False, "", False, Flag())
+    return Setting(SWITCH, text, False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReconfigureSettings:
+class ReconfigureSettings(SettingsGroup):
     """The generator is trained sparse and dense in turn.
 
     `warmup_steps` and `interval_steps` are what the training uses; they follow from the others and its length.
@@ -32,13 +32,11 @@ class ReconfigureSettings:
     """
 
     title: ClassVar[str] = "prune and regrow while training (Re-GAN)"
-    method: ClassVar[str] = "reconfigure"
-    asked_by: ClassVar[tuple[str, object]] = ("reconfigure", True)
+    method: ClassVar[str | None] = "reconfigure"
+    asked_by: ClassVar[tuple[str, object] | None] = ("reconfigure", True)
     inputs: ClassVar[dict[str, Setting]] = {
         "reconfigure": _switch("train the generator sparse and dense in turn"),
-        "warmup_epoch": Setting(
-            POSITIVE, "--reconfigure-warmup EPOCHS --reconfigure-unit epochs", None, "EPOCHS", False, Flag()
-        ),
+        "warmup_epoch": Setting(POSITIVE, "--reconfigure-warmup EPOCHS --reconfigure-unit epochs", None, unit="EPOCHS"),
     }
 
     sparsity: float = setting(RATE, "of each kernel, pruned in sparse phases", 0.3, unit="SHARE")
@@ -65,15 +63,15 @@ class ReconfigureSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TicketSearchSettings:
+class TicketSearchSettings(SettingsGroup):
     """The generator is trained, pruned and rewound in rounds.
 
     Source: Frankle & Carbin 2019, arXiv:1803.03635; Chen et al., ICLR 2021 (GAN-LTH) and NeurIPS 2021.
     """
 
     title: ClassVar[str] = "lottery tickets"
-    method: ClassVar[str] = "find_ticket"
-    asked_by: ClassVar[tuple[str, object]] = ("find_ticket", True)
+    method: ClassVar[str | None] = "find_ticket"
+    asked_by: ClassVar[tuple[str, object] | None] = ("find_ticket", True)
     inputs: ClassVar[dict[str, Setting]] = {
         "find_ticket": _switch("train, prune and rewind in rounds of --steps each"),
     }
@@ -97,12 +95,12 @@ class TicketSearchSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TicketSettings:
+class TicketSettings(SettingsGroup):
     """The networks are trained with the masks and the weights of a ticket."""
 
     title: ClassVar[str] = "lottery tickets"
-    method: ClassVar[str] = "ticket"
-    asked_by: ClassVar[tuple[str, object]] = ("ticket", REQUIRED)
+    method: ClassVar[str | None] = "ticket"
+    asked_by: ClassVar[tuple[str, object] | None] = ("ticket", REQUIRED)
 
     ticket: str = setting(UTF8_TEXT, "train from this ticket", unit="FILE")
     ticket_masks: str = setting(
@@ -113,7 +111,7 @@ class TicketSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SparseFromScratchSettings:
+class SparseFromScratchSettings(SettingsGroup):
     """Both networks are sparse from the first step to the last.
 
     `exploration` and the fields that end in `_steps` are what the training uses; they follow from the others and its
@@ -124,8 +122,8 @@ class SparseFromScratchSettings:
     """
 
     title: ClassVar[str] = "sparse from scratch (STU-GAN, RigL, SET, ADAPT)"
-    method: ClassVar[str] = "sparse_from_scratch"
-    asked_by: ClassVar[tuple[str, object]] = ("sparse_from_scratch", True)
+    method: ClassVar[str | None] = "sparse_from_scratch"
+    asked_by: ClassVar[tuple[str, object] | None] = ("sparse_from_scratch", True)
     inputs: ClassVar[dict[str, Setting]] = {
         "sparse_from_scratch": _switch("train sparse from the first step to the last")
     }

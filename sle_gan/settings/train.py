@@ -1,7 +1,6 @@
 """All that a training is asked to be, resolved: what `config.json` holds, and what every room's part is made from."""
 
-import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -9,7 +8,7 @@ from sle_gan.errors import InputError
 from sle_gan.settings.adversarial import AdversarialFeatureSettings
 from sle_gan.settings.augmentation import AdaptiveAugmentSettings, DiffAugmentSettings
 from sle_gan.settings.devices import DeviceSettings
-from sle_gan.settings.field import REQUIRED, Setting, flag_name, make_group, settings_of
+from sle_gan.settings.field import REQUIRED, Group, Setting, SettingsGroup, flag_name, make_group, settings_of
 from sle_gan.settings.images import ImageSettings
 from sle_gan.settings.network import NetworkSettings
 from sle_gan.settings.optimization import OptimizationSettings
@@ -65,29 +64,21 @@ class TrainSettings:
         Raises:
             InputError: if one is missing or not allowed.
         """
-        groups = {}
+        groups: dict[str, Any] = {}
         for concern, types in CONCERNS.items():
-            chosen = next((group for group in types if is_asked_for(group, values)), None)
-            groups[concern] = chosen and make_group(chosen, values)
+            chosen = next((group for group in types if group.is_asked_for(values)), None)
+            groups[concern] = None if chosen is None else make_group(chosen, values)
         return cls(**groups)
-
-    def groups(self) -> Iterator[tuple[str, Any]]:
-        """Yields (concern, its dataclass) of those that there are."""
-        for field in dataclasses.fields(self):
-            group = getattr(self, field.name)
-            if group is not None:
-                yield field.name, group
 
     def named(self) -> dict[str, object]:
         """Returns plain data: every value that applies by its own name, and what methods are asked for by."""
-        values = {}
+        values: dict[str, object] = {}
         for concern, types in CONCERNS.items():
-            chosen = getattr(self, concern)
+            chosen: SettingsGroup | None = getattr(self, concern)
             for group in types:
-                if hasattr(group, "asked_by"):
+                if group.asked_by is not None:
                     name, value = group.asked_by
-                    without = None if value is REQUIRED else CHOOSERS[name].default
-                    values.setdefault(name, without)
+                    values.setdefault(name, None if value is REQUIRED else CHOOSERS[name].default)
                     if isinstance(chosen, group) and value is not REQUIRED:
                         values[name] = value
             if chosen is not None:
@@ -100,8 +91,9 @@ class TrainSettings:
         Raises:
             InputError: if the settings do not go together.
         """
-        for _, group in self.groups():
-            if hasattr(group, "check"):
+        for concern in CONCERNS:
+            group: SettingsGroup | None = getattr(self, concern)
+            if group is not None:
                 group.check()
         self._check_beginning()
         if self.devices.strategy == "multi-worker":
@@ -125,14 +117,6 @@ class TrainSettings:
             raise InputError("--freeze-d needs --init-from or --discriminator-weights: what is frozen must be trained")
 
 
-def is_asked_for(group: type, values: Mapping[str, object]) -> bool:
-    """Returns whether values by name ask for a dataclass of settings; those that are always there are."""
-    name, value = getattr(group, "asked_by", (None, None))
-    if name is None:
-        return True
-    return values.get(name) is not None if value is REQUIRED else values.get(name) == value
-
-
 def differing_settings(old: TrainSettings, new: TrainSettings) -> str:
     """Says which settings of two runs differ and matter.
 
@@ -154,15 +138,15 @@ def _plain(value: object) -> object:
     return list(value) or None if isinstance(value, tuple) else value
 
 
-def _types(hint: Any) -> tuple[type, ...]:
+def _types(hint: Any) -> tuple[Group, ...]:
     return tuple(one for one in get_args(hint) if one is not type(None)) or (hint,)
 
 
-CONCERNS: dict[str, tuple[type, ...]] = {name: _types(hint) for name, hint in get_type_hints(TrainSettings).items()}
+CONCERNS: dict[str, tuple[Group, ...]] = {name: _types(hint) for name, hint in get_type_hints(TrainSettings).items()}
 _GROUPS = [group for types in CONCERNS.values() for group in types]
 _SETTINGS = {name: one for group in _GROUPS for name, one in settings_of(group).items()}
 CHOOSERS: dict[str, Setting] = {
-    name: one for group in _GROUPS for name, one in getattr(group, "inputs", {}).items()
+    name: one for group in _GROUPS for name, one in group.inputs.items()
 }  # what methods are asked for by, where no field of theirs is
 GIVABLE: dict[str, Setting] = CHOOSERS | {name: one for name, one in _SETTINGS.items() if one.flag is not None}
 DEFAULTS: dict[str, Any] = {name: one.default for name, one in _SETTINGS.items() if one.has_default}

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sle_gan.settings.field import setting
+from sle_gan.settings.field import SettingsGroup, setting
 from sle_gan.settings.kinds import FROM_ZERO, POSITIVE, TEXT, WEIGHT
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransferSettings:
+class TransferSettings(SettingsGroup):
     """What a training takes from other runs: weights to begin with, and a second judge."""
 
     title: ClassVar[str] = "from other runs"
