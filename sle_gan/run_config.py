@@ -96,7 +96,7 @@ def _is_color(value):
 
 # Of what other programs than `train.py` read: that one compares every setting with those that it resolves itself.
 _KINDS = {
-    **dict.fromkeys(("model", "data_folder", "loss"), (_is_text, "text")),
+    **dict.fromkeys(("model", "generator", "discriminator", "data_folder", "loss"), (_is_text, "text")),
     **dict.fromkeys(
         (
             "resolution",

@@ -3,8 +3,9 @@
 import hashlib
 from pathlib import Path
 
+from sle_gan.assembly.networks import pair_of
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS
+from sle_gan.models import MODELS, Pair
 from sle_gan.run import RunFolder, find_run
 
 _READ_BYTES = 2**20
@@ -52,7 +53,7 @@ def check_initial_run(settings, new_run):
     if settings["init_from"] is None:
         return
     run = RunFolder(settings["init_from"])
-    shape = ["model", "resolution", "channels", "width", "class_names"]
+    shape = ["model", "generator", "discriminator", "resolution", "channels", "width", "class_names"]
     if "mapping_layers" in run.config()["settings"]:  # runs of earlier versions do not say
         shape.append("mapping_layers")
     _check_same(settings, run, "--init-from", shape)
@@ -93,11 +94,16 @@ def newest_checkpoint(run):
 def _check_same(settings, run, flag, names):
     theirs = run.config()["settings"]
     for name in names:
-        if theirs.get(name) != settings[name]:
+        there, here = (_value(each, name) for each in (theirs, settings))
+        if there != here:
             raise InputError(
-                f"{flag} {run.path} must have the {name} of this training; got {theirs.get(name)} there and "
-                f"{settings[name]} here"
+                f"{flag} {run.path} must have the {name} of this training; got {there} there and {here} here"
             )
+
+
+def _value(settings, name):
+    """Returns a setting; the networks of a pair are those of the model where the settings do not name them."""
+    return getattr(pair_of(settings), name) if name in Pair._fields else settings.get(name)
 
 
 def _absolute(text, output_folder):

@@ -20,7 +20,7 @@ from sle_gan.data.pictures import image_sheet, opaque, write_picture
 from sle_gan.disk import check_space
 from sle_gan.errors import InputError
 from sle_gan.export.pictures import FILM_EXTENSIONS, Film, map_ahead, write_film
-from sle_gan.models import MODELS
+from sle_gan.models import GENERATORS, MODELS
 from sle_gan.run import check_writable, find_run
 
 # A GIF counts hundredths of a second, and programs show a frame of one hundredth for ten; others count thousandths.
@@ -241,9 +241,10 @@ def _trained(arguments, pictures=None, *, with_styles=False):
     truncation = getattr(arguments, "truncation", None)
     with_styles = with_styles or truncation is not None
     model = MODELS.get(settings.get("model"))
-    if with_styles and model is not None and not model.has_styles:
+    generator = None if model is None else model.pair(settings.get("generator")).generator
+    if with_styles and generator in GENERATORS and not GENERATORS[generator].has_styles:
         asked = "--truncation, --mix-seeds and --space w"
-        raise InputError(f"{asked} need a network with styles, such as stylegan2; {run.path} is {settings['model']}")
+        raise InputError(f"{asked} need a network with styles, such as stylegan2; {run.path} is {generator}")
     label, name = {}, getattr(arguments, "class_name", None)
     if name is not None:
         if not settings.get("class_names"):

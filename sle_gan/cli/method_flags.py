@@ -3,9 +3,10 @@
 Imports no TensorFlow.
 """
 
+from sle_gan.assembly.networks import pair_of
 from sle_gan.cli.numbers import positive, rate, weight
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS
+from sle_gan.models import DISCRIMINATORS
 
 
 def add_method_arguments(parser):
@@ -33,11 +34,11 @@ def check_methods(settings):
     if settings["freeze_d"] is not None:
         if settings["init_from"] is None and settings["discriminator_weights"] is None:
             raise InputError("--freeze-d needs --init-from or --discriminator-weights: what is frozen must be trained")
-        model = MODELS[settings["model"]]
-        most = model.block_counts[model.resolutions.index(settings["resolution"])]
+        discriminator = pair_of(settings).discriminator
+        most = DISCRIMINATORS[discriminator].block_count(settings["resolution"])
         if settings["freeze_d"] > most:
             raise InputError(
-                f"--freeze-d must be {most} at most for {settings['model']} at {settings['resolution']} px; "
+                f"--freeze-d must be {most} at most for {discriminator} at {settings['resolution']} px; "
                 f"got {settings['freeze_d']}"
             )
 

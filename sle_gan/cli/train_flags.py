@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import ImageColor
 
+from sle_gan.assembly.networks import pair_of
 from sle_gan.cli.augment_flags import add_augment_arguments, check_augment, resolve_augment
 from sle_gan.cli.device_flags import add_device_arguments, check_devices
 from sle_gan.cli.method_flags import add_method_arguments, check_methods
@@ -17,7 +18,7 @@ from sle_gan.cli.program import ArgumentParser, HelpFormatter
 from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
-from sle_gan.models import LARGEST_MAPPING, MAPPING_LAYERS, MODELS
+from sle_gan.models import GENERATORS, LARGEST_MAPPING, MAPPING_LAYERS, MODELS, check_pair
 from sle_gan.models.weight_files import check_weights_file
 
 LOSSES = ("hinge", "non-saturating", "wasserstein", "least-squares")
@@ -244,7 +245,7 @@ def resolve(arguments):
         "r1_gamma": recipe["r1_share"] * settings["resolution"] ** 2 / settings["batch_size"],
         "gradient_penalty": 10.0 if settings["loss"] == "wasserstein" else 0.0,
         "dig_interval": settings["n_critic"] if settings["n_critic"] > 1 else 4,
-        "mapping_layers": MAPPING_LAYERS if MODELS[settings["model"]].has_styles else None,
+        "mapping_layers": MAPPING_LAYERS if GENERATORS[pair_of(settings).generator].has_styles else None,
     }
     settings |= {name: value for name, value in derived.items() if settings[name] is None}
     resolve_augment(settings)
@@ -261,14 +262,10 @@ def check_settings(settings):
     Raises:
         InputError: if they do not go together.
     """
-    model = MODELS[settings["model"]]
-    for name in ("resolution", "channels"):
-        allowed = getattr(model, name if name == "channels" else "resolutions")
-        if settings[name] not in allowed:
-            raise InputError(f"--{name} must be one of {allowed} for {settings['model']}; got {settings[name]}")
+    check_pair(*pair_of(settings), settings["resolution"], settings["channels"])
     if settings["width"] not in range(8, _LARGEST_WIDTH + 1, 8):
         raise InputError(f"--width must be a positive multiple of 8 up to {_LARGEST_WIDTH}; got {settings['width']}")
-    _check_styles(settings, model)
+    _check_styles(settings)
     if settings["override"] and settings["name"] is None:
         raise InputError("--override needs the --name of the run to delete")
     for name in ("output_folder", "name", "generator_weights", "discriminator_weights", "ticket"):
@@ -284,12 +281,14 @@ def check_settings(settings):
     check_devices(settings)
 
 
-def _check_styles(settings, model):
+def _check_styles(settings):
+    generator = pair_of(settings).generator
+    has_styles = GENERATORS[generator].has_styles
     for name in ("path_length_weight", "mapping_layers"):
-        if settings[name] and not model.has_styles:
+        if settings[name] and not has_styles:
             flag = f"--{name.replace('_', '-')}"
-            raise InputError(f"{flag} needs a network with styles, such as stylegan2; got {settings['model']}")
-    if model.has_styles and settings["mapping_layers"] > LARGEST_MAPPING:
+            raise InputError(f"{flag} needs a network with styles, such as stylegan2; got {generator}")
+    if has_styles and settings["mapping_layers"] > LARGEST_MAPPING:
         raise InputError(f"--mapping-layers must be {LARGEST_MAPPING} at most; got {settings['mapping_layers']}")
 
 

@@ -5,7 +5,7 @@ import itertools
 import tensorflow as tf
 
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS, generator_arguments
+from sle_gan.models import GENERATORS, MODELS
 from sle_gan.models.io import (
     EACH_ITS_OWN,
     batch_at,
@@ -84,9 +84,9 @@ class TrainedGenerator:
         Yields:
             uint8 `[side, side, channels]`: of the first seed with every other seed, then of the second, ...
         """
-        model = MODELS[self.run.config()["settings"]["model"]].module()
+        first_layer = GENERATORS[_generator_name(self.run)].module().first_layer_from(from_side)
         layer_count = self._parts.synthesis.input_shape[1]
-        is_fine = (tf.range(layer_count) >= model.first_layer_from(from_side))[None, :, None]
+        is_fine = (tf.range(layer_count) >= first_layer)[None, :, None]
         fine = self._styles_of_seeds(mix_seeds)
         for coarse in self._styles_of_seeds(seeds):
             mixed = tf.where(is_fine, fine[:, None], coarse[None, None])
@@ -160,17 +160,23 @@ def _drawn(draw, batch):
 
 
 def _styles(run, generator):
-    model = run.config()["settings"]["model"]
-    if not MODELS[model].has_styles:
-        raise InputError(f"{run.path} is a run of {model}, which has no styles; stylegan2 has")
-    return MODELS[model].module().styles(generator)
+    name = _generator_name(run)
+    if not GENERATORS[name].has_styles:
+        raise InputError(f"{run.path} is a run of {name}, which has no styles; stylegan2 has")
+    return GENERATORS[name].module().styles(generator)
+
+
+def _generator_name(run):
+    settings = run.config()["settings"]
+    return MODELS[settings["model"]].pair(settings.get("generator")).generator
 
 
 def _build(run):
     settings = run.config()["settings"]
     try:
-        module = MODELS[settings["model"]].module()
-        return module.generator(*generator_arguments(settings))
+        row = GENERATORS[_generator_name(run)]
+        shape = [settings[name] for name in ("resolution", "channels", "width", "seed")]
+        return row.build(*shape, len(settings.get("class_names") or ()), settings.get("mapping_layers"))
     except KeyError as error:
         raise InputError(f"{run.config_file} must name a model and its shape; {error} is unknown or missing") from error
     except (TypeError, ValueError) as error:
