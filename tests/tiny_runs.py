@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from sle_gan.models import MODELS
+from sle_gan.models import GENERATORS, MODELS
 from sle_gan.run import RunFolder, start_run
 
 
@@ -20,7 +20,7 @@ def write_run(path, *, model="fastgan", channels=3, background="#ffffff", steps=
     settings = {"model": model, "resolution": 64, "channels": channels, "width": 8, "seed": 0}
     with run.locked():
         start_run(run, settings | {"background": background}, ["train.py"], {}, {"images": []})
-    network = MODELS[model].module().generator(64, channels, 8, 0)
+    network = GENERATORS[MODELS[model].generator].build(64, channels, 8, 0)
     checkpoint = tf.train.Checkpoint(average_generator=network, steps=tf.Variable(0, dtype=tf.int64))
     manager = tf.train.CheckpointManager(checkpoint, str(run.checkpoints), max_to_keep=len(steps) or None)
     for step in steps:
