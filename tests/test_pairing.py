@@ -146,7 +146,7 @@ def test_a_pair_is_trained_by_the_recipe_of_the_model():
 
 
 def test_what_methods_need_is_asked_of_the_part_that_has_it():
-    with pytest.raises(InputError, match="--path-length-weight needs a network with styles, .* got sngan"):
+    with pytest.raises(InputError, match=r"--path-length-weight needs a network with styles, .* got sngan"):
         check_settings(pair_settings() | {"path_length_weight": 2.0})
     weights = {"freeze_d": 5, "init_from": "run"}
     with pytest.raises(InputError, match="--freeze-d must be 4 at most for fastgan at 64 px; got 5"):
