@@ -20,7 +20,9 @@ from sle_gan.data.folder import scan
 from sle_gan.data.pipeline import training_dataset
 from sle_gan.errors import InputError
 from sle_gan.export.trained import TrainedGenerator
-from sle_gan.models import MODELS, sngan
+from sle_gan.models import GENERATORS, MODELS
+from sle_gan.models.discriminators.sngan import discriminator as build_discriminator
+from sle_gan.models.generators.sngan import generator as build_generator
 from sle_gan.models.io import postprocess_images, seed_inputs
 from sle_gan.run import RunFolder
 from sle_gan.training.classes import ClassShares
@@ -127,13 +129,13 @@ def test_each_image_comes_with_its_label(first_step):
 
 
 def test_the_class_of_a_seed_is_its_turn_unless_one_is_asked_for():
-    generator = sngan.generator(32, width=8, classes=3)
+    generator = build_generator(32, width=8, classes=3)
     codes, labels = seed_inputs(generator, [0, 1, 2, 3, 7])
     assert np.argmax(labels, axis=1).tolist() == [0, 1, 2, 0, 1]
     again, asked = seed_inputs(generator, [0, 1, 2, 3, 7], 2)
     assert np.argmax(asked, axis=1).tolist() == [2] * 5
     np.testing.assert_array_equal(codes, again)
-    assert seed_inputs(sngan.generator(32, width=8), [0, 1]).shape == (2, 128)
+    assert seed_inputs(build_generator(32, width=8), [0, 1]).shape == (2, 128)
 
 
 def test_penalties_differentiate_images_alone_and_hand_labels_on():
@@ -157,7 +159,7 @@ def test_a_conditional_generator_is_calibrated_by_the_shares_of_the_classes():
             self.seen += count
             return super().draw(count, seed)
 
-    generator, shares = sngan.generator(32, width=8, classes=3), Recorded([0, 1, 2], 3)
+    generator, shares = build_generator(32, width=8, classes=3), Recorded([0, 1, 2], 3)
     norm = generator.get_layer("up8_norm2")
     Calibration(generator, 4, shares)(1)
     assert shares.seen == 16 * 4
@@ -165,7 +167,7 @@ def test_a_conditional_generator_is_calibrated_by_the_shares_of_the_classes():
 
 
 def test_sngan_takes_classes_as_its_extension_does():
-    generator, discriminator = sngan.generator(32, width=8, classes=3), sngan.discriminator(32, width=8, classes=3)
+    generator, discriminator = build_generator(32, width=8, classes=3), build_discriminator(32, width=8, classes=3)
     labels = tf.one_hot([2, 0], 3)
     gains = generator.get_layer("up8_norm1_gain").kernel.numpy()
     assert gains.shape == (3, 32)
@@ -315,7 +317,7 @@ def test_a_conditional_run_that_was_stopped_ends_bit_for_bit_as_one_that_was_lef
     more = "--n-critic 2 --r1-gamma 1 --gradient-penalty 1 --dig-weight 1 --held-out 0.2"
     # Phases that follow from no training's length, and none that would begin behind step 2, where one training ends.
     more += " --reconfigure --reconfigure-warmup 1 --reconfigure-interval 2"
-    side = min(MODELS[model].resolutions)
+    side = min(GENERATORS[MODELS[model].generator].resolutions)
     for name, steps in (("whole", "3"), ("broken", "2"), ("broken", "3")):
         given = f"--model {model} --resolution {side} {more} --steps {steps}"
         subprocess.run(script(*words(flowers, tmp_path, name, *given.split())), stdout=subprocess.DEVNULL, check=True)

@@ -10,7 +10,7 @@ from sle_gan.cli.generate import main
 from sle_gan.data.pictures import image_sheet
 from sle_gan.errors import InputError
 from sle_gan.export.trained import TrainedGenerator
-from sle_gan.models import stylegan2
+from sle_gan.models.generators.stylegan2 import styles as styles_of
 from sle_gan.models.io import latent_codes, postprocess_images
 
 
@@ -52,7 +52,7 @@ def test_truncation_draws_every_picture_towards_the_average_one(run, tmp_path):
 
 def test_truncated_pictures_are_those_of_the_styles_between(written):
     run, generator = written
-    parts = stylegan2.styles(generator)
+    parts = styles_of(generator)
     styles = parts.mapping(latent_codes([4], 512))
     between = parts.average + 0.6 * (styles - parts.average)
     expected = postprocess_images(parts.synthesis(np.repeat(between[:, None], 10, axis=1)))
@@ -66,7 +66,7 @@ def test_mixed_pictures_are_those_of_both_seeds_styles(written, tmp_path):
     assert generate(run, "samples", "--seeds", "0-1", "--mix-seeds", "5-7", "--output", tmp_path) == 0
     names = [f"seed-{a:06d}-mix-{b:06d}.png" for a in (0, 1) for b in (5, 6, 7)]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
-    parts = stylegan2.styles(generator)
+    parts = styles_of(generator)
     coarse, fine = (parts.mapping(latent_codes(seeds, 512)).numpy() for seeds in ([0, 1], [5, 6, 7]))
     styles = np.stack([[c] * 3 + [f] * 7 for c in coarse for f in fine])  # the 16 px maps begin with style 3
     expected = postprocess_images(parts.synthesis(styles)).numpy()

@@ -15,7 +15,7 @@ from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.weights import begin_from, trained_discriminator
 from sle_gan.cli.train import main as train
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS
+from sle_gan.models import DISCRIMINATORS
 from sle_gan.run import RunFolder
 from sle_gan.settings.flat import flat
 
@@ -165,15 +165,15 @@ def test_the_run_that_a_training_begins_from_is_not_deleted(teacher, pictures, c
     assert teacher.discriminator_weights.exists()
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(model):
-    module, row = MODELS[model].module(), MODELS[model]
-    discriminator = module.discriminator(64, 3, 8, 0)
-    blocks = module.discriminator_blocks(discriminator)
-    assert len(blocks) == row.block_counts[row.resolutions.index(64)]
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(name):
+    row = DISCRIMINATORS[name]
+    discriminator = row.build(64, 3, 8, 0)
+    blocks = row.module().discriminator_blocks(discriminator)
+    assert len(blocks) == row.block_count(64)
     assert len(row.block_counts) == len(row.resolutions)
     names = [layer.name for block in blocks for layer in block]
-    judge = module.training_graph(module.generator(64, 3, 8, 0), discriminator).discriminator
+    judge = row.module().training_graph(discriminator).discriminator
     rest = {layer.name for layer in judge.layers if layer.weights} - set(names)
     assert len(names) == len(set(names))
     heads = {
@@ -182,7 +182,7 @@ def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(model):
         "sngan": {"logits"},
         "stylegan2": {"last_conv", "last_dense", "logits"},
     }
-    assert rest == heads.get(model, rest)
+    assert rest == heads.get(name, rest)
     # In order from the image: what a block takes comes from the one before.
     order = [layer.name for layer in judge.layers]
     firsts = [min(order.index(layer.name) for layer in block) for block in blocks]

@@ -8,7 +8,7 @@ import tensorflow as tf
 from sle_gan.assembly.resolve import resolve
 from sle_gan.data.folder import manifest, scan
 from sle_gan.json_files import write_json
-from sle_gan.models import MODELS
+from sle_gan.models import GENERATORS, MODELS
 from sle_gan.run import RunFolder, start_run
 from sle_gan.run_config import RunConfig
 
@@ -27,7 +27,7 @@ def write_run(path, *, model="fastgan", channels=3, background="#ffffff", steps=
     config = RunConfig(resolve({**given, "background": background, "cache_limit": 64}), {}, ["train.py"])
     with run.locked():
         start_run(run, config, {"images": []})
-    network = MODELS[model].module().generator(64, channels, 8, 0)
+    network = GENERATORS[MODELS[model].generator].build(64, channels, 8, 0)
     checkpoint = tf.train.Checkpoint(average_generator=network, steps=tf.Variable(0, dtype=tf.int64))
     manager = tf.train.CheckpointManager(checkpoint, str(run.checkpoints), max_to_keep=len(steps) or None)
     for step in steps:

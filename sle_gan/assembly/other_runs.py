@@ -62,9 +62,8 @@ def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
     if settings.transfer.init_from is None:
         return
     run = RunFolder(settings.transfer.init_from)
-    _check_same(
-        settings, run, "--init-from", ("model", "resolution", "channels", "width", "class_names", "mapping_layers")
-    )
+    shape = ("generator", "discriminator", "resolution", "channels", "width", "class_names", "mapping_layers")
+    _check_same(settings, run, "--init-from", shape)
     if not (run.generator_weights.is_file() and run.discriminator_weights.is_file()):
         newest_checkpoint(run)
 

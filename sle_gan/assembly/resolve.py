@@ -11,7 +11,7 @@ from sle_gan.assembly.sparsity_times import resolve_times
 from sle_gan.cluster import Cluster, check_shares, read_cluster
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
-from sle_gan.models import LARGEST_MAPPING, MAPPING_LAYERS, MODELS, Model
+from sle_gan.models import DISCRIMINATORS, GENERATORS, LARGEST_MAPPING, MAPPING_LAYERS, MODELS, Model, check_pair
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
 from sle_gan.settings.devices import DeviceSettings
@@ -44,7 +44,10 @@ def resolve(
     check_sparsity(values)
     model = _model(values.get("model", DEFAULTS["model"]))
     values = DEFAULTS | _of_recipe(model, values) | values
-    _derive(model, values)
+    values.setdefault("generator", model.generator)
+    values.setdefault("discriminator", model.discriminator)
+    check_pair(values["generator"], values["discriminator"], values["resolution"], values["channels"])
+    _derive(values)
     values["class_names"] = tuple(class_names)
     if values["epochs"] is not None:
         images_per_step = values["batch_size"] * values["n_critic"]
@@ -53,7 +56,7 @@ def resolve(
         values["steps"] = math.ceil(values["epochs"] * image_count / images_per_step)
     resolve_times(values, image_count)
     settings = TrainSettings.of(values)
-    _check_networks(settings, model)
+    _check_networks(settings)
     settings.check()
     _check_files(settings)
     _check_devices(settings)
@@ -95,37 +98,38 @@ def _of_recipe(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
     return recipe
 
 
-def _derive(model: Model, values: dict[str, Any]) -> None:
+def _derive(values: dict[str, Any]) -> None:
     """Fills in what follows from other settings."""
     n_critic = values["n_critic"]
     derived = {
         "r1_gamma": values["r1_share"] * values["resolution"] ** 2 / values["batch_size"],
         "gradient_penalty": _GRADIENT_PENALTY_OF_WASSERSTEIN if values["loss"] == "wasserstein" else 0.0,
         "dig_interval": n_critic if n_critic > 1 else _DIG_INTERVAL,
-        "mapping_layers": MAPPING_LAYERS if model.has_styles else None,
+        "mapping_layers": MAPPING_LAYERS if GENERATORS[values["generator"]].has_styles else None,
     }
     for name, value in derived.items():
         values.setdefault(name, value)
 
 
-def _check_networks(settings: TrainSettings, model: Model) -> None:
-    name, resolution, channels = settings.network.model, settings.images.resolution, settings.images.channels
-    if resolution not in model.resolutions:
-        raise InputError(f"--resolution must be one of {model.resolutions} for {name}; got {resolution}")
-    if channels not in model.channels:
-        raise InputError(f"--channels must be one of {model.channels} for {name}; got {channels}")
+def _check_networks(settings: TrainSettings) -> None:
+    network, resolution = settings.network, settings.images.resolution
+    row = GENERATORS[network.generator]
     with_styles = {
         "path_length_weight": settings.penalties.path_length_weight,
-        "mapping_layers": settings.network.mapping_layers,
+        "mapping_layers": network.mapping_layers,
     }
     for setting, value in with_styles.items():
-        if value and not model.has_styles:
-            raise InputError(f"{flag_name(setting)} needs a network with styles, such as stylegan2; got {name}")
-    if (settings.network.mapping_layers or 0) > LARGEST_MAPPING:
-        raise InputError(f"--mapping-layers must be {LARGEST_MAPPING} at most; got {settings.network.mapping_layers}")
-    most, frozen = model.block_counts[model.resolutions.index(resolution)], settings.transfer.freeze_d
+        if value and not row.has_styles:
+            raise InputError(
+                f"{flag_name(setting)} needs a network with styles, such as stylegan2; got {network.generator}"
+            )
+    if (network.mapping_layers or 0) > LARGEST_MAPPING:
+        raise InputError(f"--mapping-layers must be {LARGEST_MAPPING} at most; got {network.mapping_layers}")
+    most, frozen = DISCRIMINATORS[network.discriminator].block_count(resolution), settings.transfer.freeze_d
     if frozen is not None and frozen > most:
-        raise InputError(f"--freeze-d must be {most} at most for {name} at {resolution} px; got {frozen}")
+        raise InputError(
+            f"--freeze-d must be {most} at most for {network.discriminator} at {resolution} px; got {frozen}"
+        )
 
 
 def _check_files(settings: TrainSettings) -> None:

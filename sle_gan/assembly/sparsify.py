@@ -1,9 +1,11 @@
 """The sparsity of a training, put together from resolved settings: masks, their callbacks, and what is told of them."""
 
+from sle_gan.assembly.networks import build_discriminator, build_generator, pair_of
 from sle_gan.assembly.sparsity_parts import Sparsity
 from sle_gan.assembly.sparsity_times import ticket_rounds
 from sle_gan.callbacks.densities import Densities
-from sle_gan.models import MODELS, generator_arguments, network_arguments
+from sle_gan.cli.sparsity_flags import ticket_rounds
+from sle_gan.models.pairing import training_graph
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import erdos_renyi_kernel, uniform
 from sle_gan.sparsity.dynamic import EXPLORATIONS, DynamicSparsity, random_masks
@@ -62,9 +64,8 @@ def _ticket_search(gan, settings, run):
         _mask(gan, "discriminator")
     items = {}
     if settings["distill_weight"]:
-        module = MODELS[settings["model"]].module()
-        networks = module.generator(*generator_arguments(settings)), module.discriminator(*network_arguments(settings))
-        teacher = module.training_graph(*networks).discriminator
+        networks = build_generator(settings), build_discriminator(settings)
+        teacher = training_graph(pair_of(settings), *networks).discriminator
         gan.distillation = Distillation(teacher, settings["distill_weight"])
         items = gan.distillation.checkpoint_items()
     search = TicketSearch(

@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 from sle_gan.cli.program import ArgumentParser
 from sle_gan.cli.settings_flags import add_settings
-from sle_gan.models import MODELS
+from sle_gan.models import DISCRIMINATORS, GENERATORS, MODELS
 from sle_gan.settings import CommandSettings
 from sle_gan.settings.field import Group, make_group, settings_of
 from sle_gan.settings.presets import PRESETS, with_preset
 from sle_gan.settings.train import CONCERNS
 
 GROUPS: tuple[Group, ...] = (CommandSettings, *(group for types in CONCERNS.values() for group in types))
-CHOICES = {"preset": sorted(PRESETS), "model": sorted(MODELS)}
+CHOICES = {"preset": sorted(PRESETS), "model": sorted(MODELS),"generator":sorted(GENERATORS),"discriminator":sorted(DISCRIMINATORS)}
 
 
 class Given(NamedTuple):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sle_gan.data.classes import label_of
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS
+from sle_gan.models import GENERATORS
 from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder
 
@@ -96,10 +96,10 @@ def plan_drawing(
             truncation is out of its range.
     """
     settings = run.settings()
-    name = settings.network.model
-    model = MODELS.get(name)
+    name = settings.network.generator
+    row = GENERATORS.get(name)
     with_styles = with_styles or truncation is not None
-    if with_styles and model is not None and not model.has_styles:
+    if with_styles and row is not None and not row.has_styles:
         asked = "--truncation, --mix-seeds and --space w"
         raise InputError(f"{asked} need a network with styles, such as stylegan2; {run.path} is {name}")
     if truncation is not None and not 0 <= truncation <= LARGEST_TRUNCATION:

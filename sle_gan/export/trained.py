@@ -5,7 +5,8 @@ import itertools
 import tensorflow as tf
 
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS, generator_arguments
+from sle_gan.models import GENERATORS
+from sle_gan.models.build import build_generator
 from sle_gan.models.io import (
     EACH_ITS_OWN,
     batch_at,
@@ -14,7 +15,6 @@ from sle_gan.models.io import (
     postprocess_images,
     seed_inputs,
 )
-from sle_gan.settings.flat import flat
 
 _BATCH_SIZE = 8  # always, the last batch padded: how a picture is rounded must not depend on how many are drawn
 
@@ -85,9 +85,9 @@ class TrainedGenerator:
         Yields:
             uint8 `[side, side, channels]`: of the first seed with every other seed, then of the second, ...
         """
-        model = MODELS[self.run.settings().network.model].module()
+        first_layer = GENERATORS[self.run.settings().network.generator].module().first_layer_from(from_side)
         layer_count = self._parts.synthesis.input_shape[1]
-        is_fine = (tf.range(layer_count) >= model.first_layer_from(from_side))[None, :, None]
+        is_fine = (tf.range(layer_count) >= first_layer)[None, :, None]
         fine = self._styles_of_seeds(mix_seeds)
         for coarse in self._styles_of_seeds(seeds):
             mixed = tf.where(is_fine, fine[:, None], coarse[None, None])
@@ -161,19 +161,20 @@ def _drawn(draw, batch):
 
 
 def _styles(run, generator):
-    model = run.settings().network.model
-    if not MODELS[model].has_styles:
-        raise InputError(f"{run.path} is a run of {model}, which has no styles; stylegan2 has")
-    return MODELS[model].module().styles(generator)
+    name = run.settings().network.generator
+    if not GENERATORS[name].has_styles:
+        raise InputError(f"{run.path} is a run of {name}, which has no styles; stylegan2 has")
+    return GENERATORS[name].module().styles(generator)
+
+
 
 
 def _build(run):
-    settings = flat(run.settings())
+    settings = run.settings()
     try:
-        module = MODELS[settings["model"]].module()
-        return module.generator(*generator_arguments(settings))
+        return build_generator(settings.network, settings.images, settings.optimization.seed)
     except KeyError as error:
-        raise InputError(f"{run.config_file} must name a model of this version; {error} is none") from error
+        raise InputError(f"{run.config_file} must name a generator of this version; {error} is none") from error
     except (TypeError, ValueError) as error:
         raise InputError(f"{run.config_file} describes no network of this version ({error})") from error
 

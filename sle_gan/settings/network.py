@@ -16,7 +16,9 @@ class NetworkSettings(SettingsGroup):
 
     title: ClassVar[str] = "the networks"
 
-    model: str = setting(TEXT, "the networks", "fastgan")
+    model: str = setting(TEXT, "the networks, and what their paper trains them with", "fastgan")
+    generator: str = setting(TEXT, "another generator than the model's own", RECIPE)
+    discriminator: str = setting(TEXT, "another discriminator than the model's own", RECIPE)
     width: int = setting(
         POSITIVE,
         "channels that those of all maps are multiples of; the paper's without it",

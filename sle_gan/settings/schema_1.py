@@ -55,6 +55,8 @@ def from_schema_1(content: dict[str, Any]) -> TrainSettings:
     for name in ("class_names", "round_steps", "exploration"):  # what was None is not there
         if values.get(name, ()) is None:
             del values[name]
+    for network in ("generator", "discriminator"):  # those of a model were one
+        values.setdefault(network, content.get("model", "fastgan"))
     if content.get("ema_kimg") is not None:
         values.setdefault("ema_decay", None)
     return TrainSettings.of(_BEFORE | values | _derived(_BEFORE | values) | _times(content))
