@@ -1,24 +1,19 @@
 """What is trained, put together from resolved settings: networks, losses, methods, optimizers, masks."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.assembly.methods import add_methods, augmentation
+from sle_gan.assembly.methods import augmentation, methods_of
 from sle_gan.assembly.sparsity_parts import Sparsity, sparsity_of
 from sle_gan.assembly.weights import begin_from, load_weights
-from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.models import MODELS, generator_arguments, network_arguments
-from sle_gan.training import regularizers
 from sle_gan.training.classes import ClassShares
-from sle_gan.training.consistency import consistency
 from sle_gan.training.devices import let_memory_grow, precision, remap
-from sle_gan.training.ema import copy_weights, decay_from, half_life_decay
+from sle_gan.training.ema import copy_weights
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import adversarial_losses
-from sle_gan.training.path_length import PathLength
-from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 
 let_memory_grow()
 tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
@@ -61,8 +56,8 @@ def build_training(run, settings, strategy, labels):
     """
     with strategy.scope():
         generator, discriminator = build_networks(settings)
-        gan = build_gan(settings, generator, discriminator)
-        gan.classes = None if labels is None else ClassShares(labels, len(settings["class_names"]))
+        classes = None if labels is None else ClassShares(labels, len(settings["class_names"]))
+        gan = build_gan(settings, generator, discriminator, classes)
         if settings["init_from"] is not None and run.latest_step() is None:
             begin_from(gan, generator, discriminator, settings["init_from"])
         return Training(generator, discriminator, gan, sparsity_of(gan, settings, run))
@@ -90,13 +85,19 @@ def build_networks(settings):
     return networks
 
 
-def build_gan(settings, generator, discriminator):
-    """Puts networks, losses, augmentation and optimizers together.
+def build_gan(
+    settings: dict[str, Any],
+    generator: keras.Model,
+    discriminator: keras.Model,
+    classes: ClassShares | None = None,
+) -> GAN:
+    """Puts networks, losses, methods and optimizers together.
 
     Args:
         settings: the resolved settings.
         generator: the generator; its averaged copy starts equal to it.
         discriminator: the discriminator.
+        classes: that labels are drawn by; None without classes.
 
     Returns:
         A compiled `GAN`.
@@ -106,64 +107,37 @@ def build_gan(settings, generator, discriminator):
     average = module.generator(*generator_arguments(settings))
     copy_weights(average, generator)
     graph = module.training_graph(generator, discriminator)
+    augment = augmentation(settings)
     gan = GAN(
         graph.generator,
         graph.discriminator,
         average,
-        reconstruction=_reconstruction(graph.decoders, settings["reconstruction_loss"]),
-        augment=augmentation(settings),
-        average_decay=_average_decay(settings),
+        augment=augment,
+        classes=classes,
         n_critic=settings["n_critic"],
+        accumulate=settings["accumulate"],
         seed=settings["seed"],
     )
-    gan.accumulate = settings["accumulate"]
-    add_methods(gan, settings, generator, discriminator)
-    path_length = None
-    if settings["path_length_weight"]:
-        _, mixing, synthesis, _ = module.styles(generator)
-        paced = settings["path_length_weight"], settings["path_length_interval"], settings["accumulate"]
-        path_length = PathLength(mixing, synthesis, *paced)
+    methods = methods_of(settings, generator, discriminator, graph.decoders, augment)
     betas = settings["adam_beta_1"], settings["adam_beta_2"]
     optimizers = [
-        adam(settings["G_learning_rate"], *betas, path_length and path_length.interval_steps),
+        adam(
+            settings["G_learning_rate"],
+            *betas,
+            settings["path_length_interval"] if settings["path_length_weight"] else None,
+        ),
         adam(settings["D_learning_rate"], *betas, settings["r1_interval"] if settings["r1_gamma"] else None),
     ]
     if settings["mixed_precision"] == "float16":  # whose small gradients are 0
         optimizers = [keras.mixed_precision.LossScaleOptimizer(optimizer) for optimizer in optimizers]
-    gan.compile(
-        *optimizers,
-        *adversarial_losses(settings["loss"], settings["smallest_margin"]),
-        _regularizers(settings),
-        path_length,
-    )
+    losses = adversarial_losses(settings["loss"], settings["smallest_margin"])
+    gan.compile(*optimizers, *losses, **methods._asdict())
     return gan
 
 
-def _reconstruction(decoders, distance):
-    if decoders is None:
-        return None
-    distances = {"perceptual": PerceptualDistance, "l1": lambda: mean_absolute_difference}
-    return Reconstruction(decoders, distances[distance]())
-
-
-def _average_decay(settings):
-    decay = settings["ema_decay"]
-    if settings["ema_kimg"] is not None:
-        decay = half_life_decay(settings["ema_kimg"], settings["batch_size"] * settings["n_critic"])
-    return decay_from(settings["ema_start"], decay) if settings["ema_start"] else decay
-
-
-def _regularizers(settings):
-    chosen = {
-        "r1_gamma": lambda gamma: regularizers.r1(gamma, settings["r1_interval"], settings["r1_on"] == "before"),
-        "gradient_penalty": lambda weight: regularizers.Regularizer(regularizers.gradient_penalty, weight),
-        "consistency_weight": consistency,
-        "dig_weight": lambda weight: regularizers.diggan(weight, settings["dig_interval"]),
-    }
-    return tuple(make(settings[name]) for name, make in chosen.items() if settings[name])
-
-
-def adam(learning_rate, beta_1, beta_2, lazy_interval=None):
+def adam(
+    learning_rate: float, beta_1: float, beta_2: float, lazy_interval: int | None = None
+) -> keras.optimizers.Optimizer:
     """Builds Adam with the epsilon of the networks' references, 1e-8.
 
     Args:

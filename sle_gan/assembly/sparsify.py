@@ -3,7 +3,6 @@
 from sle_gan.assembly.sparsity_parts import Sparsity
 from sle_gan.callbacks.densities import Densities
 from sle_gan.cli.sparsity_flags import ticket_rounds
-from sle_gan.models import MODELS, generator_arguments, network_arguments
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import erdos_renyi_kernel, uniform
 from sle_gan.sparsity.dynamic import EXPLORATIONS, DynamicSparsity, random_masks
@@ -51,84 +50,72 @@ def _reconfigured(gan, settings, run):
         scope=settings["prune_scope"],
         regrow_state=settings["regrow_state"],
     )
-    gan.generator_masks = callback.masks
-    return _recorded(gan, settings, run, [callback], items=callback.checkpoint_items())
+    gan.set_update_rules(generator=callback.masks)
+    return _recorded(gan, settings, run, {"generator": callback.masks}, [callback], items=callback.checkpoint_items())
 
 
 def _ticket_search(gan, settings, run):
-    _mask(gan, "generator")
+    masks = {"generator": _mask(gan, "generator")}
     if settings["prune_discriminator"]:
-        _mask(gan, "discriminator")
-    items = {}
-    if settings["distill_weight"]:
-        module = MODELS[settings["model"]].module()
-        networks = module.generator(*generator_arguments(settings)), module.discriminator(*network_arguments(settings))
-        teacher = module.training_graph(*networks).discriminator
-        gan.distillation = Distillation(teacher, settings["distill_weight"])
-        items = gan.distillation.checkpoint_items()
+        masks["discriminator"] = _mask(gan, "discriminator")
     search = TicketSearch(
         ticket_rounds(settings),
         run.tickets,
         {name: settings[name] for name in _TOLD if name in settings},
-        masks=gan.generator_masks,
-        discriminator_masks=gan.discriminator_masks,
+        masks=masks["generator"],
+        discriminator_masks=masks.get("discriminator"),
         keep_discriminator=settings["keep_discriminator"],
-        distillation=gan.distillation,
+        distillation=gan.method(Distillation),
     )
-    return _recorded(gan, settings, run, [], [search], items | search.checkpoint_items())
+    return _recorded(gan, settings, run, masks, last_callbacks=[search], items=search.checkpoint_items())
 
 
 def _from_ticket(gan, settings, run):
     ticket = read_ticket(settings["ticket"])
     shuffle_seed = settings["seed"] if settings["ticket_masks"] == "random" else None
+    masks = {}
     for network in ("generator", "discriminator"):
         subnetwork = getattr(ticket, network)
         if subnetwork is not None:
-            masks = _mask(gan, network)
-            apply_subnetwork(subnetwork, getattr(gan, network), masks, shuffle_seed=shuffle_seed)
+            masks[network] = _mask(gan, network)
+            apply_subnetwork(subnetwork, getattr(gan, network), masks[network], shuffle_seed=shuffle_seed)
     copy_weights(gan.average_generator, gan.generator)
-    return _recorded(gan, settings, run, [])
+    return _recorded(gan, settings, run, masks)
 
 
 def _from_scratch(gan, settings, run):
     schedule = settings["schedule"]
-    rule = EXPLORATIONS.get(schedule["exploration"])
-    is_balanced = settings["balance"] != "off"
-    tracked = {"generator": rule is not None, "discriminator": is_balanced}
+    rule, ratio = EXPLORATIONS.get(schedule["exploration"]), gan.method(BalanceRatio)
+    tracked = {"generator": rule is not None, "discriminator": ratio is not None}
+    masks = {}
     for index, (network, track_gradients) in enumerate(tracked.items()):
-        masks = _mask(gan, network, track_gradients=track_gradients)
-        kernels = dict(zip(masks.names, masks.kernels, strict=True))
+        masks[network] = of_network = _mask(gan, network, track_gradients=track_gradients)
+        kernels = dict(zip(of_network.names, of_network.kernels, strict=True))
         shapes = {name: tuple(kernel.shape) for name, kernel in kernels.items()}
         densities = _LAYER_DENSITIES[settings["layer_densities"]](shapes, settings[f"{network}_density"])
-        masks.set(random_masks(kernels, densities, [settings["seed"], index]))
+        of_network.set(random_masks(kernels, densities, [settings["seed"], index]))
     copy_weights(gan.average_generator, gan.generator)
-    callbacks, items = [], {}
+    callbacks = []
     clock = {"total_steps": schedule["total_steps"], "optimizer": gan.generator_optimizer}
     if rule is not None:
         options = {"seed": settings["seed"], "regrow_state": settings["regrow_state"]}
-        callbacks.append(DynamicSparsity(gan.generator_masks, rule, interval=schedule["interval"], **clock, **options))
-    if is_balanced:
-        gan.balance = BalanceRatio()
-        items = gan.balance.checkpoint_items()
-        balance = BALANCE_RULES[settings["balance"]]
+        callbacks.append(DynamicSparsity(masks["generator"], rule, interval=schedule["interval"], **clock, **options))
+    if ratio is not None:
+        clock["interval"] = schedule["balance_interval"]
         callbacks.append(
-            BalancedDiscriminator(
-                gan.discriminator_masks, gan.balance, balance, interval=schedule["balance_interval"], **clock
-            )
+            BalancedDiscriminator(masks["discriminator"], ratio, BALANCE_RULES[settings["balance"]], **clock)
         )
-    return _recorded(gan, settings, run, callbacks, items=items)
+    return _recorded(gan, settings, run, masks, callbacks)
 
 
 def _mask(gan, network, *, track_gradients=False):
     averages = prunable_kernels(gan.average_generator) if network == "generator" else None
     masks = Masks(prunable_kernels(getattr(gan, network)), averages, track_gradients)
-    setattr(gan, f"{network}_masks", masks)
+    gan.set_update_rules(**{network: masks})
     return masks
 
 
-def _recorded(gan, settings, run, callbacks, last_callbacks=(), items=None):
-    found = {"generator": gan.generator_masks, "discriminator": gan.discriminator_masks}
-    masks = {network: of_network for network, of_network in found.items() if of_network is not None}
+def _recorded(gan, settings, run, masks, callbacks=(), last_callbacks=(), items=None):
     steps = {name: settings[name] for name in ("batch_size", "n_critic")}
     record = SparsityRecord(gan.average_generator, gan.discriminator, masks, **steps)
     densities = Densities(record, run.densities_file, run.density_plot, run.tensorboard)
@@ -146,4 +133,4 @@ def _recorded(gan, settings, run, callbacks, last_callbacks=(), items=None):
         )
         yield f"sparsity: densities over time in {run.density_plot}"
 
-    return Sparsity(callbacks, [*last_callbacks, densities], items, record.row, summary)
+    return Sparsity(list(callbacks), [*last_callbacks, densities], items, record.row, summary)

@@ -3,8 +3,13 @@
 Source: Yazici et al. 2019, arXiv:1806.04498.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 import tf_keras as keras
+
+from sle_gan.training.terms import Logs, StepOutcome
 
 _CALIBRATION_BATCHES = 16
 _UNTRAINED_BATCHES = 2  # enough for a picture that is looked at once; at full width each more delays the first step
@@ -44,6 +49,29 @@ def update_average(average, model, decay):
             strategy.extended.update(copy, lambda c, v: c.assign(v), args=(variable,))
 
     tf.distribute.get_replica_context().merge_call(update)
+
+
+class MovingAverage:
+    """Moves the averaged generator after each step, as an `sle_gan.training.terms.AfterStep`: see `update_average`.
+
+    Args:
+        decay: what the average keeps of itself at each step, in [0, 1); or a function of the number of steps done.
+    """
+
+    metrics = ()
+
+    def __init__(self, decay: float | Callable[[tf.Tensor], tf.Tensor] = 0.999):
+        self.decay = decay
+
+    def after_step(self, outcome: StepOutcome) -> Logs:
+        """Updates the average, and logs nothing."""
+        decay = self.decay(outcome.step) if callable(self.decay) else self.decay
+        update_average(outcome.average_generator, outcome.generator, decay)
+        return {}
+
+    def checkpoint_items(self) -> dict[str, Any]:
+        """Returns nothing: the average is the model's."""
+        return {}
 
 
 def half_life_decay(kimg, images_per_step, ramp=0.05):

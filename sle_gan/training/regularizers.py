@@ -1,19 +1,24 @@
 """What holds a discriminator smooth: functions of a discriminator and images, added to its loss."""
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from sle_gan.layers.batch import count_of
+from sle_gan.training import draws
 from sle_gan.training.classes import images_among
+from sle_gan.training.terms import JudgedBatch, LossTerm
+
+Discriminator = Callable[[list[tf.Tensor]], tf.Tensor]
+Penalty = Callable[[Discriminator, list[tf.Tensor], list[tf.Tensor], tf.Tensor], tf.Tensor]
 
 _TINY = 1e-12  # inside a square root, whose slope at 0 is infinite
 
 
-class Regularizer(NamedTuple):
+class Regularizer(LossTerm):
     """A penalty on the discriminator, what it weighs, and how often it is computed.
 
-    Attributes:
+    Args:
         penalty: function of (discriminator, reals, fakes, seed int32 `[2]`) -> float32 scalar; the discriminator
             is a function of a list of images -> logits `[batch, patches]`, reals and fakes are such lists, with
             classes each with its labels at the end.
@@ -23,31 +28,19 @@ class Regularizer(NamedTuple):
             size, with a discriminator that augments them as for the loss; otherwise they are augmented already.
     """
 
-    penalty: object
-    weight: float
-    interval_steps: int = 1
-    before_augmentation: bool = False
+    metric = "penalty"
 
-    def __call__(self, step, discriminator, reals, fakes, seed):
-        """Returns the weighted penalty where it is due at this step, otherwise 0.
+    def __init__(self, penalty: Penalty, weight: float, interval_steps: int = 1, *, before_augmentation: bool = False):
+        self.penalty = penalty
+        self.weight = weight
+        self.interval_steps = interval_steps
+        self.before_augmentation = before_augmentation
 
-        Args:
-            step: int64 scalar, the number of the discriminator's steps before this one.
-            discriminator: as `penalty` takes it.
-            reals: real images, augmented.
-            fakes: generated images, augmented.
-            seed: int32 `[2]`.
-
-        Returns:
-            float32 scalar.
-        """
-
-        def due():
-            return self.weight * self.penalty(discriminator, reals, fakes, seed)
-
-        if self.interval_steps == 1:
-            return due()
-        return tf.cond(step % self.interval_steps == 0, due, lambda: tf.zeros([]))
+    def value(self, batch: JudgedBatch) -> tf.Tensor:
+        """Returns the weighted penalty: float32 scalar."""
+        judged = (batch.judge_images, batch.images) if self.before_augmentation else (batch.judge, batch.reals)
+        seed = draws.of_replica(draws.fold(batch.seed, draws.PENALTY))
+        return self.weight * self.penalty(*judged, batch.fakes, seed)
 
 
 def input_gradients(discriminator, images):
@@ -146,7 +139,7 @@ def r1(gamma, interval_steps, before_augmentation=False):
         lambda discriminator, reals, fakes, seed: r1_penalty(discriminator, reals),
         gamma * interval_steps,
         interval_steps,
-        before_augmentation,
+        before_augmentation=before_augmentation,
     )
 
 
