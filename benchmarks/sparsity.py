@@ -64,8 +64,9 @@ def measure(arguments, density, tracks):
         gan = build_gan(settings, *build_networks(settings))
         if is_masked:
             averages = prunable_kernels(gan.average_generator)
-            gan.generator_masks = Masks(prunable_kernels(gan.generator), averages, track_gradients=tracks)
-            gan.generator_masks.set(magnitude_masks(gan.generator_masks.weights(), density))
+            masks = Masks(prunable_kernels(gan.generator), averages, track_gradients=tracks)
+            masks.set(magnitude_masks(masks.weights(), density))
+            gan.set_update_rules(generator=masks)
         steps.append(tf.function(gan.train_step))
     seconds = ([], [])
     for pair in range(-1, arguments.pairs):  # the first also traces

@@ -11,6 +11,7 @@ from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.transforms import COLORS, MOVES, PIPES, Pipe, sample, seeds_of
 from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.errors import InputError
+from sle_gan.training.ema import MovingAverage
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_generator
 
@@ -188,9 +189,14 @@ def small_gan(probability=0.5, pipe="b"):
     adaptation.probability.assign(probability)
     gan = GAN(generator(), discriminator, generator(), augment=adaptation)
     gan.average_generator.set_weights(gan.generator.get_weights())
-    gan.adaptation = adaptation
     adam = keras.optimizers.Adam
-    gan.compile(adam(0.01), adam(0.01), hinge_generator, lambda real, fake, seed: tf.reduce_mean(fake - real))
+    gan.compile(
+        adam(0.01),
+        adam(0.01),
+        hinge_generator,
+        lambda real, fake, seed: tf.reduce_mean(fake - real),
+        after_step=[MovingAverage(), adaptation],
+    )
     return gan
 
 
@@ -202,13 +208,13 @@ def test_a_training_with_it_goes_on_from_a_checkpoint_exactly(tmp_path):
     first, second = small_gan(pipe="bgc"), small_gan(0.0, "bgc")
     for _ in range(3):
         first.train_step(reals())
-    first.adaptation.sign_sum.assign(2.0)  # the signs of three steps may cancel out
+    first.augment.sign_sum.assign(2.0)  # the signs of three steps may cancel out
     path = tf.train.Checkpoint(**first.checkpoint_items()).save(str(tmp_path / "ckpt"))
     tf.train.Checkpoint(**second.checkpoint_items()).restore(path).assert_consumed()
-    assert float(second.adaptation.sign_sum) == 2.0
+    assert float(second.augment.sign_sum) == 2.0
     for gan in (first, second):
         gan.train_step(reals())
-    assert float(first.adaptation.probability) == float(second.adaptation.probability) != 0.5
+    assert float(first.augment.probability) == float(second.augment.probability) != 0.5
     for a, b in zip(first.variables, second.variables, strict=True):
         np.testing.assert_array_equal(a, b, err_msg=a.name)
 
@@ -227,7 +233,7 @@ def test_two_replicas_follow_the_mean_of_both(two_replicas):
     with two_replicas.scope():
         gan = small_gan()
     gan.fit(tf.data.Dataset.from_tensors(tf.concat([reals(), -reals()], 0)).repeat(5), verbose=0)
-    values = [float(value) for value in two_replicas.experimental_local_results(gan.adaptation.probability)]
+    values = [float(value) for value in two_replicas.experimental_local_results(gan.augment.probability)]
     assert values[0] == values[-1]
     assert abs(values[0] - 0.5) == pytest.approx(4 * 4 / 100, rel=1e-5)
     for variable in gan.generator.trainable_variables:
