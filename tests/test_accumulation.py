@@ -19,8 +19,8 @@ from sle_gan.training.ema import MovingAverage
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
 from sle_gan.training.memory import estimated_bytes
+from sle_gan.training.r1 import r1
 from sle_gan.training.reconstruction import Reconstruction
-from sle_gan.training.regularizers import r1
 from sle_gan.training.teacher import Teacher
 
 SIDE = 4

@@ -25,8 +25,9 @@ from sle_gan.run import RunFolder
 from sle_gan.training.classes import ClassShares
 from sle_gan.training.ema import Calibration, MovingAverage
 from sle_gan.training.gan import GAN
+from sle_gan.training.gradient_penalty import gradient_penalty
 from sle_gan.training.losses import hinge_generator
-from sle_gan.training.regularizers import gradient_penalty, input_gradients
+from sle_gan.training.regularizers import input_gradients
 
 COUNTS = {"asters": 3, "roses": 4, "tulips": 2}
 

@@ -12,7 +12,7 @@ from sle_gan.training import draws
 from sle_gan.training.consistency import consistency, inconsistency
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_generator
-from sle_gan.training.regularizers import r1
+from sle_gan.training.r1 import r1
 
 SEED = tf.constant([5, 6])
 

@@ -5,15 +5,10 @@ import tf_keras as keras
 from batches import judged_batch
 
 from sle_gan.models import fastgan, sngan
-from sle_gan.training.regularizers import (
-    Regularizer,
-    diggan,
-    gradient_gap,
-    gradient_penalty,
-    input_gradients,
-    r1,
-    r1_penalty,
-)
+from sle_gan.training.diggan import diggan, gradient_gap
+from sle_gan.training.gradient_penalty import gradient_penalty
+from sle_gan.training.r1 import r1, r1_penalty
+from sle_gan.training.regularizers import Regularizer, input_gradients
 
 SEED = tf.constant([3, 4])
 

@@ -9,13 +9,16 @@ from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.diffaugment import DiffAugment, parse_policy
 from sle_gan.evaluation.features import PerceptualDistance
 from sle_gan.models import MODELS, generator_arguments, network_arguments
-from sle_gan.training import regularizers
 from sle_gan.training.consistency import consistency
+from sle_gan.training.diggan import diggan
 from sle_gan.training.distillation import Distillation
 from sle_gan.training.ema import MovingAverage, decay_from, half_life_decay
+from sle_gan.training.gradient_penalty import gradient_penalty
 from sle_gan.training.path_length import PathLength
 from sle_gan.training.perturbation import SIGNS, AdversarialFeatures
+from sle_gan.training.r1 import r1
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
+from sle_gan.training.regularizers import Regularizer
 from sle_gan.training.teacher import Teacher
 from sle_gan.training.terms import AfterStep, LossTerm
 
@@ -121,10 +124,10 @@ def _reconstruction(decoders, distance):
 
 def _regularizers(settings):
     chosen = {
-        "r1_gamma": lambda gamma: regularizers.r1(gamma, settings["r1_interval"], settings["r1_on"] == "before"),
-        "gradient_penalty": lambda weight: regularizers.Regularizer(regularizers.gradient_penalty, weight),
+        "r1_gamma": lambda gamma: r1(gamma, settings["r1_interval"], settings["r1_on"] == "before"),
+        "gradient_penalty": lambda weight: Regularizer(gradient_penalty, weight),
         "consistency_weight": consistency,
-        "dig_weight": lambda weight: regularizers.diggan(weight, settings["dig_interval"]),
+        "dig_weight": lambda weight: diggan(weight, settings["dig_interval"]),
     }
     return [make(settings[name]) for name, make in chosen.items() if settings[name]]
 

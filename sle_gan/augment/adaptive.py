@@ -1,6 +1,6 @@
 """Adaptive discriminator augmentation: as much of it as holds the discriminator back from learning images by heart.
 
-Source: Karras et al. 2020, arXiv:2006.06676.
+Source: Karras et al. 2020, arXiv:2006.06676; the mean sign is r_t of equation 1.
 """
 
 from typing import Any

@@ -263,9 +263,9 @@ class GAN(FedModel):
             judge_images=lambda images: self._judge(self._inputs.reals(images, seed)).logits,
             adversarial_loss=adversarial_loss,
         )
-        joined, apart = split_terms(self.discriminator_terms)
-        map_gradients, apart_gradients, apart_logs = self._gradients_apart(apart, batch)
-        # What the terms apart held is free before the fakes take as much.
+        joined, separate = split_terms(self.discriminator_terms)
+        map_gradients, separate_gradients, separate_logs = self._separate_gradients(separate, batch)
+        # What separate terms held is free before the fakes take as much.
         with tf.control_dependencies(map_gradients):
             fakes = draw(share)
         with tape:
@@ -283,9 +283,9 @@ class GAN(FedModel):
             "fake_logits": tf.reduce_mean(fake.logits),
             "real_signs": tf.reduce_mean(tf.sign(real.logits)),
         }
-        return gradients + apart_gradients, logs | apart_logs | joined_logs
+        return gradients + separate_gradients, logs | separate_logs | joined_logs
 
-    def _gradients_apart(self, terms, batch):
+    def _separate_gradients(self, terms, batch):
         """Returns the gradients of terms to the maps and to the weights that they train, and what they log."""
         if not terms:
             return [tf.zeros_like(features) for features in batch.real.maps], [], {}
@@ -319,12 +319,12 @@ class GAN(FedModel):
                 adversarial_loss=self.generator_loss,
                 loss=loss,
             )
-            joined, apart = split_terms(self.generator_terms)
+            joined, separate = split_terms(self.generator_terms)
             total, logs = with_terms(loss, joined, batch)
             total = to_differentiate(total, self.generator_optimizer, self.accumulate)
         variables = self.generator.trainable_variables
         gradients = generator_tape.gradient(images, variables, output_gradients=tape.gradient(total, images))
-        for term in apart:
+        for term in separate:
             with tf.GradientTape() as tape:
                 value, term_logs = term(batch)
                 total = to_differentiate(value, self.generator_optimizer, self.accumulate)

@@ -1,6 +1,6 @@
 """Path length: equal steps in the styles should change the pictures equally.
 
-Source: Karras et al. 2020, arXiv:1912.04958, section 3.2.
+Source: Karras et al. 2020, arXiv:1912.04958, equation 4.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ class PathLength(LossTerm):
         mean_length: the moving mean, which a resumed run needs.
     """
 
-    apart = True
+    separate = True
 
     def __init__(self, mixing: keras.Model, synthesis: keras.Model, weight: float, interval_steps: int):
         self.mixing = mixing

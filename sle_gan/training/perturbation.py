@@ -203,7 +203,7 @@ class _MovedJudgements(_CleanWeight):
 class _MovedPictures(LossTerm):
     """The generator's part: its loss with moved features, in a pass of its own."""
 
-    apart = True
+    separate = True
 
     def __init__(self, method):
         self._method = method

@@ -1,6 +1,6 @@
 """The reconstruction term of FastGAN's discriminator: decoders must redraw the real images from its maps.
 
-Source: Liu et al. 2021, arXiv:2101.04775, section 3.2.
+Source: Liu et al. 2021, arXiv:2101.04775, equation 2.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ class Reconstruction(LossTerm):
     """
 
     metric = "reconstruction_loss"
-    apart = True
+    separate = True
 
     def __init__(self, decoders: keras.Model, distance: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]):
         self.decoders = decoders

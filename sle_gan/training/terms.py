@@ -57,7 +57,7 @@ class JudgedBatch(NamedTuple):
         judge: function of what the discriminator takes -> logits.
         judge_images: function of what `images` is -> logits; it augments as for the loss.
         adversarial_loss: function of (real logits, fake logits) -> float32 scalar.
-        fakes: what the discriminator was given of the generator, augmented; None for a term that is `apart`.
+        fakes: what the discriminator was given of the generator, augmented; None for a term that is `separate`.
         fake: the `Judgement` of `fakes`; None likewise.
         loss: the adversarial loss of the two judgements, float32 scalar; None likewise.
     """
@@ -110,17 +110,18 @@ class LossTerm:
 
     Attributes:
         metric: the name that its value is logged by; the values of terms of one name are added. None logs nothing.
-        apart: whether its gradients are taken by themselves, so that what it holds is free before others take memory.
-            In the discriminator's loss such a term sees real images and the maps of their judgement alone, and is done
-            before the fakes are drawn. In the generator's loss it makes passes of its own, after the fakes are judged.
+        separate: whether its gradients are taken by themselves, so that it holds no memory while others do. In the
+            discriminator's loss such a term sees real images and the maps of their judgement alone, and its gradients
+            are there before the fakes are drawn. In the generator's loss it makes passes of its own, after the fakes
+            were judged.
         interval_steps: steps from one computation to the next; at the steps between it is 0.
-        trained_variables: weights of its own that the discriminator's optimizer trains, of a term that is apart.
+        trained_variables: weights of its own that the discriminator's optimizer trains, of a term that is separate.
         judge: function of what the discriminator takes -> `Judgement`, for a term that needs features within the
             discriminator: it is called in place of the discriminator throughout. One term of a training may have it.
     """
 
     metric: ClassVar[str | None] = None
-    apart: ClassVar[bool] = False
+    separate: ClassVar[bool] = False
     interval_steps: int = 1
     trained_variables: Sequence[tf.Variable] = ()
     judge: Callable[[list[tf.Tensor]], Judgement] | None = None
@@ -222,8 +223,8 @@ class Unbounded:
 
 
 def split_terms(terms: Sequence[LossTerm]) -> tuple[list[LossTerm], list[LossTerm]]:
-    """Returns the terms that join the adversarial loss, and those whose gradients are taken apart."""
-    return [term for term in terms if not term.apart], [term for term in terms if term.apart]
+    """Returns the terms that join the adversarial loss, and those whose gradients are taken by themselves."""
+    return [term for term in terms if not term.separate], [term for term in terms if term.separate]
 
 
 def with_terms(loss: tf.Tensor, terms: Sequence[LossTerm], batch: Any) -> tuple[tf.Tensor, Logs]:
