@@ -95,7 +95,7 @@ class Reconfigure(keras.callbacks.Callback):
         self._steps = _in_steps(self.schedule, self.unit, self.params.get("steps"))
         self._base_rate = float(self.optimizer.learning_rate.numpy())
         self._enforces = not hasattr(self.model, "set_update_rules")
-        if not self._enforces and self.model.generator_rule is not self.masks:
+        if not self._enforces:
             self.model.set_update_rules(generator=self.masks)
         self._follow_clock()
 

@@ -24,11 +24,11 @@ from sle_gan.training.terms import (
     AfterStep,
     DrawnBatch,
     JudgedBatch,
-    Judgement,
     LossTerm,
     StepOutcome,
     Unbounded,
     UpdateRule,
+    judge_of,
     split_terms,
     with_terms,
 )
@@ -127,7 +127,7 @@ class GAN(FedModel):
         self.generator_terms = tuple(generator_terms)
         self.after_step = tuple(after_step)
         self.frozen_layers = tuple(frozen_layers)
-        self._judge = next((term.judge for term in discriminator_terms if term.judge is not None), self._judge_whole)
+        self._judge = judge_of(self.discriminator, discriminator_terms)
         terms = [term.metric for term in (*discriminator_terms, *generator_terms) if term.metric is not None]
         logged = [*_LOGGED, *terms, *(name for action in after_step for name in action.metrics)]
         self.loss_means = [keras.metrics.Mean(name=name) for name in dict.fromkeys(logged)]
@@ -142,9 +142,9 @@ class GAN(FedModel):
             generator: the generator's rule; None leaves it as it is.
             discriminator: likewise.
         """
-        self.generator_rule = self.generator_rule if generator is None else generator
-        self.discriminator_rule = self.discriminator_rule if discriminator is None else discriminator
-        if self.train_function is not None:
+        before = self.generator_rule, self.discriminator_rule
+        self.generator_rule, self.discriminator_rule = generator or before[0], discriminator or before[1]
+        if self.train_function is not None and before != (self.generator_rule, self.discriminator_rule):
             self.make_train_function(force=True)
 
     @property
@@ -218,7 +218,7 @@ class GAN(FedModel):
             draw = functools.partial(self._inputs.fakes, count_of(batch[0]), turn_seed)
             turns.append(self._update_discriminator(turn, batch, draw, turn_seed))
         # The same fakes serve both steps; shares are drawn again, or all their maps would have to be kept in between.
-        draw = functools.partial(self._draw_on_tape, count_of(last[0]), seed)
+        draw = functools.partial(self._inputs.fakes_on_tape, count_of(last[0]), seed)
         draw = functools.cache(draw) if self.accumulate == 1 else draw
         turns.append(self._update_discriminator(len(earlier), last, lambda share: draw(share)[0], seed))
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
@@ -333,14 +333,6 @@ class GAN(FedModel):
             gradients = [gradient + more for gradient, more in zip(gradients, added, strict=True)]
             logs |= term_logs
         return gradients, ({"generator_loss": loss, **logs}, fakes)
-
-    def _judge_whole(self, inputs):
-        logits, *maps = tf.nest.flatten(self.discriminator(inputs, training=True))
-        return Judgement(logits, maps)
-
-    def _draw_on_tape(self, count, seed, share):
-        with tf.GradientTape() as tape:
-            return self._inputs.fakes(count, seed, share), tape
 
     def _step_seed(self):
         # The counter counts this step's predecessors; both halves of a seed are 32 bits wide.

@@ -40,6 +40,9 @@ class Judgement(NamedTuple):
     features: Any = None
 
 
+Judge = Callable[[list[tf.Tensor]], Judgement]
+
+
 class JudgedBatch(NamedTuple):
     """What a term of the discriminator's loss is computed from: a batch, or one of the equal shares of it.
 
@@ -124,7 +127,7 @@ class LossTerm:
     separate: ClassVar[bool] = False
     interval_steps: int = 1
     trained_variables: Sequence[tf.Variable] = ()
-    judge: Callable[[list[tf.Tensor]], Judgement] | None = None
+    judge: Judge | None = None
 
     def value(self, batch: Any) -> tf.Tensor:
         """Returns what is added to the loss at a step where the term is due: float32 scalar.
@@ -220,6 +223,16 @@ class Unbounded:
 
     def follow_growth(self) -> None:
         """Corrects nothing."""
+
+
+def judge_of(discriminator: keras.Model, terms: Sequence[LossTerm]) -> Judge:
+    """Returns what judges images in training: the `judge` of a term that has one, otherwise the discriminator."""
+
+    def judge(inputs):
+        logits, *maps = tf.nest.flatten(discriminator(inputs, training=True))
+        return Judgement(logits, maps)
+
+    return next((term.judge for term in terms if term.judge is not None), judge)
 
 
 def split_terms(terms: Sequence[LossTerm]) -> tuple[list[LossTerm], list[LossTerm]]:
