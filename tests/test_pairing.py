@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from sle_gan.assembly.networks import pair_of
 from test_models_cli import settings
 
 from sle_gan.assembly.building import build_gan, build_networks
-from sle_gan.assembly.networks import pair_of
 from sle_gan.assembly.other_runs import check_initial_run
 from sle_gan.cli.train_flags import check_settings
 from sle_gan.errors import InputError

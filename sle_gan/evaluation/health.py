@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sle_gan.settings import DiffAugmentSettings
+
 NOT_FINITE = "numbers not finite"
 TOO_EARLY = "too early to say"
 COLLAPSING = "collapsing"
@@ -55,7 +57,7 @@ def judge(rows, settings):
     losses = [row for row in rows if "event" not in row]
     broken = _not_finite(rows) + _late_returns(rows, losses)
     if broken:
-        return Verdict(NOT_FINITE, broken, f"--G-learning-rate {settings.get('G_learning_rate', 2e-4) / 2:g}")
+        return Verdict(NOT_FINITE, broken, f"--G-learning-rate {settings.optimization.G_learning_rate / 2:g}")
     step = losses[-1]["step"] if losses else 0
     if step < _EARLY_STEPS or len(losses) < _FEWEST_ROWS:
         needed = f"{_EARLY_STEPS} steps and {_FEWEST_ROWS} rows"
@@ -135,7 +137,7 @@ def _diversity(rows, losses, settings):
     if has_fallen:
         evidence.append(f"they differed {best:.2f} times as much before")
     is_collapsed = last < _COLLAPSED_RATIO or (has_fallen and last < 2 * _COLLAPSED_RATIO)
-    rate = f"--G-learning-rate {settings.get('G_learning_rate', 2e-4) / 2:g}"
+    rate = f"--G-learning-rate {settings.optimization.G_learning_rate / 2:g}"
     return _found(COLLAPSING if is_collapsed else HEALTHY, evidence, _augmentation(settings) or rate)
 
 
@@ -145,7 +147,7 @@ def _discriminator(rows, losses, settings):
     if measured:
         return _by_held_out(measured, settings)
     signs = [row["real_signs"] for row in recent if "real_signs" in row]
-    if not signs or settings.get("loss") == "wasserstein":  # whose critic has no zero between real and drawn
+    if not signs or settings.optimization.loss == "wasserstein":  # whose critic has no zero between real and drawn
         return Verdict(HEALTHY, [], None)
     sign = float(np.mean(signs))
     told = f"it calls {(1 + sign) / 2:.0%} of what it sees of real images real (mean sign {sign:.2f})"
@@ -167,7 +169,7 @@ def _by_held_out(rows, settings):
         return Verdict(HEALTHY, [*evidence, "it rates drawn images as high as those it trains on"], None)
     evidence.append(f"lately held-out images lie {share:.0%} of the way from training images to drawn ones")
     is_overfit = share > _OVERFITTING and below > _MOSTLY_BELOW
-    rate = f"--D-learning-rate {settings.get('D_learning_rate', 2e-4) / 2:g}"
+    rate = f"--D-learning-rate {settings.optimization.D_learning_rate / 2:g}"
     return _found(OVERFITS if is_overfit else HEALTHY, evidence, _augmentation(settings) or rate)
 
 
@@ -213,9 +215,10 @@ def _recent(losses):
 
 def _augmentation(settings):
     """Returns the flag that augments more than the settings do, or None."""
-    if settings.get("augment") == "ada":
-        return None
-    policy = settings.get("diff_augment")
-    if policy is None:
-        return "--diff-augment"
-    return None if "cutout" in policy else "--diff-augment color,translation,cutout"
+    match settings.augmentation:
+        case None:
+            return "--diff-augment"
+        case DiffAugmentSettings(diff_augment=policy) if "cutout" not in policy:
+            return "--diff-augment color,translation,cutout"
+        case _:
+            return None

@@ -14,7 +14,6 @@ from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
 from sle_gan.report.record import RunRecord, damage_told, read_record, seconds_of_training
 from sle_gan.run import RunFolder
-from sle_gan.settings.flat import flat
 
 _TONES = {HEALTHY: "good", TOO_EARLY: "", COLLAPSING: "bad", NOT_FINITE: "bad"}
 _MOST_SHEETS = 9
@@ -75,7 +74,7 @@ def facts_line(record: RunRecord) -> str:
 
 
 def _verdict(record):
-    verdict = judge(record.metrics, flat(record.settings))
+    verdict = judge(record.metrics, record.settings)
     parts = [element("strong", verdict.verdict[:1].upper() + verdict.verdict[1:])]
     parts.append(element("ul", *(element("li", sentence) for sentence in verdict.evidence)))
     if verdict.suggestion:

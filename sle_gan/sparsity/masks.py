@@ -35,7 +35,7 @@ def prunable_kernels(network, scope="kernels"):
 
 
 class Masks:
-    """The masks of some kernels, all ones at first.
+    """The masks of some kernels, all ones at first: an `sle_gan.training.terms.UpdateRule`.
 
     Build them under the distribution strategy of the network, if there is one.
 
@@ -63,11 +63,11 @@ class Masks:
         """Returns what a resumed run needs, by name, for `tf.train.Checkpoint`."""
         return {"masks": self.masks, "fresh": self._fresh}
 
-    def enforce(self):
+    def enforce(self) -> None:
         """Sets every pruned weight to 0: call it in the training step, after the optimizer."""
         self._enforcer(tf.zeros([1, 1]), training=False)
 
-    def masked(self, gradients, variables):
+    def masked(self, gradients: list, variables: list[tf.Variable]) -> list:
         """Sets the gradients of pruned weights to 0, so that no optimizer's state moves them.
 
         Args:
@@ -88,7 +88,7 @@ class Masks:
             for gradient, variable in zip(gradients, variables, strict=True)
         ]
 
-    def follow_growth(self):
+    def follow_growth(self) -> None:
         """Makes the average of a weight that has just grown the weight itself: call it after the average's update.
 
         Source: Liu et al. 2022 (STU-GAN), sparse exponential moving average.
