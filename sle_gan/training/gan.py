@@ -28,6 +28,7 @@ from sle_gan.training.terms import (
     StepOutcome,
     Unbounded,
     UpdateRule,
+    added_logs,
     judge_of,
     split_terms,
     with_terms,
@@ -283,7 +284,7 @@ class GAN(FedModel):
             "fake_logits": tf.reduce_mean(fake.logits),
             "real_signs": tf.reduce_mean(tf.sign(real.logits)),
         }
-        return gradients + separate_gradients, logs | separate_logs | joined_logs
+        return gradients + separate_gradients, logs | added_logs(separate_logs, joined_logs)
 
     def _separate_gradients(self, terms, batch):
         """Returns the gradients of terms to the maps and to the weights that they train, and what they log."""
@@ -331,7 +332,7 @@ class GAN(FedModel):
             # The last picture's bias moves no path.
             added = tape.gradient(total, variables, unconnected_gradients="zero")
             gradients = [gradient + more for gradient, more in zip(gradients, added, strict=True)]
-            logs |= term_logs
+            logs = added_logs(logs, term_logs)
         return gradients, ({"generator_loss": loss, **logs}, fakes)
 
     def _step_seed(self):

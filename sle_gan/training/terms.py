@@ -255,5 +255,10 @@ def with_terms(loss: tf.Tensor, terms: Sequence[LossTerm], batch: Any) -> tuple[
     for term in terms:
         value, logged = term(batch)
         loss += value
-        logs |= {name: logs[name] + part if name in logs else part for name, part in logged.items()}
+        logs = added_logs(logs, logged)
     return loss, logs
+
+
+def added_logs(logs: Logs, more: Logs) -> Logs:
+    """Returns what two parts of a step have logged: values of one name are added."""
+    return logs | {name: logs[name] + value if name in logs else value for name, value in more.items()}
