@@ -53,7 +53,6 @@ CASES = {
     "sparse-from-scratch": f"{SNGAN} --sparse-from-scratch --balance strict --exploration-interval 2",
     "sparse-stu": f"{SNGAN} --sparse-from-scratch --exploration stu --exploration-interval 2",
     "conditional": "--model biggan --resolution 32 --conditional",
-    "conditional-fastgan": "--model fastgan --resolution 64 --conditional --reconstruction-loss l1",
     "adversarial-features": f"{SNGAN} --adv-augment",
     "teacher": f"{SNGAN} --teacher {{runs}}/sngan",
     "transfer": f"{SNGAN} --init-from {{runs}}/sngan --freeze-d 1",
