@@ -89,7 +89,8 @@ class GAN(FedModel):
         self.n_critic = n_critic
         self.accumulate = accumulate
         self.seed = seed
-        self.generator_rule = self.discriminator_rule = Unbounded()
+        self.generator_rule: UpdateRule = Unbounded()
+        self.discriminator_rule: UpdateRule = Unbounded()
         self.steps = _counter("steps", tf.int64)
         # A variable, so that other draws need no other graph, whose sums would be ordered otherwise.
         self.seed_offset = _counter("seed_offset", tf.int32)
