@@ -102,6 +102,10 @@ class RunFolder:
         self.held_out_cache = self.path / "held_out.npy"
         self.lock_file = self.path / "lock"
 
+    def copies_sheet(self, step):
+        """Returns the path of the sheet of the pictures of a step that are closest to training images."""
+        return self.scores / f"copies-step-{step:06d}.png"
+
     def exists(self):
         """Returns whether the folder holds a run."""
         return self.config_file.is_file()

@@ -13,12 +13,12 @@ from PIL import Image
 from processes import final_state, script, wait_for
 
 from sle_gan import __version__
-from sle_gan.assembly.training_images import read_training_images
 from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.metrics import append_row, keep_rows_until
 from sle_gan.cli.main import main as sle_gan_command
 from sle_gan.cli.train import main
 from sle_gan.data.decode import read_image
+from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder
 

@@ -15,13 +15,13 @@ from inception_file import drawn_weights, write_state_dict
 from PIL import Image
 from tiny_runs import write_run
 
-from sle_gan.assembly.training_images import read_training_images
 from sle_gan.cli.evaluate import main
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.main import main as sle_gan_command
 from sle_gan.data.flowers import write_flowers
 from sle_gan.data.folder import manifest, scan
 from sle_gan.data.pictures import opaque
+from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError
 from sle_gan.evaluation import NETWORKS, download, self_check
 from sle_gan.evaluation.memorization import CopyDetector

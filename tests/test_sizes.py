@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tf_keras as keras
 
 from sle_gan.export.sizes import sparse_decoded, sparse_encoded, weight_sizes
@@ -16,9 +17,12 @@ def test_sizes_are_those_computed_by_hand():
     network = keras.Model(inputs, keras.layers.Dense(20, use_bias=False)(inputs))
     kernel = np.random.default_rng(1).normal(size=(10, 20)).astype(np.float32)
     network.set_weights([kernel])
-    assert weight_sizes(network)[::2] == (800, 800)  # a bitmap would only add to a dense one
+    sizes = weight_sizes(network)
+    assert (sizes.dense, sizes.sparse) == (800, 800)  # a bitmap would only add to a dense one
+    assert sizes.zero_share == 0
     kernel.ravel()[:150] = 0
     network.set_weights([kernel])
     sizes = weight_sizes(network)
     assert (sizes.dense, sizes.sparse) == (800, 25 + 4 * 50)
+    assert sizes.zero_share == pytest.approx(0.75)
     assert sizes.dense_gzip < 800

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sle_gan.cli.program import quiet_start, run_program
-from sle_gan.errors import InputError, TrainingError
+from sle_gan.disk import reason
+from sle_gan.errors import InputError, SleGanError, StorageError, TrainingError
+from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder
 
 _STEPS = 2  # the first also sets up what the second uses
@@ -50,9 +51,9 @@ def ask_probe(settings):
     if done.returncode < 0:  # the system ends a process that takes too much
         return {"gpus": 0, "peak_bytes": None}
     if done.returncode:
-        reason = (done.stderr.splitlines() or ["it said nothing"])[-1].removeprefix("error: ")
+        cause = (done.stderr.splitlines() or ["it said nothing"])[-1]
         kind = InputError if done.returncode == InputError.exit_code else TrainingError
-        raise kind(f"a trial of --batch-size auto failed: {reason}; give --batch-size as a number")
+        raise kind(f"a trial of --batch-size auto failed: {cause}; give --batch-size as a number")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -62,8 +63,12 @@ def main():
     Returns:
         The exit code, as that of `train.py`.
     """
-    settings = json.load(sys.stdin)
-    return run_program(lambda: _answer(settings), debug=False)
+    try:
+        print(json.dumps(_answer(json.load(sys.stdin))))
+    except (SleGanError, OSError) as error:
+        print(reason(error), file=sys.stderr)  # its last line, which the one that asks reads
+        return error.exit_code if isinstance(error, SleGanError) else StorageError.exit_code
+    return 0
 
 
 def _answer(settings):
@@ -75,8 +80,7 @@ def _answer(settings):
         let_memory_grow()
         gpus = len(tf.config.list_logical_devices("GPU"))
         peak = None if settings is None else _peak_bytes(settings)
-    print(json.dumps({"gpus": gpus, "peak_bytes": peak}))
-    return 0
+    return {"gpus": gpus, "peak_bytes": peak}
 
 
 def _peak_bytes(settings):

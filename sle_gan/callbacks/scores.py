@@ -70,7 +70,7 @@ class Scores(StepClock):
         self._plot(step, scored.row)
         self.run.scores.mkdir(exist_ok=True)
         text = {"run": self.run.name, "step": str(step), "pairs": scored.sheet_words}
-        write_picture(self.run.scores / f"copies-step-{step:06d}.png", scored.sheet, text)
+        write_picture(self.run.copies_sheet(step), scored.sheet, text)
         name, first = next(iter(scored.row["scores"].items()))
         if self.best is not None:
             self.best.offer(step, first["value"])

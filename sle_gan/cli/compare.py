@@ -10,9 +10,8 @@ from rich.text import Text
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.data.pictures import whole_file
 from sle_gan.errors import InputError
-from sle_gan.report.comparison import compare, quality_plot, text_cells, to_csv, to_html
-from sle_gan.report.record import damage_told, read_record
-from sle_gan.run import find_run
+from sle_gan.report.comparison import compare_runs, quality_plot, text_cells, to_csv, to_html
+from sle_gan.report.record import damage_told
 
 _WIDTH_OF_A_FILE = 100_000
 
@@ -49,12 +48,8 @@ def parser():
 
 
 def _compare(arguments):
-    runs = [find_run(text, arguments.output_folder) for text in arguments.runs]
-    paths = [run.path.resolve() for run in runs]
-    if len(set(paths)) < len(paths):
-        raise InputError("each run must be given once")
+    comparison = compare_runs(arguments.runs, arguments.output_folder)
     with damage_told("one of the runs"):
-        comparison = compare([read_record(run) for run in runs])
         _print(*text_cells(comparison))
         if arguments.csv:
             _write(arguments.csv, to_csv(comparison).encode("utf-8"))

@@ -15,12 +15,13 @@ from PIL import ImageColor
 
 from sle_gan.cli import train_flags
 from sle_gan.cli.numbers import positive
-from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.doctor import diagnose, told
 from sle_gan.data.folder import scan
 from sle_gan.errors import TrainingError
 from sle_gan.json_files import write_json
+from sle_gan.quiet import quiet_start
 
 _TIMED_STEPS = 5
 _UNTIMED_STEPS = 2  # the first compile the step, and warm the caches

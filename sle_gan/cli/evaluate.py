@@ -4,25 +4,15 @@ The arguments, the run, its images and the network's weights are checked before 
 """
 
 import argparse
-import math
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
-
-from sle_gan.assembly.training_images import background_of, read_training_images
-from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
-from sle_gan.data.pictures import opaque, write_picture
+from sle_gan.assembly.evaluate_run import Evaluation
+from sle_gan.assembly.opened_run import open_run
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES, NETWORKS
-from sle_gan.evaluation.download import INCEPTION_ADDRESS, cache_folder, inception_file, inception_weights
-from sle_gan.evaluation.self_check import check_score, cifar10_images
-from sle_gan.report.run_report import write_report
-from sle_gan.run import find_run
-
-_BATCH_SIZE = 8
-_TOLD_EVERY_S = 10
+from sle_gan.evaluation.self_check import check_inception
 
 
 def main(argv=None):
@@ -57,19 +47,31 @@ def parser():
     add(
         "--metrics",
         type=_metrics,
-        default="fid,kid,prdc,diversity",
+        default=",".join(Evaluation.metrics),
         metavar="NAMES",
         help=f"some of {','.join(METRICS)}; prdc is precision, recall, density and coverage, is the Inception Score",
     )
     add(
         "--network",
         choices=tuple(NETWORKS),
-        default="efficientnet-lite0",
+        default=Evaluation.network,
         help="whose features are compared; fid and kid of inception alone are those of published tables",
     )
-    add("--mode", choices=MODES, default="legacy", help="how images are resized: legacy as in most tables")
-    add("--number-of-images", type=_image_count, default=1000, metavar="IMAGES", help="drawn and scored")
-    add("--seed", type=_whole_number, default=0, metavar="NUMBER", help="of the pictures and of the subsets")
+    add("--mode", choices=MODES, default=Evaluation.mode, help="how images are resized: legacy as in most tables")
+    add(
+        "--number-of-images",
+        type=_image_count,
+        default=Evaluation.number_of_images,
+        metavar="IMAGES",
+        help="drawn and scored",
+    )
+    add(
+        "--seed",
+        type=_whole_number,
+        default=Evaluation.seed,
+        metavar="NUMBER",
+        help="of the pictures and of the subsets",
+    )
     add("--inception-weights", type=Path, metavar="FILE", help="the cache folder's, or fetched, without it")
     add = result.add_argument_group("without a run").add_argument
     add("--self-check", action="store_true", help="compare a score of CIFAR-10 with the published one")
@@ -80,47 +82,29 @@ def parser():
 def _evaluate(arguments):
     if arguments.run is None:
         raise InputError("RUN must be named, unless --self-check is asked for")
-    if arguments.inception_weights and arguments.network != "inception":
-        raise InputError("--inception-weights needs --network inception")
-    run = find_run(arguments.run, arguments.output_folder)
-    step, _ = run.generator_checkpoint(arguments.step)
-    weights = inception_weights(arguments.inception_weights, print) if arguments.network == "inception" else None
-    with run.locked():
-        images, manifest = read_training_images(run, arguments.data_folder)
-        print(
-            f"scoring {run.name} at step {step} against {len(images)} training images; loading TensorFlow", flush=True
-        )
-        with quiet_start():
-            import tensorflow as tf
-
-            from sle_gan.callbacks.metrics import append_row, keep_rows_until
-            from sle_gan.evaluation.scoring import Scoring, features_file_name, image_seeds
-            from sle_gan.export.trained import TrainedGenerator
-
-            tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
-        trained = TrainedGenerator(run, step)
-        network, settings = NETWORKS[arguments.network].module().feature_network(weights), run.config()["settings"]
-        features_file = run.scores / features_file_name(manifest, settings, network, arguments.mode)
-        scoring = Scoring(network, arguments.mode, arguments.metrics, images, arguments.seed, features_file)
-        seeds = image_seeds(arguments.seed, arguments.number_of_images)
-        drawn = _batches(trained.draw_seeds(seeds))
-        batches = (opaque(batch, background_of(settings)) for batch in drawn)
-        scored = scoring(batches, seeds, _progress(len(seeds)))
-        keep_rows_until(run.metrics_file, math.inf)  # a line that a killed training left torn
-        append_row(run.metrics_file, {"step": step, "event": "scores"} | scored.row)
-        sheet_file = run.scores / f"copies-step-{step:06d}.png"
-        write_picture(sheet_file, scored.sheet, {"run": run.name, "step": str(step), "pairs": scored.sheet_words})
-    print("\n".join(told_scores(scored.row)))
-    print(f"the closest pairs in {sheet_file}")
-    print(f"the report in {write_report(run)}")
+    run = open_run(arguments.run, arguments.output_folder)
+    row = run.evaluate(
+        arguments.metrics,
+        arguments.network,
+        arguments.number_of_images,
+        mode=arguments.mode,
+        seed=arguments.seed,
+        inception_weights=arguments.inception_weights,
+        step=arguments.step,
+        data_folder=arguments.data_folder,
+        tell=_tell,
+    )
+    print("\n".join(describe_scores(row)))
+    print(f"the closest pairs in {run.folder.copies_sheet(row['step'])}")
+    print(f"the report in {run.report()}")
     return 0
 
 
-def told_scores(row):
+def describe_scores(row):
     """Says in words what a row of scores says in numbers.
 
     Args:
-        row: `Scored.row`.
+        row: of scores, as `OpenedRun.evaluate` returns it.
 
     Returns:
         Lines of text.
@@ -145,39 +129,12 @@ def told_scores(row):
 
 
 def _self_check(arguments):
-    weights = inception_file(arguments.inception_weights)
-    if not weights.is_file():
-        raise InputError(f"the self-check needs the weights {INCEPTION_ADDRESS}; put them at {weights}")
-    images = cifar10_images(arguments.cifar10 or cache_folder() / "cifar-10-binary.tar.gz")
-    inception_weights(weights, print)
-    with quiet_start():
-        network = NETWORKS["inception"].module().feature_network(weights)
-    print(check_score(network, images, _progress(len(images))))
+    print(check_inception(arguments.inception_weights, arguments.cifar10, _tell))
     return 0
 
 
-def _batches(pictures):
-    batch = []
-    for picture in pictures:
-        batch.append(picture)
-        if len(batch) == _BATCH_SIZE:
-            yield np.stack(batch)
-            batch = []
-    if batch:
-        yield np.stack(batch)
-
-
-def _progress(count):
-    start = told = time.monotonic()
-
-    def tell(done):
-        nonlocal told
-        now = time.monotonic()
-        if now - told > _TOLD_EVERY_S or done == count:
-            told = now
-            print(f"{done} of {count} images, {done / (now - start):.1f} images/s", flush=True)
-
-    return tell
+def _tell(line):
+    print(line, flush=True)
 
 
 def _metrics(text):

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sle_gan.cli.numbers import positive, rate
-from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.errors import InputError
+from sle_gan.quiet import quiet_start
 from sle_gan.report.frontier import Trained, frontier_plot, frontier_table
 from sle_gan.run import RunFolder
 

@@ -1,12 +1,10 @@
-"""What the programs share: one line and an exit code for what can go wrong, a quiet start, readable help."""
+"""What the programs share: one line and an exit code for what can go wrong, readable help."""
 
 import argparse
 import contextlib
 import io
-import os
 import signal
 import sys
-import tempfile
 import threading
 import traceback
 
@@ -86,25 +84,3 @@ def _told(error):
     if isinstance(error, OSError) and is_full(error):
         return f"disk full{f': {error.filename}' if error.filename else ''}; free space, or write elsewhere"
     return str(error) or "interrupted"
-
-
-@contextlib.contextmanager
-def quiet_start():
-    """Keeps TensorFlow's start-up messages, which it writes whatever its log level is, off the terminal.
-
-    They are shown after all if what is done inside fails.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what it writes later heeds this
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as messages:
-        os.dup2(messages.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            messages.seek(0)
-            os.write(terminal, messages.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)

@@ -2,9 +2,8 @@
 
 import sys
 
+from sle_gan.assembly.opened_run import open_run
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
-from sle_gan.report.run_report import write_report
-from sle_gan.run import find_run
 
 
 def main(argv=None):
@@ -35,5 +34,5 @@ def parser():
 
 
 def _report(arguments):
-    print(write_report(find_run(arguments.run, arguments.output_folder)))
+    print(open_run(arguments.run, arguments.output_folder).report())
     return 0

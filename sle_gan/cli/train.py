@@ -21,7 +21,7 @@ from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
 from sle_gan.assembly.step_probe import ask_probe
 from sle_gan.cli.device_flags import cluster_of
 from sle_gan.cli.presets import parse_with_preset, told_preset
-from sle_gan.cli.program import quiet_start, run_program, signals_end_at_once
+from sle_gan.cli.program import run_program, signals_end_at_once
 from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
 from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.cluster import Cluster, wait_for_chief
@@ -32,6 +32,7 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.json_files import write_json
+from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder, check_writable, choose_run, start_run
 
 _VERSIONED = ("sle-gan", "tensorflow", "tf-keras", "numpy", "pillow")

@@ -165,10 +165,8 @@ def hold_out(found, share, seed):
         for is_held_out in (False, True)
     ]
     if not all(parts):
-        told = (
-            f"--held-out must leave images to train on and hold some out; got {share:g} of {len(found.images)} images"
-        )
-        raise InputError(told)
+        count = len(found.images)
+        raise InputError(f"--held-out must leave images to train on and hold some out; got {share:g} of {count} images")
     return tuple(replace(found, images=images) for images in parts)
 
 
@@ -195,10 +193,10 @@ def findings(found, resolution):
         lines.append(f"{_counted(found.ignored, 'other file')} ignored")
     if found.skipped:
         told = [f"{path} ({reason})" for path, reason in found.skipped]
-        lines.append(f"{_counted(len(told), 'file')} skipped: {_some(told)}")
+        lines.append(f"{_counted(len(told), 'file')} skipped: {format_some(told)}")
     duplicates = found.duplicates()
     if duplicates:
-        equal = _some([" = ".join(paths) for paths in duplicates])
+        equal = format_some([" = ".join(paths) for paths in duplicates])
         lines.append(f"{_counted(len(duplicates), 'image')} more than once: {equal}")
     small = sum(side_px < resolution for side_px in sides_px)
     if small:
@@ -319,6 +317,14 @@ def pillow_warnings_ignored():
         yield
 
 
+def format_some(texts: list[str]) -> str:
+    """Joins the first five texts, such as paths, by commas, and says how many more there are."""
+    # A name of other bytes than UTF-8 is held as surrogates.
+    texts = [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in texts]
+    more = f" and {len(texts) - _NAMED_AT_MOST} more" if len(texts) > _NAMED_AT_MOST else ""
+    return ", ".join(texts[:_NAMED_AT_MOST]) + more
+
+
 def _candidates(folder):
     """Returns paths of regular files named like images, in order, [(path, reason)], and the number of others."""
     entered, paths, unreadable, ignored = set(), [], [], 0
@@ -391,10 +397,3 @@ def _reason(error):
 
 def _counted(number, noun):
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _some(texts):
-    # A name of other bytes than UTF-8 is held as surrogates.
-    texts = [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in texts]
-    more = f" and {len(texts) - _NAMED_AT_MOST} more" if len(texts) > _NAMED_AT_MOST else ""
-    return ", ".join(texts[:_NAMED_AT_MOST]) + more

@@ -4,17 +4,51 @@ The weights and the images must be there: nothing is fetched. Imports no TensorF
 """
 
 import tarfile
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from sle_gan.errors import InputError
+from sle_gan.evaluation import NETWORKS
+from sle_gan.evaluation.download import INCEPTION_ADDRESS, cache_folder, inception_file, inception_weights
+from sle_gan.evaluation.pace import tell_pace
 from sle_gan.evaluation.scores import inception_score
+from sle_gan.quiet import quiet_start
 
 CIFAR10_ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 PUBLISHED_SCORE, PUBLISHED_SPREAD = 11.24, 0.12  # of ten splits of 5,000 training images
 _MEMBER = "cifar-10-batches-bin/data_batch_1.bin"
 _IMAGES = 5000
 _ROW_BYTES = 1 + 3 * 32 * 32  # the class, then a plane for each of red, green and blue
+
+
+def check_inception(
+    weights_file: Path | str | None = None,
+    cifar10_file: Path | str | None = None,
+    tell: Callable[[str], None] = print,
+) -> str:
+    """Compares the Inception Score of CIFAR-10 with the published one. Loads TensorFlow when all files are there.
+
+    Args:
+        weights_file: the 2015 Inception's weights; the cache folder's if None.
+        cifar10_file: `cifar-10-binary.tar.gz`; the cache folder's if None.
+        tell: function of a line of text, called while it goes on.
+
+    Returns:
+        A line of text.
+
+    Raises:
+        InputError: if a file is missing or another one, or the scores do not agree.
+    """
+    weights = inception_file(weights_file)
+    if not weights.is_file():
+        raise InputError(f"the self-check needs the weights {INCEPTION_ADDRESS}; put them at {weights}")
+    images = cifar10_images(cifar10_file or cache_folder() / "cifar-10-binary.tar.gz")
+    inception_weights(weights, tell)
+    with quiet_start():
+        network = NETWORKS["inception"].module().feature_network(weights)
+    return check_score(network, images, tell_pace(len(images), tell))
 
 
 def cifar10_images(archive):

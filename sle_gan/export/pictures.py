@@ -7,15 +7,25 @@ import collections
 import concurrent.futures
 import io
 import itertools
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 
 from sle_gan.data.pictures import image_sheet, picture_of, whole_file
+from sle_gan.disk import check_space
+from sle_gan.run import check_writable
 
-FILM_EXTENSIONS = (".gif", ".webp", ".png")
+# The most frames in a second. A GIF counts hundredths of a second, and programs show a frame of one hundredth for ten;
+# others count thousandths.
+LARGEST_FPS = {".gif": 50, ".webp": 1000, ".png": 1000}
+FILM_EXTENSIONS = tuple(LARGEST_FPS)
 _WAITING_AT_MOST = 32  # pictures drawn and not yet encoded
+# Of the bytes of its pixels, what the file of a picture takes at least.
+_LEAST_SHARES = {".png": 0.2, ".webp": 0.05, ".jpg": 0.02, ".gif": 0.02}
+_NO_ALPHA = {".jpg", ".gif"}
 
 
 class Film(NamedTuple):
@@ -28,13 +38,54 @@ class Film(NamedTuple):
         key_frames: iterator of some frames; a GIF has 256 colors in all and chooses them from these.
     """
 
-    frames: object
+    frames: Iterator[np.ndarray]
     fps: int
     loop: bool
-    key_frames: object
+    key_frames: Iterator[np.ndarray]
 
 
-def map_ahead(function, items):
+def check_output(output: Path, pictures: tuple[int, str] | None = None, picture_bytes: int = 0) -> None:
+    """Makes sure, before anything costly begins, that a file or folder can be written and its pictures have room.
+
+    Args:
+        output: the file or folder; it need not exist.
+        pictures: how many will be written and the extension of their format, such as `.png`; or None if none will be.
+        picture_bytes: bytes of the pixels of one.
+
+    Raises:
+        StorageError: if it cannot be written, or the disk has no room for the pictures.
+    """
+    output = output.absolute()
+    folder = next(folder for folder in (output, *output.parents) if folder.is_dir())
+    check_writable(folder, "--output")
+    if pictures is not None:
+        count, extension = pictures
+        least_bytes = int(count * picture_bytes * _LEAST_SHARES[extension])
+        check_space(folder, least_bytes, f"{count:,} pictures", "or ask for fewer, or for another --output")
+
+
+def without_alpha(images: Iterable[np.ndarray], extension: str, background: str) -> Iterator[np.ndarray]:
+    """Lays pictures with alpha over a color where the format of a file holds no alpha.
+
+    Args:
+        images: uint8 `[height, width, channels]` each.
+        extension: of the file, such as `.gif`.
+        background: the color as Pillow reads it, such as `#ffffff`.
+
+    Yields:
+        uint8 `[height, width, channels]`; 3 channels where there were 4 and the format holds no alpha.
+    """
+    color = ImageColor.getrgb(background)[:3]
+    for image in images:
+        if image.shape[-1] != 4 or extension not in _NO_ALPHA:
+            yield image
+            continue
+        canvas = Image.new("RGBA", image.shape[1::-1], (*color, 255))
+        canvas.alpha_composite(Image.fromarray(image))
+        yield np.asarray(canvas.convert("RGB"))
+
+
+def map_ahead(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
     """Applies a function to items in threads, reading only a few items ahead of those that are done.
 
     Args:
@@ -58,7 +109,7 @@ def map_ahead(function, items):
         pool.shutdown(cancel_futures=True)  # after an error the others would be done in vain
 
 
-def write_film(path, film):
+def write_film(path: Path, film: Film) -> None:
     """Writes a film so that the file is either whole or not there; its frames are held in memory.
 
     Args:

@@ -1,9 +1,12 @@
 """What a generator takes on disk: as it is, compressed, and with its pruned weights left out."""
 
 import gzip
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import tf_keras as keras
 
 _LEVEL = 6  # gzip's own default
 
@@ -16,15 +19,17 @@ class WeightSizes(NamedTuple):
         dense_gzip: that, compressed.
         sparse: each array in the smaller of two forms: as it is, or one bit for each weight and the live ones.
         sparse_gzip: that, compressed.
+        zero_share: of the weights, those that are 0, in [0, 1].
     """
 
     dense: int
     dense_gzip: int
     sparse: int
     sparse_gzip: int
+    zero_share: float
 
 
-def sparse_encoded(array):
+def sparse_encoded(array: np.ndarray) -> bytes:
     """Encodes an array with many zeros.
 
     Args:
@@ -38,7 +43,7 @@ def sparse_encoded(array):
     return np.packbits(live.ravel()).tobytes() + array[live].tobytes()
 
 
-def sparse_decoded(content, shape):
+def sparse_decoded(content: bytes, shape: tuple[int, ...]) -> np.ndarray:
     """Decodes what `sparse_encoded` wrote.
 
     Args:
@@ -56,7 +61,7 @@ def sparse_decoded(content, shape):
     return array.reshape(shape)
 
 
-def weight_sizes(generator):
+def weight_sizes(generator: "keras.Model") -> WeightSizes:
     """Measures the weights of a generator, by writing them in memory.
 
     Args:
@@ -68,21 +73,20 @@ def weight_sizes(generator):
     arrays = [variable.numpy().astype(np.float32) for variable in generator.variables]
     dense = b"".join(array.tobytes() for array in arrays)
     sparse = b"".join(min(array.tobytes(), sparse_encoded(array), key=len) for array in arrays)
-    return WeightSizes(len(dense), len(gzip.compress(dense, _LEVEL)), len(sparse), len(gzip.compress(sparse, _LEVEL)))
+    live = sum(np.count_nonzero(array) for array in arrays)
+    return WeightSizes(
+        dense=len(dense),
+        dense_gzip=len(gzip.compress(dense, _LEVEL)),
+        sparse=len(sparse),
+        sparse_gzip=len(gzip.compress(sparse, _LEVEL)),
+        zero_share=1 - live / generator.count_params(),
+    )
 
 
-def size_lines(generator):
-    """Says what the weights take, dense, compressed and sparse-encoded.
-
-    Args:
-        generator: a `keras.Model`.
-
-    Returns:
-        Lines of text.
-    """
-    sizes = weight_sizes(generator)
-    zeros = 1 - sum(np.count_nonzero(v.numpy()) for v in generator.variables) / generator.count_params()
+def size_lines(sizes: WeightSizes) -> list[str]:
+    """Says what the weights take, dense, compressed and sparse-encoded, in lines of text."""
     return [
-        f"weights: {sizes.dense / 1e6:.2f} MB as float32, {sizes.dense_gzip / 1e6:.2f} MB gzipped; {zeros:.1%} are 0",
+        f"weights: {sizes.dense / 1e6:.2f} MB as float32, {sizes.dense_gzip / 1e6:.2f} MB gzipped; "
+        f"{sizes.zero_share:.1%} are 0",
         f"without the zeros: {sizes.sparse / 1e6:.2f} MB, {sizes.sparse_gzip / 1e6:.2f} MB gzipped",
     ]

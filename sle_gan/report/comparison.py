@@ -8,14 +8,18 @@ import csv
 import io
 import statistics
 import warnings
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib.figure
 
+from sle_gan.errors import InputError
 from sle_gan.report.curves import short_number
 from sle_gan.report.page import element, page, picture, table
+from sle_gan.report.record import damage_told, read_record
 from sle_gan.report.run_report import score_kind, training_flops
-from sle_gan.run import FREE_SETTINGS
+from sle_gan.run import FREE_SETTINGS, find_run
 
 # Settings that do not change what is trained. Of those that may change on the way, these do.
 _TOLD_APART = {"steps", "data_folder", "generator_weights", "discriminator_weights"}
@@ -72,6 +76,31 @@ class Comparison(NamedTuple):
 
     rows: list
     columns: list
+
+
+def compare_runs(runs: Iterable[Path | str], output_folder: Path | str = "runs") -> Comparison:
+    """Compares runs: what each scored beside what it holds and what it cost in theory. Loads no TensorFlow.
+
+        >>> import sle_gan
+        >>> comparison = sle_gan.compare_runs(["00000-fastgan-flowers"])
+        >>> [row.label for row in comparison.rows]
+        ['00000-fastgan-flowers']
+
+    Args:
+        runs: run folders, or their names; each once.
+        output_folder: where runs are looked for by name.
+
+    Returns:
+        A `Comparison`; `to_csv`, `to_html` and `quality_plot` of this module write it.
+
+    Raises:
+        InputError: a `ValueError`: if a run is not there, given twice, or damaged.
+    """
+    folders = [find_run(str(run), output_folder) for run in runs]
+    if len({run.path.resolve() for run in folders}) < len(folders):
+        raise InputError("each run must be given once")
+    with damage_told("one of the runs"):
+        return compare([read_record(run) for run in folders])
 
 
 def compare(records):

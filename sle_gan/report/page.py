@@ -153,6 +153,11 @@ def page(title, *body):
     return b"<!DOCTYPE html>\n" + ElementTree.tostring(tree, encoding="utf-8", method="html") + b"\n"
 
 
+def html_text(made: ElementTree.Element) -> str:
+    """Returns an element as text of HTML."""
+    return ElementTree.tostring(made, encoding="unicode", method="html")
+
+
 def _text(value):
     # Names of files may hold bytes that are no UTF-8, as surrogates that cannot be written.
     return str(value).encode("utf-8", "replace").decode("utf-8")

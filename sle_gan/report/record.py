@@ -1,9 +1,12 @@
 """What a run has left behind, read for people: rows by kind, sheets of samples, time."""
 
 import contextlib
+import math
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from sle_gan.data.folder import FolderScan, ImageFile, read_manifest
 from sle_gan.errors import InputError, SleGanError
@@ -111,6 +114,29 @@ def damage_told(what):
         raise InputError(
             f"a file of {what} is damaged or of another version ({reason}); --debug shows where"
         ) from error
+
+
+def metric_arrays(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Turns rows into columns.
+
+    Args:
+        rows: such as `RunRecord.losses`: numbers by name, each row with a whole `step`.
+
+    Returns:
+        A dictionary of `step`, int64 `[rows]`, and of every other name in the order in which they come up, float64
+        `[rows]`; NaN where a row has no number of that name.
+
+    Raises:
+        TypeError: if a value is no number.
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    names.pop("step", None)
+
+    def number(value):
+        return math.nan if value is None else float(value)
+
+    columns = {name: np.array([number(row.get(name)) for row in rows], np.float64) for name in names}
+    return {"step": np.array([row["step"] for row in rows], np.int64)} | columns
 
 
 def seconds_of_training(timings, log_frequency):

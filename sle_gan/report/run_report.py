@@ -12,14 +12,15 @@ from sle_gan.data.pictures import whole_file
 from sle_gan.evaluation.health import COLLAPSING, HEALTHY, NOT_FINITE, TOO_EARLY, judge
 from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
-from sle_gan.report.record import damage_told, read_record, seconds_of_training
+from sle_gan.report.record import RunRecord, damage_told, read_record, seconds_of_training
+from sle_gan.run import RunFolder
 
 _TONES = {HEALTHY: "good", TOO_EARLY: "", COLLAPSING: "bad", NOT_FINITE: "bad"}
 _MOST_SHEETS = 9
 _MOST_SKIPPED = 20
 
 
-def write_report(run):
+def write_report(run: RunFolder) -> Path:
     """Writes the report of a run; the one before is replaced when the new one is whole.
 
     Args:
@@ -39,7 +40,7 @@ def write_report(run):
     return run.report_file
 
 
-def report_page(record):
+def report_page(record: RunRecord) -> bytes:
     """Returns the report as bytes of HTML.
 
     Args:
@@ -55,7 +56,7 @@ def report_page(record):
         "Cost": _cost(record),
         "Settings": _origin(record),
     }
-    body = [element("h1", record.run.name), element("p", _subtitle(record), class_="soft"), _verdict(record)]
+    body = [element("h1", record.run.name), element("p", facts_line(record), class_="soft"), _verdict(record)]
     for title, parts in sections.items():
         parts = [part for part in parts if part is not None]
         if parts:
@@ -63,7 +64,8 @@ def report_page(record):
     return page(f"{record.run.name}: report", *body)
 
 
-def _subtitle(record):
+def facts_line(record: RunRecord) -> str:
+    """Says of a run in a line how far it is, its network, its images: `step 500 of 1,000, fastgan, 64 px, flowers`."""
     settings = record.settings
     told = [f"step {record.step:,} of {settings['steps']:,}" if "steps" in settings else f"step {record.step:,}"]
     told += [str(settings["model"])] if "model" in settings else []
@@ -180,7 +182,7 @@ def _copies(record):
     note = "Distances are in those from a training image to its nearest other, their median. Near 0 is a copy."
     parts = [facts(told), element("p", note, class_="soft")]
     # A run folder may come from elsewhere: a link out of it would put another file into the report.
-    sheet = record.run.scores / f"copies-step-{step:06d}.png"
+    sheet = record.run.copies_sheet(step)
     if sheet.is_file() and not sheet.is_symlink():
         label = f"Step {step:,}: the samples closest to training images, each with that image to its right"
         parts.append(picture(sheet, label, widest_px=1200))

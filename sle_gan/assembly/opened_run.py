@@ -1,0 +1,359 @@
+"""A finished run, or one that still trains, opened to be drawn from, scored, exported and read.
+
+TensorFlow is loaded when something is drawn, scored or exported; what is wrong with the arguments or the run is told
+before. An error names the flag of the command line that is the argument.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sle_gan.assembly.evaluate_run import Evaluation, evaluate_run
+from sle_gan.errors import InputError
+from sle_gan.evaluation.health import Verdict, judge
+from sle_gan.export.drawing import Drawing, plan_drawing
+from sle_gan.export.pictures import check_output
+from sle_gan.export.samples import MIX_FROM_PX, Samples
+from sle_gan.export.sizes import WeightSizes, weight_sizes
+from sle_gan.export.walk import Walk
+from sle_gan.report.card import run_card
+from sle_gan.report.record import RunRecord, damage_told, metric_arrays, read_record
+from sle_gan.report.run_report import write_report
+from sle_gan.run import RunFolder, find_run
+
+EXPORT_FORMATS = ("saved-model",)
+
+
+class Exported(NamedTuple):
+    """A generator in another program's format.
+
+    Attributes:
+        folder: path of the version that was written.
+        step: step of the checkpoint.
+        sizes: the `WeightSizes` of the generator.
+    """
+
+    folder: Path
+    step: int
+    sizes: WeightSizes
+
+
+class OpenedRun:
+    """A run folder and what can be done with it; `sle_gan.open_run` makes it.
+
+    A notebook shows its newest sheet of samples. The generator that was last drawn with stays loaded.
+
+    Args:
+        folder: the `RunFolder`; it holds a run.
+
+    Attributes:
+        folder: the `RunFolder`.
+    """
+
+    def __init__(self, folder: RunFolder):
+        self.folder = folder
+        self._drawing: Drawing | None = None
+
+    def __repr__(self) -> str:
+        return f"OpenedRun({str(self.folder.path)!r})"
+
+    def _repr_html_(self) -> str:
+        """Shows the run in a notebook: its newest sheet and a line of facts."""
+        with damage_told(self.folder.path):
+            return run_card(self.record())
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The resolved settings of the run, as its `config.json` holds them."""
+        return self.folder.config()["settings"]
+
+    def draw(
+        self,
+        seeds: Iterable[int],
+        class_name: str | None = None,
+        truncation: float | None = None,
+        step: int | None = None,
+    ) -> np.ndarray:
+        """Draws the picture of each seed: the pixels that `generate.py samples` writes as PNG.
+
+            >>> import sle_gan
+            >>> run = sle_gan.open_run("00000-fastgan-flowers")
+            >>> run.draw(range(4)).shape
+            (4, 64, 64, 3)
+
+        On the CPU a picture is the same, bit for bit, whatever other seeds are drawn beside it.
+
+        Args:
+            seeds: whole numbers from 0 to 2**31 - 1, one or more.
+            class_name: of a run with classes, the class of all pictures; the classes in turn if None.
+            truncation: of a network with styles, how far pictures go from the average one, from 0 to 2; 1 changes
+                nothing.
+            step: of an older checkpoint that is still kept; the newest if None.
+
+        Returns:
+            uint8 `[count, side, side, channels]` in [0, 255], in the order of the seeds.
+
+        Raises:
+            InputError: a `ValueError`: if an argument is out of its range, the run has no such checkpoint or class,
+                or what is restored is damaged.
+        """
+        return np.stack(list(self.samples(seeds, class_name=class_name, truncation=truncation, step=step)))
+
+    def draw_mixed(
+        self,
+        seeds: Iterable[int],
+        mix_seeds: Iterable[int],
+        mix_from: int = MIX_FROM_PX,
+        class_name: str | None = None,
+        truncation: float | None = None,
+        step: int | None = None,
+    ) -> np.ndarray:
+        """Draws each seed with the finer styles of each other seed, with a network that has styles.
+
+        Args:
+            seeds: whole numbers from 0 to 2**31 - 1, whose styles shape the coarser maps.
+            mix_seeds: likewise, whose styles shape the finer maps.
+            mix_from: side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures' own.
+            class_name: see `draw`.
+            truncation: see `draw`.
+            step: see `draw`.
+
+        Returns:
+            uint8 `[len(seeds), len(mix_seeds), side, side, channels]` in [0, 255].
+
+        Raises:
+            InputError: see `draw`; and if the network has no styles.
+        """
+        mixed = self.samples(seeds, mix_seeds, mix_from, class_name, truncation, step)
+        pictures = np.stack(list(mixed))
+        return pictures.reshape(len(mixed.seeds), len(mixed.mix_seeds), *pictures.shape[1:])
+
+    def samples(
+        self,
+        seeds: Iterable[int],
+        mix_seeds: Iterable[int] | None = None,
+        mix_from: int = MIX_FROM_PX,
+        class_name: str | None = None,
+        truncation: float | None = None,
+        step: int | None = None,
+    ) -> Samples:
+        """Plans the pictures of seeds, to be drawn one after another or written as files.
+
+            >>> import sle_gan
+            >>> run = sle_gan.open_run("00000-fastgan-flowers")
+            >>> saved = run.samples(range(3)).save("drawn/")
+            >>> sorted(path.name for path in saved.output.iterdir())
+            ['seed-000000.png', 'seed-000001.png', 'seed-000002.png']
+
+        Args:
+            seeds: whole numbers from 0 to 2**31 - 1, one or more.
+            mix_seeds: see `draw_mixed`; None to mix nothing.
+            mix_from: see `draw_mixed`.
+            class_name: see `draw`.
+            truncation: see `draw`.
+            step: see `draw`.
+
+        Returns:
+            `Samples`: an iterable of uint8 `[side, side, channels]` with `save(folder, ...)`.
+
+        Raises:
+            InputError: see `draw`.
+        """
+        drawing = self._planned(step, class_name, truncation, with_styles=mix_seeds is not None)
+        return Samples(drawing, seeds, mix_seeds, mix_from)
+
+    def film(
+        self,
+        seeds: Iterable[int],
+        frames: int = 60,
+        *,
+        loop: bool = False,
+        space: str = "z",
+        class_name: str | None = None,
+        truncation: float | None = None,
+        step: int | None = None,
+    ) -> Walk:
+        """Plans a walk from seed to seed, to be drawn frame by frame or written as a film.
+
+            >>> import sle_gan
+            >>> run = sle_gan.open_run("00000-fastgan-flowers")
+            >>> film = run.film([0, 1], frames=3, loop=True)
+            >>> len(film), film.save("walk.gif", fps=10).name
+            (6, 'walk.gif')
+
+        Args:
+            seeds: two whole numbers or more, from 0 to 2**31 - 1.
+            frames: from one seed to the next, two or more.
+            loop: whether to return to the first seed, so that the film has no end; otherwise it ends on the last.
+            space: `z` to walk among latent codes, or `w` among the styles of a network that has them.
+            class_name: see `draw`.
+            truncation: see `draw`.
+            step: see `draw`.
+
+        Returns:
+            A `Walk`: an iterable of uint8 `[side, side, channels]` with `save(file or folder, fps)`.
+
+        Raises:
+            InputError: see `draw`.
+        """
+        drawing = self._planned(step, class_name, truncation, with_styles=space == "w")
+        return Walk(drawing, seeds, frames, loop=loop, space=space)
+
+    def record(self) -> RunRecord:
+        """Reads all that the run has written so far.
+
+        Returns:
+            A `RunRecord`: rows of losses, scores, verdicts, densities and the pace, the images, the sheets.
+
+        Raises:
+            InputError: if a file of the run is damaged.
+        """
+        return read_record(self.folder)
+
+    def metrics(self) -> dict[str, np.ndarray]:
+        """Reads the losses, and what else was written with them, over the steps.
+
+            >>> import sle_gan
+            >>> metrics = sle_gan.open_run("00000-fastgan-flowers").metrics()
+            >>> metrics["step"], metrics["generator_loss"]
+            (array([4, 8]), array([0.5, 0.4]))
+
+        Returns:
+            A dictionary of arrays of one length, a number for each row of losses: `step`, int64, and the others,
+            float64, by their names in `metrics.jsonl`; NaN where a row has no such number.
+
+        Raises:
+            InputError: if a file of the run is damaged.
+        """
+        with damage_told(self.folder.path):
+            return metric_arrays(self.record().losses)
+
+    def scores(self) -> list[dict[str, Any]]:
+        """Reads the rows of scores, those of the training and of `evaluate`, in the order of their steps."""
+        return self.record().scores
+
+    def verdict(self) -> Verdict:
+        """Judges the health of the training from what it has written so far, as its report does.
+
+        Returns:
+            A `Verdict`: `verdict`, `evidence`, and a flag that is worth a try, or None.
+
+        Raises:
+            InputError: if a file of the run is damaged.
+        """
+        with damage_told(self.folder.path):
+            record = self.record()
+            return judge(record.metrics, record.settings)
+
+    def evaluate(  # noqa: PLR0913 (each is a flag of `sle-gan evaluate`)
+        self,
+        metrics: Iterable[str] = Evaluation.metrics,
+        network: str = Evaluation.network,
+        number_of_images: int = Evaluation.number_of_images,
+        *,
+        mode: str = Evaluation.mode,
+        seed: int = Evaluation.seed,
+        inception_weights: Path | str | None = None,
+        step: int | None = None,
+        data_folder: Path | str | None = None,
+        tell: Callable[[str], None] = print,
+    ) -> dict[str, Any]:
+        """Scores the run against its training images, and adds a row to its `metrics.jsonl`.
+
+            >>> import sle_gan
+            >>> run = sle_gan.open_run("00000-fastgan-flowers")
+            >>> row = run.evaluate(["kid"], number_of_images=16, tell=lambda line: None)
+            >>> sorted(row["scores"]["kid_efficientnet_lite0"])
+            ['floor', 'spread', 'value']
+
+        Args:
+            metrics: some of `fid`, `kid`, `prdc` (precision, recall, density and coverage), `is` (the Inception
+                Score) and `diversity`.
+            network: whose features are compared: `efficientnet-lite0`, or `inception` for those of published tables.
+            number_of_images: drawn and scored, six or more.
+            mode: how images are resized for the network: `legacy` as in most tables, or `clean`.
+            seed: of the pictures and of the subsets.
+            inception_weights: file of the 2015 Inception's weights; the cache folder's, or fetched, if None.
+            step: see `draw`.
+            data_folder: where the training images are now, if they were moved.
+            tell: function of a line of text, called while it goes on.
+
+        Returns:
+            The row. `row["scores"]` holds value, spread and floor of each score by its name: the floor is the same
+            score between two halves of the training images. `row["memorization"]` tells of near copies,
+            `row["diversity"]` of how different the pictures are.
+
+        Raises:
+            InputError: a `ValueError`: if an argument is out of its range, or the checkpoint, the training images or
+                the network's weights are not there.
+            StorageError: if the run cannot be written.
+        """
+        evaluation = Evaluation(tuple(metrics), network, mode, number_of_images, seed, inception_weights)
+        return evaluate_run(self.folder, evaluation, step, data_folder, tell)
+
+    def export(
+        self, format: str = EXPORT_FORMATS[0], folder: Path | str | None = None, step: int | None = None
+    ) -> Exported:
+        """Writes the generator in another program's format, checked to draw the same pictures.
+
+        Args:
+            format: `saved-model`, for TensorFlow; see `sle_gan.export.saved_model.export_saved_model`.
+            folder: where versions 1, 2, ... are written; `exported` in the run folder if None.
+            step: see `draw`.
+
+        Returns:
+            An `Exported`.
+
+        Raises:
+            InputError: if the format is unknown, or see `draw`.
+            StorageError: if it cannot be written, or draws other pictures than the run.
+        """
+        if format not in EXPORT_FORMATS:
+            raise InputError(f"--format must be one of {', '.join(EXPORT_FORMATS)}; got {format!r}")
+        drawing = self._planned(step)
+        folder = self.folder.path / "exported" if folder is None else Path(folder)
+        check_output(folder)
+        trained = drawing.trained
+        from sle_gan.export.saved_model import export_saved_model
+
+        return Exported(export_saved_model(trained, folder), trained.step, weight_sizes(trained.generator))
+
+    def report(self) -> Path:
+        """Writes the report of the run anew, one file to be opened in a browser, and returns its path."""
+        return write_report(self.folder)
+
+    def _planned(self, step=None, class_name=None, truncation=None, *, with_styles=False):
+        """Plans a drawing; where it is the last one again, that one, whose generator is loaded."""
+        drawing = plan_drawing(self.folder, step, class_name, truncation, with_styles=with_styles)
+        if self._drawing != drawing:
+            self._drawing = drawing
+        return self._drawing
+
+
+def open_run(path_or_name: Path | str, output_folder: Path | str = "runs") -> OpenedRun:
+    """Opens a run, finished or still training, to draw from it, score it, export it and read it.
+
+        >>> import sle_gan
+        >>> run = sle_gan.open_run("00000-fastgan-flowers")
+        >>> run.settings["resolution"]
+        64
+        >>> run.report().name
+        'report.html'
+
+    Loads no TensorFlow; drawing, scoring and exporting do.
+
+    Args:
+        path_or_name: a run folder, or the name of one in `output_folder`.
+        output_folder: where runs are looked for by name.
+
+    Returns:
+        An `OpenedRun`.
+
+    Raises:
+        InputError: a `ValueError`: if there is no run of this name, or its configuration is damaged.
+    """
+    folder = find_run(str(path_or_name), output_folder)
+    folder.config()  # what is wrong with it is told here
+    return OpenedRun(folder)

@@ -1,0 +1,94 @@
+"""A folder of images as one array. Imports no TensorFlow."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import ImageColor
+
+from sle_gan.data.decode import decode_folder
+from sle_gan.data.folder import format_some, scan
+from sle_gan.errors import InputError
+
+FITS = ("crop", "pad", "stretch")
+_CHANNELS = (1, 3, 4)
+
+
+def load_images(
+    folder: Path | str,
+    resolution: int,
+    channels: int = 3,
+    fit: str = "crop",
+    background: str | Sequence[int] = "#ffffff",
+    *,
+    strict: bool = False,
+) -> np.ndarray:
+    """Decodes the images of a folder and its sub-folders to squares of one size, as a training does.
+
+    JPEG, PNG, WebP, BMP, GIF and TIFF, turned as their EXIF says, resized by Lanczos; of an animation the first
+    frame. What has the name of an image and cannot be used is skipped, with a warning that says what and why.
+
+        >>> import sle_gan
+        >>> images = sle_gan.load_images("flowers/", resolution=64)
+        >>> images.shape, images.dtype
+        ((14, 64, 64, 3), dtype('uint8'))
+
+    Args:
+        folder: path of the folder.
+        resolution: side of the results in pixels.
+        channels: 1 (grey), 3 (RGB) or 4 (RGB and alpha).
+        fit: what makes an image square: `crop` cuts the middle out, `pad` adds borders of the background, `stretch`
+            changes the aspect.
+        background: under transparency and around `pad`: a color as Pillow reads it, such as `white` or `#204060`, or
+            three whole numbers in [0, 255].
+        strict: whether an image that cannot be used is an error.
+
+    Returns:
+        uint8 `[count, resolution, resolution, channels]` in [0, 255], in the order of the paths' bytes.
+
+    Raises:
+        InputError: a `ValueError`: if an argument is out of its range, no image can be used, or, with `strict`, one
+            cannot.
+
+    Warns:
+        UserWarning: names up to five of the images that were skipped, each with the reason.
+    """
+    if resolution < 1:
+        raise InputError(f"resolution must be a whole number from 1; got {resolution}")
+    if channels not in _CHANNELS:
+        raise InputError(f"channels must be 1, 3 or 4; got {channels}")
+    if fit not in FITS:
+        raise InputError(f"fit must be one of {', '.join(FITS)}; got {fit!r}")
+    found = scan(folder)
+    images, _, failures = decode_folder(
+        found,
+        resolution=resolution,
+        channels=channels,
+        fit=fit,
+        background=_color(background),
+        memory_limit_bytes=sys.maxsize,
+        cache_file=None,
+        progress=None,
+    )
+    skipped = [f"{path} ({reason})" for path, reason in (*found.skipped, *failures)]
+    if skipped:
+        told = f"{len(skipped)} of {len(skipped) + len(images)} images in {folder} cannot be used: "
+        told += format_some(skipped)
+        if strict:
+            raise InputError(told)
+        warnings.warn(told, stacklevel=2)
+    return images
+
+
+def _color(background: str | Sequence[int]) -> tuple[int, ...]:
+    if isinstance(background, str):
+        try:
+            return ImageColor.getrgb(background)[:3]
+        except ValueError:
+            raise InputError(f"background must be a color such as white or #204060; got {background!r}") from None
+    color = tuple(background)
+    if len(color) != 3 or not all(isinstance(part, int) and 0 <= part <= 255 for part in color):
+        raise InputError(f"background must be a color or three whole numbers in [0, 255]; got {background!r}")
+    return color

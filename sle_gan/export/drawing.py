@@ -1,0 +1,144 @@
+"""What a run's pictures are drawn with: a checkpoint, a class, a truncation.
+
+All of it is checked without TensorFlow, which is loaded with the generator, when the first picture is drawn.
+"""
+
+import functools
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sle_gan.data.classes import label_of
+from sle_gan.errors import InputError
+from sle_gan.models import MODELS
+from sle_gan.quiet import quiet_start
+from sle_gan.run import RunFolder
+
+if TYPE_CHECKING:
+    from sle_gan.export.trained import TrainedGenerator
+
+LARGEST_TRUNCATION = 2
+_SEED_END = 2**31
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What pictures of a run are drawn with; `plan_drawing` makes it. Equal ones draw equal pictures.
+
+    Attributes:
+        run: the `RunFolder`.
+        step: step of the checkpoint.
+        class_name: the class of all pictures; None for the classes in turn, and without classes.
+        label: the number of the class; None without `class_name`.
+        truncation: see `TrainedGenerator`.
+    """
+
+    run: RunFolder
+    step: int
+    class_name: str | None
+    label: int | None
+    truncation: float | None
+
+    @functools.cached_property
+    def trained(self) -> "TrainedGenerator":
+        """The `TrainedGenerator`, loaded when it is first asked for.
+
+        Raises:
+            InputError: if the run's settings describe no network, or the checkpoint is damaged.
+        """
+        with quiet_start():
+            import tensorflow as tf
+
+            from sle_gan.export.trained import TrainedGenerator
+
+            tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
+        label = {} if self.label is None else {"label": self.label}
+        return TrainedGenerator(self.run, self.step, self.truncation, **label)
+
+    @property
+    def background(self) -> str:
+        """The color under transparency; white for a run that does not tell."""
+        return self.run.config()["settings"].get("background", "#ffffff")
+
+    @property
+    def picture_bytes(self) -> int:
+        """Bytes of the pixels of one picture; 0 if the run does not tell its shape."""
+        settings = self.run.config()["settings"]
+        return settings.get("resolution", 0) ** 2 * settings.get("channels", 0)
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What a file of a picture says of where it comes from: words by name."""
+        return {"run": self.run.name, "step": str(self.step)}
+
+
+def plan_drawing(
+    run: RunFolder,
+    step: int | None = None,
+    class_name: str | None = None,
+    truncation: float | None = None,
+    *,
+    with_styles: bool = False,
+) -> Drawing:
+    """Checks what pictures of a run are to be drawn with. Loads no TensorFlow.
+
+    Args:
+        run: the `RunFolder`.
+        step: step of the checkpoint; the newest if None.
+        class_name: of a run with classes, the class of all pictures, whatever its case; the classes in turn if None.
+        truncation: from 0 to 2, how far pictures go from the average one: 1 changes nothing. None for the network as
+            it is.
+        with_styles: whether styles are mixed or walked among, which draws by way of them.
+
+    Raises:
+        InputError: if the run has no such checkpoint or class, styles are asked of a network without them, or the
+            truncation is out of its range.
+    """
+    settings = run.config()["settings"]
+    model = MODELS.get(settings.get("model"))
+    with_styles = with_styles or truncation is not None
+    if with_styles and model is not None and not model.has_styles:
+        asked = "--truncation, --mix-seeds and --space w"
+        raise InputError(f"{asked} need a network with styles, such as stylegan2; {run.path} is {settings['model']}")
+    if truncation is not None and not 0 <= truncation <= LARGEST_TRUNCATION:
+        raise InputError(f"--truncation must be a number from 0 to {LARGEST_TRUNCATION}; got {truncation}")
+    label = None
+    if class_name is not None:
+        names = settings.get("class_names")
+        if not names:
+            raise InputError(f"--class needs a run that was trained with --conditional; {run.path} was not")
+        label = label_of(class_name, names)
+        class_name = names[label]
+    step, _ = run.generator_checkpoint(step)
+    return Drawing(run, step, class_name, label, 1.0 if with_styles and truncation is None else truncation)
+
+
+def checked_seeds(seeds: Iterable[int], flag: str = "--seeds", *, least: int = 1) -> Sequence[int]:
+    """Returns seeds as a sequence of whole numbers; a `range` stays one, however long.
+
+    Args:
+        seeds: whole numbers from 0 to 2**31 - 1.
+        flag: what they are called in an error.
+        least: how many there must be.
+
+    Raises:
+        InputError: if there are fewer, or one is no such number.
+    """
+    try:
+        numbers = seeds if isinstance(seeds, range) else [operator.index(seed) for seed in seeds]
+    except TypeError:
+        raise InputError(f"{flag} must be whole numbers, such as range(16); got {seeds!r}") from None
+    if len(numbers) < least:
+        count = "a seed" if least == 1 else "two seeds"
+        raise InputError(f"{flag} must name {count} at least; got {format_seeds(numbers) or 'none'}")
+    for seed in (numbers[0], numbers[-1]) if isinstance(numbers, range) else numbers:
+        if not 0 <= seed < _SEED_END:
+            raise InputError(f"{flag} must be from 0 to {_SEED_END - 1}; got {seed}")
+    return numbers
+
+
+def format_seeds(seeds: Sequence[int]) -> str:
+    """Writes seeds as `--seeds` reads them, such as `0-15` of a range, or `3,7,20`."""
+    is_run = isinstance(seeds, range) and seeds.step == 1 and len(seeds) > 1
+    return f"{seeds[0]}-{seeds[-1]}" if is_run else ",".join(map(str, seeds))

@@ -1,0 +1,22 @@
+"""A run in a few lines of HTML, for a notebook: its newest sheet of samples and a line of facts."""
+
+from sle_gan.report.page import element, html_text, picture
+from sle_gan.report.record import RunRecord
+from sle_gan.report.run_report import facts_line
+
+_WIDEST_PX = 760
+
+
+def run_card(record: RunRecord) -> str:
+    """Returns a piece of HTML that needs nothing but itself; what the run's files hold stays text in it.
+
+    Args:
+        record: a `RunRecord`. Without a sheet there is the line of facts alone.
+    """
+    parts = [element("strong", record.run.name), element("div", facts_line(record))]
+    if record.sheets:
+        step, newest = record.sheets[-1]
+        parts.append(
+            picture(newest, f"Step {step:,}: the same seeds in every sheet, none chosen", widest_px=_WIDEST_PX)
+        )
+    return html_text(element("div", *parts))
