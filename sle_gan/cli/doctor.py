@@ -17,7 +17,7 @@ from sle_gan.cli import train_flags
 from sle_gan.cli.numbers import positive
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.data.decode import decode_folder
-from sle_gan.data.doctor import diagnose, told
+from sle_gan.data.doctor import diagnose, describe_diagnosis
 from sle_gan.data.folder import scan
 from sle_gan.errors import TrainingError
 from sle_gan.json_files import write_json
@@ -75,7 +75,7 @@ def _examine(arguments):
     found = scan(arguments.data_folder)
     print(f"{found.folder}: looking at {len(found.images)} images", flush=True)
     diagnosis = diagnose(found, arguments.resolution)
-    print("\n".join(told(diagnosis)), flush=True)
+    print("\n".join(describe_diagnosis(diagnosis)), flush=True)
     content = asdict(diagnosis)
     if not arguments.no_estimate:
         content["estimate"] = _estimate(settings, diagnosis.usable)

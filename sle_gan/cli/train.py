@@ -25,9 +25,9 @@ from sle_gan.cli.program import run_program, signals_end_at_once
 from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
 from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.cluster import Cluster, wait_for_chief
-from sle_gan.data.classes import check_classes, class_labels, class_line, class_names, classes_unasked
+from sle_gan.data.classes import check_classes, class_labels, describe_classes, class_names, count_class_folders
 from sle_gan.data.decode import decode_folder
-from sle_gan.data.folder import FolderScan, changed_images, findings, hold_out, manifest, read_manifest, scan, some_of
+from sle_gan.data.folder import FolderScan, changed_images, describe_images, hold_out, manifest, read_manifest, scan, subsample
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
@@ -163,7 +163,7 @@ def _found(settings):
     """Returns the images to train on, those held out, if any, and the names of the classes, if they are asked for."""
     scanned = scan(settings["data_folder"])
     _check_broken(scanned.skipped, settings)
-    some = some_of(scanned, settings["data_ratio"], settings["seed"])
+    some = subsample(scanned, settings["data_ratio"], settings["seed"])
     folder, held_out = hold_out(some, settings["held_out"], settings["seed"])
     if not settings["conditional"]:
         return folder, held_out, None
@@ -178,13 +178,13 @@ def _defaults(arguments):
 
 
 def _print_findings(folder, held_out, settings):
-    print("\n".join(f"data: {line}" for line in findings(folder, settings["resolution"])))
+    print("\n".join(f"data: {line}" for line in describe_images(folder, settings["resolution"])))
     images_per_step = settings["batch_size"] * settings["n_critic"]
     if len(folder.images) < images_per_step:
         print(f"data: warning: a step shows {images_per_step} images; the {len(folder.images)} there are repeat in it")
     if settings["class_names"]:
-        print(f"data: {class_line(folder.images, settings['class_names'])}")
-    elif unasked := classes_unasked(folder.images):
+        print(f"data: {describe_classes(folder.images, settings['class_names'])}")
+    elif unasked := count_class_folders(folder.images):
         print(f"data: all images lie in {unasked} sub-folders; did you mean --conditional, to draw by class?")
     if held_out:
         print(f"data: {len(held_out.images)} more images held out, to judge the discriminator by")

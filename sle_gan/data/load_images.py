@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ImageColor
 
 from sle_gan.data.decode import decode_folder
@@ -24,7 +25,7 @@ def load_images(
     background: str | Sequence[int] = "#ffffff",
     *,
     strict: bool = False,
-) -> np.ndarray:
+) -> NDArray[np.uint8]:
     """Decodes the images of a folder and its sub-folders to squares of one size, as a training does.
 
     JPEG, PNG, WebP, BMP, GIF and TIFF, turned as their EXIF says, resized by Lanczos; of an animation the first
@@ -61,9 +62,9 @@ def load_images(
         raise InputError(f"channels must be 1, 3 or 4; got {channels}")
     if fit not in FITS:
         raise InputError(f"fit must be one of {', '.join(FITS)}; got {fit!r}")
-    found = scan(folder)
+    scanned = scan(folder)
     images, _, failures = decode_folder(
-        found,
+        scanned,
         resolution=resolution,
         channels=channels,
         fit=fit,
@@ -72,13 +73,13 @@ def load_images(
         cache_file=None,
         progress=None,
     )
-    skipped = [f"{path} ({reason})" for path, reason in (*found.skipped, *failures)]
+    skipped = [f"{path} ({reason})" for path, reason in (*scanned.skipped, *failures)]
     if skipped:
-        told = f"{len(skipped)} of {len(skipped) + len(images)} images in {folder} cannot be used: "
-        told += format_some(skipped)
+        message = f"{len(skipped)} of {len(skipped) + len(images)} images in {folder} cannot be used: "
+        message += format_some(skipped)
         if strict:
-            raise InputError(told)
-        warnings.warn(told, stacklevel=2)
+            raise InputError(message)
+        warnings.warn(message, stacklevel=2)
     return images
 
 

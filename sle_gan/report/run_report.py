@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sle_gan.data.folder import findings
+from sle_gan.data.folder import describe_images
 from sle_gan.data.pictures import whole_file
 from sle_gan.evaluation.health import COLLAPSING, HEALTHY, NOT_FINITE, TOO_EARLY, judge
 from sle_gan.report.curves import Line, curves, short_number
@@ -266,7 +266,7 @@ def _layer_tables(rows):
 def _images(record):
     if not record.images:
         return []
-    told = findings(record.images, record.settings.get("resolution", 0))
+    told = describe_images(record.images, record.settings.get("resolution", 0))
     if record.held_out:
         told.append(f"{len(record.held_out)} more images held out: the discriminator is judged on them, not trained")
     parts = [element("ul", *(element("li", line) for line in told))]
