@@ -41,8 +41,9 @@ class Health(StepClock):
             return
         rows = read_rows(self.file)
         row = {"step": step, "event": "health"}
-        if self._diversity_of_images:
-            row["pixel_diversity"] = pixel_diversity(self.samples.pictures) / self._diversity_of_images
+        pictures = self.samples.pictures
+        if self._diversity_of_images and pictures is not None:
+            row["pixel_diversity"] = pixel_diversity(pictures) / self._diversity_of_images
         verdict = judge(sorted([*rows, row], key=lambda row: row["step"]), self.settings)
         append_row(self.file, row | verdict._asdict())
         before = [row["verdict"] for row in rows if row.get("event") == "health"]

@@ -75,7 +75,7 @@ def append_row(file: Path, row: dict[str, Any]) -> None:
         os.fsync(opened.fileno())
 
 
-def keep_rows_until(file: Path, step: int) -> None:
+def keep_rows_until(file: Path, step: float) -> None:
     """Drops the rows after a step from a file of JSON lines, wherever they are, and an incomplete last line.
 
     Args:
