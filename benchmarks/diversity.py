@@ -11,7 +11,6 @@ import itertools
 
 import numpy as np
 import tensorflow as tf
-from PIL import ImageColor
 
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import scan
@@ -49,13 +48,13 @@ def main():
 
 def training_images(run):
     """Decodes the images that a run was trained on, as it was trained on them."""
-    settings = run.config()["settings"]
+    settings = run.settings().images
     images, _, _ = decode_folder(
-        scan(settings["data_folder"]),
-        resolution=settings["resolution"],
-        channels=settings["channels"],
-        fit=settings["fit"],
-        background=ImageColor.getrgb(settings["background"])[:3],
+        scan(settings.data_folder),
+        resolution=settings.resolution,
+        channels=settings.channels,
+        fit=settings.fit,
+        background=settings.background_rgb,
         memory_limit_bytes=2**32,
         cache_file=run.image_cache,
         progress=None,

@@ -130,16 +130,18 @@ def make_run(folder, resolution, width):
     """
     import tensorflow as tf
 
+    from sle_gan.assembly.resolve import resolve
     from sle_gan.layers.noise import NoiseInjection
-    from sle_gan.models import fastgan
+    from sle_gan.models import GENERATORS
     from sle_gan.run import RunFolder, start_run
+    from sle_gan.run_config import RunConfig
     from sle_gan.training.ema import Calibration
 
     run = RunFolder(folder)
-    settings = {"model": "fastgan", "resolution": resolution, "channels": 3, "width": width, "seed": 0}
+    settings = resolve({"data_folder": ".", "resolution": resolution, "width": width})
     with run.locked():
-        start_run(run, settings | {"background": "#ffffff"}, [], {}, {"images": []})
-    generator = fastgan.generator(resolution, 3, width, 0)
+        start_run(run, RunConfig(settings, {}, []), {"images": []})
+    generator = GENERATORS["fastgan"].build(resolution, 3, width, 0)
     for layer in generator.layers:
         if isinstance(layer, NoiseInjection):
             layer.scale.assign(NOISE_SCALE)

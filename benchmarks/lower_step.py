@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sle_gan.cli import train_flags
+from sle_gan.assembly.resolve import resolve
 from sle_gan.errors import InputError
+from sle_gan.settings.flat import flat
 
 _TOLD = ("model", "resolution", "width", "batch_size", "n_critic", "mixed_precision")
 FEATURE_WEIGHTS = "models/efficientnet-lite0-57934424.pth"
@@ -26,9 +27,9 @@ FEATURE_WEIGHTS = "models/efficientnet-lite0-57934424.pth"
 def main(argv=None):
     """Writes the folder."""
     arguments = _parser().parse_args(argv)
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in _settings_of(arguments).items() if value]
+    given = {name: value for name, value in vars(arguments).items() if name != "folder"}
     try:
-        settings = train_flags.resolve(train_flags.parser().parse_args(["--data-folder=.", *words]))
+        settings = flat(resolve({"data_folder": ".", **given}))
     except InputError as error:
         sys.exit(f"error: {error}")
     import tensorflow as tf
@@ -55,10 +56,6 @@ def _parser():
     parser.add_argument("--width", type=int, default=64, help="width of the networks")
     parser.add_argument("--mixed-precision", choices=("bfloat16",), help="what the networks compute in")
     return parser
-
-
-def _settings_of(arguments):
-    return {name: value for name, value in vars(arguments).items() if name != "folder"}
 
 
 def lower(gan, images):

@@ -83,11 +83,11 @@ def profiled(arguments):
     Returns:
         Seconds of a step, and the kinds of operation with the seconds of a step that each takes, longest first.
     """
-    from sle_gan.cli import train_flags
+    from sle_gan.assembly.resolve import resolve
+    from sle_gan.settings.flat import flat
 
-    words = f"--data-folder . --n-critic 1 --model {arguments.only} --resolution {arguments.resolution}"
-    words += f" --batch-size {arguments.batch_size} --width {arguments.width}"
-    settings = train_flags.resolve(train_flags.parser().parse_args(words.split()))
+    given = {name: getattr(arguments, name) for name in ("resolution", "batch_size", "width")}
+    settings = flat(resolve({"data_folder": ".", "n_critic": 1, "model": arguments.only, **given}))
     import tensorflow as tf
 
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -13,11 +13,12 @@ import numpy as np
 import tf_keras as keras
 
 from sle_gan.assembly.building import build_gan, build_networks
-from sle_gan.cli import train_flags
+from sle_gan.assembly.resolve import resolve
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.flowers import write_flowers
 from sle_gan.data.folder import scan
 from sle_gan.data.pipeline import training_dataset
+from sle_gan.settings.flat import flat
 from sle_gan.sparsity.reconfigure import Reconfigure
 
 
@@ -52,7 +53,7 @@ def main():
     """Prints the table."""
     parser = argparse.ArgumentParser(description="Measure the first step of weights that grow again.")
     parser.add_argument("--data-folder", help="images; 63 drawn flowers without it")
-    parser.add_argument("--width", default="8", help="of the networks")
+    parser.add_argument("--width", type=int, default=8, help="of the networks")
     parser.add_argument("--warmup", type=int, default=100, help="steps before the sparse phase")
     parser.add_argument("--intervals", type=int, nargs="+", default=[50, 200], help="steps of the sparse phase")
     arguments = parser.parse_args()
@@ -60,8 +61,8 @@ def main():
         if arguments.data_folder is None:
             write_flowers(drawn, 63, 64, seed=0)
         images = read_images(arguments.data_folder or drawn)
-    words = ["--data-folder", "", "--resolution", "64", "--width", arguments.width]
-    settings = train_flags.resolve(train_flags.parser().parse_args([*words, "--reconstruction-loss", "l1"]))
+    given = {"data_folder": ".", "resolution": 64, "width": arguments.width, "reconstruction_loss": "l1"}
+    settings = flat(resolve(given))
     print("| sparse for | state | regrown weights: median, 99 % | the others: median, 99 % |")
     print("|---|---|---|---|")
     for interval in arguments.intervals:

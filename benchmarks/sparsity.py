@@ -15,7 +15,8 @@ import time
 import tensorflow as tf
 
 from sle_gan.assembly.building import build_gan, build_networks
-from sle_gan.cli import train_flags
+from sle_gan.assembly.resolve import resolve
+from sle_gan.settings.flat import flat
 from sle_gan.sparsity.masks import Masks, prunable_kernels
 from sle_gan.sparsity.selection import magnitude_masks
 
@@ -55,8 +56,8 @@ def measure(arguments, density, tracks):
     Returns:
         Seconds of the dense steps and of the masked ones.
     """
-    words = f"--data-folder . --resolution {arguments.resolution} --batch-size {arguments.batch_size}"
-    settings = train_flags.resolve(train_flags.parser().parse_args([*words.split(), "--width", str(arguments.width)]))
+    given = {name: getattr(arguments, name) for name in ("resolution", "batch_size", "width")}
+    settings = flat(resolve({"data_folder": ".", **given}))
     shape = [arguments.batch_size, arguments.resolution, arguments.resolution, 3]
     images = tf.random.stateless_uniform(shape, [0, 0], -1, 1)
     steps = []

@@ -61,10 +61,10 @@ def measure(side, batch, mode, width, steps):
     Returns:
         Seconds of the first step, median seconds of the others, and peak bytes of the process.
     """
-    from sle_gan.cli import train_flags
+    from sle_gan.assembly.resolve import resolve
+    from sle_gan.settings.flat import flat
 
-    words = f"--data-folder . --resolution {side} --batch-size {batch} --width {width}".split()
-    settings = train_flags.resolve(train_flags.parser().parse_args(words))
+    settings = flat(resolve({"data_folder": ".", "resolution": side, "batch_size": batch, "width": width}))
     import tensorflow as tf
 
     from sle_gan.assembly.building import build_gan, build_networks

@@ -28,48 +28,12 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 from sle_gan.errors import InputError, StorageError
 from sle_gan.json_files import write_json
-from sle_gan.run_config import CONFIG_SCHEMA, read_config
-
-# Settings that may differ when a run goes on: they change when things are written, or for how long.
-FREE_SETTINGS = frozenset(
-    {
-        "accept_data_change",
-        "cache_limit",
-        "checkpoint_frequency",
-        "data_folder",
-        "debug",
-        "discriminator_weights",
-        "dry_run",
-        "epochs",
-        "fid",
-        "fid_frequency",
-        "fid_number_of_images",
-        "generator_weights",
-        "images_on_device",
-        "inception_weights",
-        "jit",
-        "keep_best",
-        "keep_checkpoints",
-        "kid",
-        "kid_frequency",
-        "kid_number_of_images",
-        "log_frequency",
-        "memory_limit",
-        "name",
-        "output_folder",
-        "override",
-        "preset",
-        "resume",
-        "sample_frequency",
-        "schedule",
-        "steps",
-        "strategy",
-        "strict",
-    }
-)
+from sle_gan.run_config import RunConfig, read_config
+from sle_gan.settings.train import TrainSettings, differing_settings
 
 
 class RunFolder:
@@ -102,7 +66,7 @@ class RunFolder:
         self.held_out_cache = self.path / "held_out.npy"
         self.lock_file = self.path / "lock"
 
-    def copies_sheet(self, step):
+    def copies_sheet(self, step: int) -> Path:
         """Returns the path of the sheet of the pictures of a step that are closest to training images."""
         return self.scores / f"copies-step-{step:06d}.png"
 
@@ -110,8 +74,8 @@ class RunFolder:
         """Returns whether the folder holds a run."""
         return self.config_file.is_file()
 
-    def config(self):
-        """Returns the configuration: a dictionary with `settings`, `versions` and `command`.
+    def config(self) -> RunConfig:
+        """Returns the configuration.
 
         Raises:
             InputError: if there is no run here, or its configuration is not one that this version wrote.
@@ -120,6 +84,10 @@ class RunFolder:
             return read_config(self.config_file)
         except FileNotFoundError:
             raise InputError(f"{self.path} is no run folder: it has no config.json") from None
+
+    def settings(self) -> TrainSettings:
+        """Returns the settings; see `config` for the errors."""
+        return self.config().settings
 
     def latest_step(self):
         """Returns the step of the newest checkpoint, or None."""
@@ -184,17 +152,14 @@ class RunFolder:
 _CHECKPOINT_INDEX = re.compile(r"ckpt-(\d+)\.index")
 
 
-def choose_run(output_folder, name, label, settings, *, resume, override, defaults=None):
+def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: bool) -> RunFolder:
     """Finds the folder that a training writes to: a run to go on with, or a new one.
 
     Args:
-        output_folder: where runs lie.
-        name: the run's name, or None for the next number followed by `label`.
-        label: what a numbered run is called after, such as `fastgan-flowers`.
-        settings: the resolved settings.
+        label: what a run without a name is called after its number, such as `fastgan-flowers`.
+        settings: of the training.
         resume: whether an unfinished run of the same settings goes on.
         override: whether an existing run of this name is to be deleted.
-        defaults: values of settings that a run of an older version does not have; None for none.
 
     Returns:
         A `RunFolder`; it exists if the training goes on with it.
@@ -202,9 +167,9 @@ def choose_run(output_folder, name, label, settings, *, resume, override, defaul
     Raises:
         InputError: if the name holds something else than a run of these settings.
     """
-    output_folder, defaults = Path(output_folder), defaults or {}
+    output_folder, name = Path(settings.run.output_folder), settings.run.name
     if name is None:
-        return _numbered_run(output_folder, label, settings, defaults, resume=resume)
+        return _numbered_run(output_folder, label, settings, resume=resume)
     if name in {"", ".", ".."} or Path(name).name != name:
         raise InputError(f"--name must be a plain folder name; got {name!r}")
     run = RunFolder(output_folder / name)
@@ -217,61 +182,42 @@ def choose_run(output_folder, name, label, settings, *, resume, override, defaul
     if not resume:
         raise InputError(f"{run.path} exists; give another --name, --resume auto, or --override to delete it")
     config = run.config()
-    different = differing_settings(defaults | config["settings"], settings)
+    different = differing_settings(config.settings, settings)
     if different:
         raise InputError(
-            f"{run.path} holds a run of other settings ({different}): the run is {_shape(config['settings'])}; give "
+            f"{run.path} holds a run of other settings ({different}): the run is {_shape(config.settings)}; give "
             f"another --name, or --override to delete it; it goes on with: {_command(config)}"
         )
     return run
 
 
-def _shape(settings):
-    return f"{settings.get('model')} {settings.get('resolution')} of {settings.get('channels')} channels"
+def _shape(settings: TrainSettings) -> str:
+    return f"{settings.network.model} {settings.images.resolution} of {settings.images.channels} channels"
 
 
-def _command(config):
+def _command(config: RunConfig) -> str:
     # A run may come from elsewhere: what would move the cursor is no part of a command.
-    return "".join(c if c.isprintable() else "?" for c in shlex.join(config.get("command", ())))
+    return "".join(c if c.isprintable() else "?" for c in shlex.join(config.command))
 
 
-def differing_settings(old, new):
-    """Says which settings of two runs differ and matter.
-
-    Args:
-        old: settings of the run that exists.
-        new: settings that were asked for.
-
-    Returns:
-        Text such as `resolution 256, asked for 512`; empty if none differ.
-    """
-    names = sorted((old.keys() | new.keys()) - FREE_SETTINGS)
-    return "; ".join(
-        f"{name} {old.get(name)!r}, asked for {new.get(name)!r}" for name in names if old.get(name) != new.get(name)
-    )
-
-
-def start_run(run, settings, command, versions, manifest):
+def start_run(run: RunFolder, config: RunConfig, manifest: dict[str, Any]) -> None:
     """Fills a run folder with its configuration and manifest; what was there before is deleted.
 
     Args:
         run: the `RunFolder`, locked.
-        settings: the resolved settings.
-        command: the words of the command line.
-        versions: versions of what the run depends on, by name.
+        config: what it was asked to be.
         manifest: the images, as `sle_gan.data.folder.manifest` makes it.
 
     Raises:
         StorageError: if the folder cannot be written.
     """
-    config = {"schema": CONFIG_SCHEMA, "settings": settings, "versions": versions, "command": command}
     try:
         for path in run.path.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
             elif path != run.lock_file:
                 path.unlink()
-        write_json(run.config_file, config)
+        write_json(run.config_file, config.to_json())
         write_json(run.manifest_file, manifest)
         for folder in (run.checkpoints, run.samples):
             folder.mkdir()
@@ -348,7 +294,7 @@ def read_rows(file):
     return rows
 
 
-def _numbered_run(output_folder, label, settings, defaults, *, resume):
+def _numbered_run(output_folder: Path, label: str, settings: TrainSettings, *, resume: bool) -> RunFolder:
     numbered = {}
     for name in _names(output_folder):
         match = re.match(r"(\d{5})-", name)
@@ -356,17 +302,17 @@ def _numbered_run(output_folder, label, settings, defaults, *, resume):
             numbered[int(match[1])] = name
     for number in sorted(numbered, reverse=True) if resume else ():
         run = RunFolder(output_folder / numbered[number])
-        if run.name == f"{number:05d}-{label}" and run.exists() and _unfinished(run, settings, defaults):
+        if run.name == f"{number:05d}-{label}" and run.exists() and _unfinished(run, settings):
             return run
     return RunFolder(output_folder / f"{max(numbered, default=-1) + 1:05d}-{label}")
 
 
-def _unfinished(run, settings, defaults):
+def _unfinished(run: RunFolder, settings: TrainSettings) -> bool:
     try:
-        same = not differing_settings(defaults | run.config()["settings"], settings)
+        same = not differing_settings(run.settings(), settings)
     except InputError:
         return False  # a damaged run of this label is left alone
-    return same and (run.latest_step() or 0) < settings["steps"]
+    return same and (run.latest_step() or 0) < settings.optimization.steps
 
 
 def _unwritable(folder, error, flag="--output-folder"):

@@ -5,9 +5,11 @@ import json
 import numpy as np
 from PIL import Image
 
+from sle_gan.assembly.resolve import resolve
 from sle_gan.run import RunFolder, start_run
+from sle_gan.run_config import RunConfig
 
-SETTINGS = {
+GIVEN = {
     "model": "fastgan",
     "resolution": 64,
     "steps": 1000,
@@ -21,12 +23,17 @@ SETTINGS = {
 }
 
 
+def settings_of(**given):
+    """Returns the resolved settings of `GIVEN` and of what is given besides."""
+    return resolve({**GIVEN, **given}, image_count=63)
+
+
 def write_run_files(path, *, settings=None, rows=(), command=("train.py",), images=("a.png", "b.png"), sheets=()):
     """Writes a run folder.
 
     Args:
         path: the folder.
-        settings: those that differ from `SETTINGS`.
+        settings: those that differ from `GIVEN`.
         rows: of `metrics.jsonl`.
         command: words of the command line.
         images: names in the manifest; each has other bytes.
@@ -49,7 +56,8 @@ def write_run_files(path, *, settings=None, rows=(), command=("train.py",), imag
         for index, name in enumerate(images)
     ]
     with run.locked():
-        start_run(run, SETTINGS | (settings or {}), list(command), {"python": "3.11"}, {"schema": 1, "images": entries})
+        config = RunConfig(settings_of(**(settings or {})), {"python": "3.11"}, list(command))
+        start_run(run, config, {"schema": 1, "images": entries})
     if rows:
         write_rows(run.metrics_file, rows)
     for step in sheets:

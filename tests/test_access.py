@@ -152,8 +152,10 @@ def test_a_run_of_a_folder_whose_name_is_no_utf_8_has_a_name_that_tensorflow_can
     words = ["--data-folder", str(folder), "--output-folder", str(tmp_path / "runs"), "--resolution", "64"]
     assert train([*words, "--width", "8", "--reconstruction-loss", "l1", "--dry-run"]) == 0
     assert f"run {tmp_path}/runs/00000-fastgan-caf\ufffd \ufffd\n" in capsys.readouterr().out
-    assert train([*words, "--name", folder.name]) == 2
-    assert "error: --name must be UTF-8 text; got 'caf\\udce9 \\udcf0'" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        train([*words, "--name", folder.name])
+    assert stop.value.code == 2
+    assert "--name: must be UTF-8 text; got 'caf\\udce9 \\udcf0'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

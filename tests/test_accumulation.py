@@ -5,9 +5,10 @@ import tf_keras as keras
 from test_devices import compiled_gan
 
 from sle_gan.assembly.building import build_gan, build_networks
+from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.session import describe
-from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.errors import InputError
+from sle_gan.settings.flat import flat
 from sle_gan.sparsity.adapt import BalanceRatio
 from sle_gan.sparsity.masks import Masks, prunable_kernels
 from sle_gan.training import accumulation, draws
@@ -153,28 +154,28 @@ def test_a_loss_scale_and_masks_leave_the_step_of_shares_as_it_is():
 
 
 NETWORKS = {
-    "fastgan": "--resolution 64 --reconstruction-loss l1",
-    "sngan": "--model sngan --resolution 32 --n-critic 2 --gradient-penalty 1",
-    "stylegan2": "--model stylegan2 --resolution 32 --r1-gamma 0 --path-length-weight 2 --path-length-interval 1",
-    "biggan": "--model biggan --resolution 32 --n-critic 1 --mixed-precision float16",
+    "fastgan": {"resolution": 64, "reconstruction_loss": "l1"},
+    "sngan": {"resolution": 32, "n_critic": 2, "gradient_penalty": 1},
+    "stylegan2": {"resolution": 32, "r1_gamma": 0, "path_length_weight": 2, "path_length_interval": 1},
+    "biggan": {"resolution": 32, "n_critic": 1, "mixed_precision": "float16"},
 }
 METHODS = {
-    "fastgan": " --adv-augment --consistency-weight 1",
-    "sngan": " --dig-weight 1 --dig-interval 1 --adv-augment",
-    "stylegan2": " --r1-gamma 1 --r1-interval 1 --augment ada",
+    "fastgan": {"adv_augment": True, "consistency_weight": 1},
+    "sngan": {"dig_weight": 1, "dig_interval": 1, "adv_augment": True},
+    "stylegan2": {"r1_gamma": 1, "r1_interval": 1, "augment": "ada"},
 }
 
 
-def settings_of(words):
-    return resolve(parser().parse_args(["--data-folder", "x", "--width", "8", "--batch-size", "4", *words.split()]))
+def settings_of(**given):
+    return flat(resolve({"data_folder": "x", "width": 8, "batch_size": 4, **given}))
 
 
 @pytest.mark.parametrize(
     ("name", "more"),
-    [*((name, "") for name in NETWORKS), *(pytest.param(*row, marks=pytest.mark.slow) for row in METHODS.items())],
+    [*((name, {}) for name in NETWORKS), *(pytest.param(*row, marks=pytest.mark.slow) for row in METHODS.items())],
 )
 def test_every_network_makes_steps_of_two_shares(name, more):
-    settings = settings_of(NETWORKS[name] + more + " --accumulate 2")
+    settings = settings_of(**({"model": name} | NETWORKS[name] | more), accumulate=2)
     networks = build_networks(settings)
     gan = build_gan(settings, *networks)
     before = [variable.numpy() for variable in (*gan.generator.trainable_variables, *gan.discriminator_variables)]
@@ -227,14 +228,14 @@ def test_the_reconstruction_of_shares_is_the_sum_over_the_whole_batch():
 
 def test_a_batch_that_cannot_be_divided_is_refused():
     with pytest.raises(InputError, match="--batch-size must be a multiple of --accumulate 3; got 4"):
-        settings_of("--accumulate 3")
+        settings_of(accumulate=3)
     assert strategy_of("mirrored", 8, 4).num_replicas_in_sync == 2
     with pytest.raises(InputError, match="a multiple of 2, the number of devices times --accumulate 3; got 8"):
         strategy_of("mirrored", 8, 3)
 
 
 def test_shares_need_less_memory_and_a_dry_run_says_so():
-    settings = settings_of("--model sngan --resolution 32 --batch-size 64 --accumulate 8")
+    settings = settings_of(model="sngan", resolution=32, batch_size=64, accumulate=8)
     networks = build_networks(settings)
     whole, divided = (estimated_bytes(*networks, 64, count) for count in (1, 8))
     weights = estimated_bytes(*networks, 0)

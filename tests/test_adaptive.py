@@ -7,10 +7,12 @@ import tf_keras as keras
 from scipy.ndimage import map_coordinates
 
 from sle_gan.assembly.methods import augmentation
+from sle_gan.assembly.resolve import resolve
 from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.transforms import COLORS, MOVES, PIPES, Pipe, sample, seeds_of
-from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.errors import InputError
+from sle_gan.settings import AdaptiveAugmentSettings, DiffAugmentSettings
+from sle_gan.settings.flat import flat
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_generator
 
@@ -235,30 +237,31 @@ def test_two_replicas_follow_the_mean_of_both(two_replicas):
         np.testing.assert_array_equal(first, second)
 
 
-def settings(*words):
-    return resolve(parser().parse_args(["--data-folder", "x", *words]))
+def settings(**given):
+    return resolve({"data_folder": "x", **given})
 
 
-def test_the_flags_choose_one_pipe():
-    assert (settings()["augment"], settings()["diff_augment"]) == ("diff", "color,translation")
-    assert settings("--no-diff-augment")["diff_augment"] is None
-    assert settings("--diff-augment")["diff_augment"] == "color,translation"
-    assert settings("--augment", "ada")["diff_augment"] is None
-    assert settings("--augment", "ada", "--no-diff-augment")["diff_augment"] is None
+def test_what_is_given_chooses_one_augmentation():
+    default = settings().augmentation
+    assert default == DiffAugmentSettings(diff_augment="color,translation")
+    assert settings(diff_augment=None).augmentation is None
+    assert settings(diff_augment="color").augmentation.diff_augment == "color"
+    assert settings(augment="ada").augmentation == AdaptiveAugmentSettings()
+    assert settings(augment="ada", diff_augment=None).augmentation == AdaptiveAugmentSettings()
     for given, told in (
-        (["--augment", "ada", "--diff-augment", "color"], "--augment ada takes the place of --diff-augment color"),
-        (["--augment-speed", "0"], "--augment-speed must be above 0; got 0"),
-        (["--diff-augment", "blur"], "--diff-augment takes some of color,translation,cutout; got blur"),
+        ({"augment": "ada", "diff_augment": "color"}, "--augment ada takes the place of --diff-augment color"),
+        ({"augment_speed": 0}, "'augment_speed' must be a number above 0; got 0"),
+        ({"diff_augment": "blur"}, "--diff-augment takes some of color,translation,cutout; got blur"),
     ):
         with pytest.raises(InputError, match=told):
-            settings(*given)
+            settings(**given)
 
 
-def test_the_strengths_of_diffaugment_are_those_of_the_flags():
-    augment = augmentation(settings("--diff-brightness", "0.1", "--diff-cutout", "0.25", "--diff-translation", "0"))
+def test_the_strengths_of_diffaugment_are_those_of_the_settings():
+    augment = augmentation(flat(settings(diff_brightness=0.1, diff_cutout=0.25, diff_translation=0)))
     assert (augment.brightness, augment.cutout, augment.translation) == (0.1, 0.25, 0.0)
     assert (augment.saturation, augment.contrast) == (1.0, 0.5)
-    ada = augmentation(settings("--augment", "ada", "--batch-size", "4", "--augment-speed", "0.8"))
+    ada = augmentation(flat(settings(augment="ada", batch_size=4, augment_speed=0.8)))
     ada.observe(tf.constant(3), tf.constant(4.0))
     assert float(ada.probability) == pytest.approx(4 * 4 / 800)
 

@@ -1,17 +1,19 @@
-import argparse
-import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from run_files import write_run_files
 from test_models_cli import pictures, words  # noqa: F401
 
 from sle_gan.assembly.batch_size import largest_that_fits, with_batch_size
+from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.step_probe import ask_probe
 from sle_gan.cli.train import main as train
-from sle_gan.cli.train import parser, resolve
+from sle_gan.cli.train_flags import parse
 from sle_gan.errors import InputError, TrainingError
 from sle_gan.run import RunFolder
+from sle_gan.settings import CommandSettings
 
 MIB = 2**20
 
@@ -55,14 +57,16 @@ def test_needs_that_do_not_grow_evenly_are_narrowed_down_too():
     assert largest_that_fits(lambda number: 10 if number < 37 else 10**6, 1000, 100) == 36
 
 
-def arguments(tmp_path, *more):
-    return parser().parse_args(["--data-folder", "x", "--output-folder", str(tmp_path), "--batch-size", "auto", *more])
+COMMAND = CommandSettings()
+
+
+def given_to(folder, **more):
+    return {"data_folder": "x", "output_folder": str(folder), "batch_size": "auto", **more}
 
 
 def planner(run, image_count=50):
-    def plan(arguments):
-        settings = {"batch_size": arguments.batch_size, "resolution": 256, "channels": 3, "cache_limit": 4096}
-        return SimpleNamespace(settings=settings, run=run, folder=SimpleNamespace(images=range(image_count)))
+    def plan(given):
+        return SimpleNamespace(settings=resolve(given), run=run, folder=SimpleNamespace(images=range(image_count)))
 
     return plan
 
@@ -71,15 +75,15 @@ def answers(gpus, base, each):
     """Answers of a machine on which a step of n images needs base + each n MiB."""
     return lambda settings: {
         "gpus": gpus,
-        "peak_bytes": None if settings is None else (base + each * settings["batch_size"]) * MIB,
+        "peak_bytes": None if settings is None else (base + each * settings.optimization.batch_size) * MIB,
     }
 
 
 def test_the_batch_is_the_largest_that_shares_divide_and_each_trial_is_told(tmp_path, capsys):
-    given = arguments(tmp_path, "--memory-limit", "1000", "--accumulate", "2")
-    chosen = with_batch_size(given, planner(RunFolder(tmp_path / "new")), answers(0, 300.0, 30.0))
+    given = given_to(tmp_path, memory_limit=1000, accumulate=2)
+    chosen = with_batch_size(given, COMMAND, planner(RunFolder(tmp_path / "new")), answers(0, 300.0, 30.0))
     # The decoded images take 9.375 MiB beside the step.
-    assert chosen.batch_size == 22
+    assert chosen["batch_size"] == 22
     *trials, last = capsys.readouterr().out.splitlines()
     assert trials[:2] == [
         "batch size auto: a step of 2 images needs 369 MiB",
@@ -89,46 +93,47 @@ def test_the_batch_is_the_largest_that_shares_divide_and_each_trial_is_told(tmp_
 
 
 def test_no_more_images_are_tried_than_there_are(tmp_path, capsys):
-    given = arguments(tmp_path, "--memory-limit", "100000")
-    assert with_batch_size(given, planner(RunFolder(tmp_path / "new"), 11), answers(0, 1.0, 1.0)).batch_size == 11
+    given = given_to(tmp_path, memory_limit=100_000)
+    assert (
+        with_batch_size(given, COMMAND, planner(RunFolder(tmp_path / "new"), 11), answers(0, 1.0, 1.0))["batch_size"]
+        == 11
+    )
     assert capsys.readouterr().out.endswith("11 images fit into 100,000 MiB, as many as there are to train on\n")
 
 
 def test_several_gpus_share_the_batch_and_need_no_limit(tmp_path, capsys):
     def ask(settings):
-        peak = None if settings is None or settings["batch_size"] > 37 else MIB
+        peak = None if settings is None or settings.optimization.batch_size > 37 else MIB
         return {"gpus": 4, "peak_bytes": peak}
 
-    chosen = with_batch_size(arguments(tmp_path), planner(RunFolder(tmp_path / "new")), ask)
-    assert chosen.batch_size == 36
+    chosen = with_batch_size(given_to(tmp_path), COMMAND, planner(RunFolder(tmp_path / "new")), ask)
+    assert chosen["batch_size"] == 36
     assert "a step of 48 images needs more than there is" in capsys.readouterr().out
 
 
 def test_without_a_gpu_a_limit_is_asked_for_and_with_a_number_refused(tmp_path):
     plan = planner(RunFolder(tmp_path / "new"))
     with pytest.raises(InputError, match="auto needs --memory-limit where there is no GPU"):
-        with_batch_size(arguments(tmp_path), plan, answers(0, 1.0, 1.0))
-    numbered = argparse.Namespace(**vars(arguments(tmp_path, "--memory-limit", "5")) | {"batch_size": 8})
+        with_batch_size(given_to(tmp_path), COMMAND, plan, answers(0, 1.0, 1.0))
+    numbered = given_to(tmp_path, memory_limit=5, batch_size=8)
     with pytest.raises(InputError, match="--memory-limit is what --batch-size auto fits into; give both or neither"):
-        with_batch_size(numbered, plan, answers(0, 1.0, 1.0))
+        with_batch_size(numbered, COMMAND, plan, answers(0, 1.0, 1.0))
 
 
 def test_where_nothing_fits_the_need_of_the_smallest_batch_is_told(tmp_path):
-    given = arguments(tmp_path, "--memory-limit", "200", "--accumulate", "2")
+    given = given_to(tmp_path, memory_limit=200, accumulate=2)
     with pytest.raises(InputError, match="a step of 2 images needs 369 MiB, and 200 MiB is the limit"):
-        with_batch_size(given, planner(RunFolder(tmp_path / "new")), answers(0, 300.0, 30.0))
+        with_batch_size(given, COMMAND, planner(RunFolder(tmp_path / "new")), answers(0, 300.0, 30.0))
 
 
 def test_a_run_that_goes_on_keeps_its_batch_without_a_trial(tmp_path):
-    run = RunFolder(tmp_path / "00000-fastgan-x")
-    run.path.mkdir()
-    run.config_file.write_text(json.dumps({"schema": 1, "settings": {"batch_size": 12}}))
+    run = write_run_files(tmp_path / "00000-fastgan-x", settings={"batch_size": 12})
     (tmp_path / "notes").mkdir()
 
     def ask(settings):
         raise AssertionError("a trial")
 
-    assert with_batch_size(arguments(tmp_path), planner(run), ask).batch_size == 12
+    assert with_batch_size(given_to(tmp_path), COMMAND, planner(run), ask)["batch_size"] == 12
 
 
 def test_a_dry_run_says_that_sizes_would_be_tried(photographs, tmp_path, capsys):
@@ -141,10 +146,10 @@ def test_a_dry_run_says_that_sizes_would_be_tried(photographs, tmp_path, capsys)
 
 @pytest.mark.slow
 def test_a_batch_that_was_found_fits_and_the_run_goes_on_with_it(pictures, tmp_path, capsys):  # noqa: F811
-    settings = resolve(parser().parse_args(words(pictures, tmp_path, "run", "--model", "sngan", "--n-critic", "1")))
-    settings["class_names"] = None
+    words_of_step = words(pictures, tmp_path, "run", "--model", "sngan", "--n-critic", "1")
+    settings = [resolve(parse(words_of_step).settings | {"batch_size": size}) for size in (2, 256)]
     assert ask_probe(None) == {"gpus": 0, "peak_bytes": None}
-    peaks = [ask_probe(settings | {"batch_size": size})["peak_bytes"] / MIB for size in (2, 256)]
+    peaks = [ask_probe(each)["peak_bytes"] / MIB for each in settings]
     assert 100 < peaks[0] < peaks[1] < 4000
     limit = str(round(peaks[0] * 1.1))
     fixed = ["--model", "sngan", "--n-critic", "1", "--batch-size", "auto", "--memory-limit", limit]
@@ -153,6 +158,6 @@ def test_a_batch_that_was_found_fits_and_the_run_goes_on_with_it(pictures, tmp_p
         assert train(given) == 0
         told = capsys.readouterr().out
         assert ("batch size auto: 7 images fit" in told) == (steps == "1")
-    assert RunFolder(tmp_path / "run").config()["settings"]["batch_size"] == 7
+    assert RunFolder(tmp_path / "run").settings().optimization.batch_size == 7
     with pytest.raises(TrainingError, match="a trial of --batch-size auto failed"):
-        ask_probe({})
+        ask_probe(replace(settings[0], network=replace(settings[0].network, width=3)))

@@ -7,7 +7,8 @@ from test_fastgan import trainable
 from sle_gan.layers.attention import LearnedScale, self_attention
 from sle_gan.layers.conditional import conditional_batch_norm, projection
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
-from sle_gan.models import biggan
+from sle_gan.models.discriminators.biggan import discriminator as build_discriminator
+from sle_gan.models.generators.biggan import generator as build_generator
 
 
 def drawn(*shape, seed=0):
@@ -29,11 +30,11 @@ def with_drawn_scale(model):
     ("classes", "generator", "discriminator"), [(10, 4_304_387, 4_207_361), (0, 4_276_739, 4_204_801)]
 )
 def test_parameter_counts_at_32_px_are_those_of_the_paper(classes, generator, discriminator):
-    assert trainable(biggan.generator(32, classes=classes)) == generator
-    assert trainable(biggan.discriminator(32, classes=classes)) == discriminator
+    assert trainable(build_generator(32, classes=classes)) == generator
+    assert trainable(build_discriminator(32, classes=classes)) == discriminator
 
 
-@pytest.mark.parametrize(("build", "count"), [(biggan.generator, 49_067_844), (biggan.discriminator, 60_131_042)])
+@pytest.mark.parametrize(("build", "count"), [(build_generator, 49_067_844), (build_discriminator, 60_131_042)])
 def test_parameter_counts_at_64_px_are_those_of_the_paper(build, count):
     # They are a square in the width, so that three narrow networks tell those of the paper's 80 channels.
     widths = (8, 16, 24)
@@ -44,14 +45,14 @@ def test_parameter_counts_at_64_px_are_those_of_the_paper(build, count):
 @pytest.mark.parametrize("resolution", [32, 64, 128])
 def test_the_networks_work_at_every_resolution_and_number_of_channels(resolution):
     channels = {32: 1, 64: 4, 128: 3}[resolution]
-    generator = biggan.generator(resolution, channels, width=8)
+    generator = build_generator(resolution, channels, width=8)
     images = generator(drawn(2, *generator.input_shape[1:]))
     assert images.shape == (2, resolution, resolution, channels)
     assert float(tf.reduce_max(tf.abs(images))) <= 1.0
-    assert biggan.discriminator(resolution, channels, width=8)(images).shape == (2, 1)
+    assert build_discriminator(resolution, channels, width=8)(images).shape == (2, 1)
 
 
-@pytest.mark.parametrize("build", [biggan.generator, biggan.discriminator])
+@pytest.mark.parametrize("build", [build_generator, build_discriminator])
 def test_what_is_not_allowed_is_refused(build):
     with pytest.raises(ValueError, match=r"resolution must be one of \(32, 64, 128\); got 256"):
         build(256)
@@ -112,7 +113,7 @@ def test_a_conditional_norm_is_a_norm_times_one_plus_gain_plus_bias():
 
 
 def test_a_class_chooses_the_rows_of_its_gain_and_bias():
-    generator = biggan.generator(32, width=8, classes=3)
+    generator = build_generator(32, width=8, classes=3)
     codes, labels = drawn(3, 128), one_hot(2, 0, 2)
     gain, bias, norm = (generator.get_layer(f"up8_norm1{part}") for part in ("_gain", "_bias", ""))
     parts = keras.Model(generator.inputs, [norm.input, generator.get_layer("up8_conv1").input])
@@ -123,7 +124,7 @@ def test_a_class_chooses_the_rows_of_its_gain_and_bias():
 
 
 def test_each_block_is_told_of_its_chunk_of_the_code_and_of_the_shared_embedding():
-    generator = biggan.generator(64, width=8, classes=3)
+    generator = build_generator(64, width=8, classes=3)
     codes, labels = drawn(2, 100), one_hot(1, 2)
     asked = ["start", "up8_norm1_gain", "up16_norm2_bias", "up64_norm1_gain"]
     parts = keras.Model(generator.inputs, [generator.get_layer(name).input for name in asked])
@@ -142,7 +143,7 @@ def test_attention_is_where_the_paper_has_it():
             for layer in build(resolution, width=8).layers
             if layer.name.startswith("attention") and layer.name.endswith("query")
         ]
-        for build in (biggan.generator, biggan.discriminator)
+        for build in (build_generator, build_discriminator)
         for resolution in (32, 64)
     }
     assert sides == {
@@ -155,7 +156,7 @@ def test_attention_is_where_the_paper_has_it():
 
 def test_the_head_is_a_line_and_the_product_with_the_embedding_of_the_class():
     np.testing.assert_allclose(projection(tf.constant([[1.0, 2.0]]), tf.constant([[3.0, -1.0]])), [[1.0]])
-    discriminator = biggan.discriminator(32, width=8, classes=3)
+    discriminator = build_discriminator(32, width=8, classes=3)
     head, embedding = discriminator.get_layer("logits"), discriminator.get_layer("embedding")
     images, labels = tf.tanh(drawn(3, 32, 32, 3)), one_hot(0, 2, 1)
     features = keras.Model(discriminator.inputs, head.input)([images, labels]).numpy()
@@ -171,7 +172,7 @@ def test_all_kernels_but_the_classes_own_are_spectrally_normalized():
             for layer in build(resolution, width=8, classes=3).layers
             if hasattr(layer, "kernel") and not isinstance(layer, SpectralConv2D | SpectralDense)
         ]
-        for resolution, build in ((32, biggan.generator), (64, biggan.generator), (64, biggan.discriminator))
+        for resolution, build in ((32, build_generator), (64, build_generator), (64, build_discriminator))
     }
     assert len(bare[32, "generator"]) == 3 * 2 * 2  # a gain and a bias for each of two norms in three blocks
     assert (bare[64, "generator"], bare[64, "discriminator"]) == (["shared_embedding"], [])
@@ -179,7 +180,7 @@ def test_all_kernels_but_the_classes_own_are_spectrally_normalized():
 
 def test_initial_kernels_are_orthogonal_at_64_px_and_narrow_at_32_px():
     def matrices(resolution):
-        layers = biggan.discriminator(resolution, width=16, classes=3, seed=4).layers
+        layers = build_discriminator(resolution, width=16, classes=3, seed=4).layers
         return [np.reshape(x.kernel, [-1, x.kernel.shape[-1]]) for x in layers if hasattr(x, "kernel")]
 
     for matrix in matrices(64):
@@ -191,7 +192,7 @@ def test_initial_kernels_are_orthogonal_at_64_px_and_narrow_at_32_px():
 
 
 def test_a_seed_gives_the_same_networks():
-    for build in (biggan.generator, biggan.discriminator):
+    for build in (build_generator, build_discriminator):
         first, second, other = (build(32, width=8, seed=seed).get_weights() for seed in (5, 5, 6))
         assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
         assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))

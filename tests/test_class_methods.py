@@ -9,9 +9,10 @@ import tf_keras as keras
 from test_classes import COUNTS, draw_folder, labelled_networks, words
 
 from sle_gan.cli.train import main as train
-from sle_gan.models import MODELS
+from sle_gan.models import DISCRIMINATORS, GENERATORS, MODELS, Pair
 from sle_gan.models.graph import FeatureSplit
 from sle_gan.models.io import seed_inputs
+from sle_gan.models.pairing import feature_splits, training_graph
 from sle_gan.run import RunFolder
 from sle_gan.training.consistency import inconsistency
 from sle_gan.training.losses import hinge_generator
@@ -31,11 +32,14 @@ def teacher(flowers, tmp_path_factory):
     return RunFolder(output / "teacher")
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_the_parts_of_a_conditional_network_are_the_network(model):
-    module = MODELS[model].module()
-    networks = module.generator(64, 3, 8, 1, 3), module.discriminator(64, 3, 8, 1, 3)
-    graph, splits = module.training_graph(*networks), module.feature_splits(*networks)
+PAIRS = [*(model.pair() for model in MODELS.values()), Pair("fastgan", "sngan"), Pair("sngan", "fastgan")]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=Pair.describe)
+def test_the_parts_of_a_conditional_network_are_the_network(pair):
+    tables = zip((GENERATORS, DISCRIMINATORS), pair, strict=True)
+    networks = [table[name].build(64, 3, 8, 1, classes=3) for table, name in tables]
+    graph, splits = training_graph(pair, *networks), feature_splits(pair, *networks)
     inputs = seed_inputs(networks[0], [0, 1])
     features, others = splits[0].first(inputs, training=False)
     pictures = tf.nest.flatten(splits[0].rest([*features, *others], training=False))

@@ -14,7 +14,9 @@ from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.layers.conditional import patch_projection
-from sle_gan.models import stylegan2
+from sle_gan.models.discriminators.stylegan2 import discriminator as build_discriminator
+from sle_gan.models.generators.stylegan2 import generator as build_generator
+from sle_gan.models.generators.stylegan2 import styles as styles_of
 from sle_gan.run import RunFolder
 from sle_gan.training.classes import ClassShares
 from sle_gan.training.path_length import PathLength
@@ -101,7 +103,7 @@ def embedded(labels, layer):
 
 
 def test_styles_are_mapped_from_codes_and_classes():
-    mapping = stylegan2.styles(stylegan2.generator(32, width=8, seed=1, classes=3)).mapping
+    mapping = styles_of(build_generator(32, width=8, seed=1, classes=3)).mapping
     codes = normal(2, 512)
     first, second, embedding = (mapping.get_layer(name) for name in ("mapping1", "mapping2", "mapping_embedding"))
     embedding.bias.assign(normal(64))
@@ -110,7 +112,7 @@ def test_styles_are_mapped_from_codes_and_classes():
 
 
 def test_the_discriminator_projects_on_a_mapped_class():
-    discriminator = stylegan2.discriminator(32, width=8, seed=1, classes=3)
+    discriminator = build_discriminator(32, width=8, seed=1, classes=3)
     images = normal(2, 32, 32, 3)
     mapping = [discriminator.get_layer(f"class{number}") for number in range(1, 9)]
     classes = mapped(embedded(LABELS, discriminator.get_layer("class_embedding")), mapping, 0.01)
@@ -121,18 +123,18 @@ def test_the_discriminator_projects_on_a_mapped_class():
 
 
 def test_classes_cost_stylegan2_what_they_cost_the_reference():
-    counts = [[trainable(build(32, classes=n)) for n in (0, 10)] for build in (stylegan2.generator, build_d)]
+    counts = [[trainable(build(32, classes=n)) for n in (0, 10)] for build in (build_generator, build_d)]
     embedding = 10 * 512 + 512
     assert np.diff(counts).ravel().tolist() == [embedding + 512 * 512, embedding + 8 * (512 * 512 + 512) + 511 * 513]
 
 
 def build_d(resolution, classes):
-    return stylegan2.discriminator(resolution, classes=classes)
+    return build_discriminator(resolution, classes=classes)
 
 
 def test_mixed_styles_are_of_the_same_class():
-    generator = stylegan2.generator(32, width=8, seed=1, classes=3)
-    parts = stylegan2.styles(generator)
+    generator = build_generator(32, width=8, seed=1, classes=3)
+    parts = styles_of(generator)
     kernel = parts.mapping.get_layer("mapping1").kernel
     kernel.assign(tf.concat([tf.zeros([512, 64]), kernel[512:]], axis=0))  # styles of the classes alone
     styles = parts.mixing([normal(2, 512), LABELS], training=True).numpy()
@@ -148,7 +150,7 @@ def test_path_lengths_are_of_classes_by_their_shares():
             self.seen = (int(count), super().draw(count, seed).numpy())
             return self.seen[1]
 
-    parts = stylegan2.styles(stylegan2.generator(32, width=8, seed=1, classes=3))
+    parts = styles_of(build_generator(32, width=8, seed=1, classes=3))
     lengths, shares = PathLength(parts.mixing, parts.synthesis, 2.0, 1), Recorded([1, 1, 1, 2], 3)
     assert float(lengths(tf.constant(0, tf.int64), 8, tf.constant([1, 2]), shares)) > 0
     count, labels = shares.seen
@@ -194,7 +196,7 @@ def test_a_run_of_classes_draws_and_exports_by_class(run, tmp_path):
 
 
 def test_styles_of_a_class_are_truncated_mixed_and_walked(run, tmp_path):
-    if run.config()["settings"]["model"] != "stylegan2":
+    if run.settings().network.model != "stylegan2":
         assert generate(["samples", str(run.path), "--seeds", "0", "--truncation", "0.5"]) == 2
         return
     plain, whole, half, none = (

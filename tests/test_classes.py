@@ -12,14 +12,17 @@ import tf_keras as keras
 from PIL import Image
 from test_cli import final_state, script
 
+from sle_gan.assembly.opened_run import OpenedRun
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
-from sle_gan.data.classes import check_classes, class_labels, describe_classes, class_names, label_of
+from sle_gan.data.classes import check_classes, class_labels, class_names, describe_classes, label_of
 from sle_gan.data.folder import scan
 from sle_gan.data.pipeline import training_dataset
 from sle_gan.errors import InputError
 from sle_gan.export.trained import TrainedGenerator
-from sle_gan.models import MODELS, sngan
+from sle_gan.models import GENERATORS, MODELS
+from sle_gan.models.discriminators.sngan import discriminator as build_discriminator
+from sle_gan.models.generators.sngan import generator as build_generator
 from sle_gan.models.io import postprocess_images, seed_inputs
 from sle_gan.run import RunFolder
 from sle_gan.training.classes import ClassShares
@@ -126,13 +129,13 @@ def test_each_image_comes_with_its_label(first_step):
 
 
 def test_the_class_of_a_seed_is_its_turn_unless_one_is_asked_for():
-    generator = sngan.generator(32, width=8, classes=3)
+    generator = build_generator(32, width=8, classes=3)
     codes, labels = seed_inputs(generator, [0, 1, 2, 3, 7])
     assert np.argmax(labels, axis=1).tolist() == [0, 1, 2, 0, 1]
     again, asked = seed_inputs(generator, [0, 1, 2, 3, 7], 2)
     assert np.argmax(asked, axis=1).tolist() == [2] * 5
     np.testing.assert_array_equal(codes, again)
-    assert seed_inputs(sngan.generator(32, width=8), [0, 1]).shape == (2, 128)
+    assert seed_inputs(build_generator(32, width=8), [0, 1]).shape == (2, 128)
 
 
 def test_penalties_differentiate_images_alone_and_hand_labels_on():
@@ -156,7 +159,7 @@ def test_a_conditional_generator_is_calibrated_by_the_shares_of_the_classes():
             self.seen += count
             return super().draw(count, seed)
 
-    generator, shares = sngan.generator(32, width=8, classes=3), Recorded([0, 1, 2], 3)
+    generator, shares = build_generator(32, width=8, classes=3), Recorded([0, 1, 2], 3)
     norm = generator.get_layer("up8_norm2")
     Calibration(generator, 4, shares)(1)
     assert shares.seen == 16 * 4
@@ -164,7 +167,7 @@ def test_a_conditional_generator_is_calibrated_by_the_shares_of_the_classes():
 
 
 def test_sngan_takes_classes_as_its_extension_does():
-    generator, discriminator = sngan.generator(32, width=8, classes=3), sngan.discriminator(32, width=8, classes=3)
+    generator, discriminator = build_generator(32, width=8, classes=3), build_discriminator(32, width=8, classes=3)
     labels = tf.one_hot([2, 0], 3)
     gains = generator.get_layer("up8_norm1_gain").kernel.numpy()
     assert gains.shape == (3, 32)
@@ -243,7 +246,7 @@ def run(flowers, tmp_path_factory):
 
 
 def test_a_conditional_run_trains_and_keeps_its_classes(run, flowers, capsys):
-    assert run.config()["settings"]["class_names"] == ["asters", "roses", "tulips"]
+    assert run.settings().images.class_names == ("asters", "roses", "tulips")
     rows = [row for row in map(json.loads, run.metrics_file.read_text().splitlines()) if "event" not in row]
     assert [row["step"] for row in rows] == [1, 2]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
@@ -263,6 +266,7 @@ def test_a_class_changes_the_pictures_and_is_its_label(run, tmp_path):
         drawn = [Image.open(tmp_path / f"seed-{seed:06d}-{name}.png") for seed in range(3)]
         assert {picture.text["class"] for picture in drawn} == {name}
         assert np.abs(np.stack(drawn).astype(int) - expected).max() <= 1
+        np.testing.assert_array_equal(OpenedRun(run).draw(range(3), class_name=name.upper()), np.stack(drawn))
     roses, tulips = (np.asarray(Image.open(tmp_path / f"seed-000000-{name}.png")) for name in ("roses", "tulips"))
     assert not np.array_equal(roses, tulips)
     in_turn = list(trained.draw_seeds(range(3)))
@@ -301,7 +305,7 @@ def test_an_unknown_class_is_told_with_those_there_are(run, capsys, command):
 
 def test_a_class_of_a_run_without_classes_is_refused(tmp_path, capsys):
     shutil.copytree(tmp_path, tmp_path / "run")
-    config = {"schema": 1, "settings": {"model": "sngan"}, "versions": {}, "command": []}
+    config = {"schema": 1, "settings": {"data_folder": "x", "model": "sngan"}, "versions": {}, "command": []}
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     assert generate(["samples", str(tmp_path / "run"), "--seeds", "0", "--class", "roses"]) == 2
     assert "--class needs a run that was trained with --conditional" in capsys.readouterr().err
@@ -313,7 +317,7 @@ def test_a_conditional_run_that_was_stopped_ends_bit_for_bit_as_one_that_was_lef
     more = "--n-critic 2 --r1-gamma 1 --gradient-penalty 1 --dig-weight 1 --held-out 0.2"
     # Phases that follow from no training's length, and none that would begin behind step 2, where one training ends.
     more += " --reconfigure --reconfigure-warmup 1 --reconfigure-interval 2"
-    side = min(MODELS[model].resolutions)
+    side = min(GENERATORS[MODELS[model].generator].resolutions)
     for name, steps in (("whole", "3"), ("broken", "2"), ("broken", "3")):
         given = f"--model {model} --resolution {side} {more} --steps {steps}"
         subprocess.run(script(*words(flowers, tmp_path, name, *given.split())), stdout=subprocess.DEVNULL, check=True)

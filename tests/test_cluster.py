@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
+from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.program import signals_end_at_once
 from sle_gan.cli.train import main
-from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.cluster import Cluster, is_listening, read_cluster, wait_for_chief
 from sle_gan.errors import InputError, TrainingError
 
@@ -18,8 +18,7 @@ def tf_config(workers=TWO, kind="worker", index=0, **others):
     return json.dumps({"cluster": {"worker": workers} | others, "task": {"type": kind, "index": index}})
 
 
-def words(*more):
-    return ["--data-folder", ".", "--model", "sngan", "--resolution", "32", "--strategy", "multi-worker", *more]
+GIVEN = {"data_folder": ".", "model": "sngan", "resolution": 32, "strategy": "multi-worker"}
 
 
 def test_the_first_worker_is_the_chief():
@@ -59,17 +58,17 @@ def test_a_cluster_that_is_none_is_told_in_one_line_with_an_example(text, told):
 
 def test_what_several_machines_cannot_share_is_told_before_anything_is_read(monkeypatch, capsys):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert main(words("--name", "run")) == 2
+    assert main(["--data-folder=.", "--model=sngan", "--resolution=32", "--strategy=multi-worker", "--name=run"]) == 2
     assert EXAMPLE in capsys.readouterr().err
     monkeypatch.setenv("TF_CONFIG", tf_config([*TWO, "10.0.0.3:2222"]))
     for more, told in (
-        (["--name", "run", "--batch-size", "4"], "--batch-size must be a multiple of 3, the number of workers; got 4"),
-        (["--batch-size", "6"], "--strategy multi-worker needs the --name of the run"),
-        (["--name", "run", "--batch-size", "6", "--jit", "on"], "--jit on cannot be used with --strategy multi-worker"),
+        ({"name": "run", "batch_size": 4}, "--batch-size must be a multiple of 3, the number of workers; got 4"),
+        ({"batch_size": 6}, "--strategy multi-worker needs the --name of the run"),
+        ({"name": "run", "batch_size": 6, "jit": "on"}, "--jit on cannot be used with --strategy multi-worker"),
     ):
         with pytest.raises(InputError, match=told):
-            resolve(parser().parse_args(words(*more)))
-    assert resolve(parser().parse_args(words("--name", "run", "--batch-size", "6")))["strategy"] == "multi-worker"
+            resolve(GIVEN | more)
+    assert resolve(GIVEN | {"name": "run", "batch_size": 6}).devices.strategy == "multi-worker"
 
 
 def test_workers_wait_for_the_chief_and_not_for_ever():

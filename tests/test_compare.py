@@ -143,7 +143,7 @@ def test_the_csv_holds_every_number_by_itself(record):
 def test_the_page_shows_the_table_and_the_plot_and_names_stay_text(record):
     attack = "<script>alert(1)</script>"
     rows = [*sparse(500, 1000, 5e9), kid(500, 40.0)]
-    page = to_html(compare([record("a", rows, model=attack), record("b", rows)])).decode()
+    page = to_html(compare([record("a", rows, init_from=attack), record("b", rows)])).decode()
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert page.count('<img src="data:image/webp;base64,') == 1

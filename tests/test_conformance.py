@@ -15,7 +15,11 @@ from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralDense, SpectralUpConv2D
 from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
-from sle_gan.models import MODELS
+from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
+from sle_gan.models.pairing import training_graph
+from sle_gan.training.gan import GAN
+from sle_gan.training.losses import hinge_discriminator, hinge_generator
+from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 
 SIDE, CLASSES = 64, 3
 OUR_LAYERS = (
@@ -69,21 +73,20 @@ LAYERS = {
 }
 
 
-def _network_rows():
-    for name, model in MODELS.items():
-        module = model.module()
-        yield from _rows_of(name, module, (SIDE, 3, 8, 1))
-        yield from _rows_of(f"conditional_{name}", module, (SIDE, 3, 8, 1, CLASSES))
+def network_row(row, classes, inputs, output):
+    return Row(lambda: row.build(SIDE, 3, 8, 1, classes), [inputs, *([(classes,)] if classes else [])], output)
 
 
-def _rows_of(name, module, arguments):
-    for build in (module.generator, module.discriminator):
-        model = build(*arguments)
-        inputs = [tuple(tensor.shape[1:]) for tensor in model.inputs]
-        yield f"{name}_{model.name}", Row(lambda b=build: b(*arguments), inputs, tuple(model.output_shape[1:]))
-
-
-NETWORKS = dict(_network_rows())
+# A row for each generator: how long its codes are at 64 px. A row for each discriminator: how many logits it gives.
+IMAGES = (SIDE, SIDE, 3)
+LATENT_SIZES = {"biggan": 100, "fastgan": 256, "sngan": 128, "stylegan2": 512}
+LOGITS = {"biggan": 1, "fastgan": 50, "sngan": 1, "stylegan2": 1}
+NETWORKS = {}
+for _prefix, _classes in (("", 0), ("conditional_", CLASSES)):
+    for _name, _size in LATENT_SIZES.items():
+        NETWORKS[f"{_prefix}{_name}_generator"] = network_row(GENERATORS[_name], _classes, (_size,), IMAGES)
+    for _name, _count in LOGITS.items():
+        NETWORKS[f"{_prefix}{_name}_discriminator"] = network_row(DISCRIMINATORS[_name], _classes, IMAGES, (_count,))
 ROWS = LAYERS | NETWORKS
 every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 every_network = pytest.mark.parametrize("row", NETWORKS.values(), ids=NETWORKS.keys())
@@ -157,21 +160,66 @@ def test_every_trainable_weight_that_the_output_rests_on_has_a_gradient(row):
     assert all(name.startswith(("small_rgb", "decode")) for name in without)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_every_weight_has_a_gradient_in_the_training_graph(model):
-    module = MODELS[model].module()
-    networks = [with_drawn_weights(build(SIDE, 3, 8, 1)) for build in (module.generator, module.discriminator)]
-    graph = module.training_graph(*networks)
+def test_every_network_of_the_tables_has_its_rows():
+    assert LATENT_SIZES.keys() == GENERATORS.keys()
+    assert LOGITS.keys() == DISCRIMINATORS.keys()
+
+
+@pytest.fixture(scope="module")
+def tiny_network():
+    """Builds each network once, as often as pairs ask for it, and gives it the same drawn weights again."""
+    found = {}
+
+    def network(row, copy=0):
+        if (row, copy) not in found:
+            model = with_drawn_weights(row.build(SIDE, 3, 8, 1))
+            found[row, copy] = model, model.get_weights()
+        model, weights = found[row, copy]
+        model.set_weights(weights)
+        return model
+
+    return network
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [Pair(generator, discriminator) for generator in GENERATORS for discriminator in DISCRIMINATORS],
+    ids="-".join,
+)
+def test_every_generator_can_be_trained_with_every_discriminator(pair, tiny_network, tmp_path):
+    generators, row = GENERATORS[pair.generator], DISCRIMINATORS[pair.discriminator]
+    graph = training_graph(pair, tiny_network(generators), tiny_network(row))
     with tf.GradientTape() as tape:
-        codes = tf.random.stateless_normal([3, *networks[0].inputs[0].shape[1:]], [0, 1])
+        codes = tf.random.stateless_normal([3, LATENT_SIZES[pair.generator]], [0, 1])
         pictures = graph.generator(codes, training=True)
         logits, *maps = tf.nest.flatten(graph.discriminator(pictures, training=True))
         decoded = graph.decoders([*maps, tf.constant([0, 1, 3])], training=True) if graph.decoders else []
         loss = sum(tf.reduce_sum(tensor**3) for tensor in (*tf.nest.flatten(pictures), logits, *decoded))
-    variables = [variable for network in networks for variable in network.trainable_variables]
+    assert logits.shape == (3, LOGITS[pair.discriminator])
+    parts = [part for part in graph if part is not None]
+    variables = [variable for part in parts for variable in part.trainable_variables]
     for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
         assert gradient is not None, variable.name
         assert np.any(gradient.numpy()), variable.name
+
+    reconstruction = Reconstruction(graph.decoders, mean_absolute_difference) if graph.decoders else None
+    gan = GAN(graph.generator, graph.discriminator, tiny_network(generators, 1), reconstruction=reconstruction)
+    optimizers = [keras.optimizers.Adam(1e-3, beta_1=0.0), keras.optimizers.Adam(1e-3, beta_1=0.0)]
+    gan.compile(*optimizers, hinge_generator, hinge_discriminator)
+    logs = gan.train_step(tf.random.stateless_uniform([2, *IMAGES], [1, 2], -1, 1))
+    assert np.isfinite([float(value) for value in logs.values()]).all()
+
+    items = gan.checkpoint_items()
+    path = tf.train.Checkpoint(**items).save(str(tmp_path / "ckpt"))
+    variables = [
+        variable for part in (*graph, gan.average_generator) if part is not None for variable in part.variables
+    ]
+    values = [variable.numpy() for variable in variables]
+    for variable in variables:
+        variable.assign(tf.zeros_like(variable))
+    tf.train.Checkpoint(**items).restore(path).assert_consumed()
+    for variable, value in zip(variables, values, strict=True):
+        np.testing.assert_array_equal(variable, value)
 
 
 @every_network

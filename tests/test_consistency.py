@@ -4,9 +4,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.assembly.building import build_gan, build_networks
+from sle_gan.assembly.resolve import resolve
 from sle_gan.augment.transforms import Pipe
-from sle_gan.cli.train_flags import parser, resolve
 from sle_gan.models import MODELS
+from sle_gan.settings.flat import flat
 from sle_gan.training.consistency import consistency, inconsistency
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_generator
@@ -66,12 +67,10 @@ def test_r1_is_the_slope_at_the_images_before_or_after_augmentation(before, slop
     "model", [pytest.param(model, marks=[] if model == "sngan" else pytest.mark.slow) for model in MODELS]
 )
 def test_every_network_makes_a_step_with_everything(model):
-    words = (
-        f"--data-folder x --model {model} --resolution 64 --width 8 --batch-size 2 --n-critic 1 --augment ada "
-        "--augment-pipe b --adv-augment --consistency-weight 10 --r1-gamma 1 --r1-interval 1 --r1-on before "
-        "--reconstruction-loss l1"
-    ).split()
-    settings = resolve(parser().parse_args(words))
+    given = {"data_folder": "x", "model": model, "resolution": 64, "width": 8, "batch_size": 2, "n_critic": 1}
+    given |= {"augment": "ada", "augment_pipe": "b", "adv_augment": True, "consistency_weight": 10}
+    given |= {"r1_gamma": 1, "r1_interval": 1, "r1_on": "before", "reconstruction_loss": "l1"}
+    settings = flat(resolve(given))
     gan = build_gan(settings, *build_networks(settings))
     gan.adaptation.probability.assign(0.5)
     before = [variable.numpy() for variable in gan.trainable_variables]

@@ -5,11 +5,12 @@ import tf_keras as keras
 from tiny_gan import compiled_gan, train, values
 
 from sle_gan.assembly.building import build_gan, build_networks
+from sle_gan.assembly.resolve import resolve
 from sle_gan.callbacks.densities import Densities
-from sle_gan.cli import train_flags
 from sle_gan.cli.train import main
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder, read_rows
+from sle_gan.settings.flat import flat
 from sle_gan.sparsity.record import SparsityRecord
 from sle_gan.training.devices import precision, strategy_of
 from sle_gan.training.probe import xla_is_faster
@@ -107,23 +108,22 @@ def test_a_sparse_training_runs_in_16_bits_and_compiled_and_goes_on(photographs,
     assert run.generator_weights.exists()
 
 
-LAZY = "--r1-gamma 1 --r1-interval 2 --dig-weight 1 --dig-interval 2 --batch-size 4 --n-critic 1"
+LAZY = {"r1_gamma": 1, "r1_interval": 2, "dig_weight": 1, "dig_interval": 2, "batch_size": 4, "n_critic": 1}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "model",
+    "network",
     [
-        "fastgan --resolution 64",
-        "sngan --resolution 32",
-        "stylegan2 --resolution 32 --path-length-weight 2 --path-length-interval 2",
-        "biggan --resolution 32",
+        {"model": "fastgan", "resolution": 64},
+        {"model": "sngan", "resolution": 32},
+        {"model": "stylegan2", "resolution": 32, "path_length_weight": 2, "path_length_interval": 2},
+        {"model": "biggan", "resolution": 32},
     ],
-    ids=lambda words: words.split()[0],
+    ids=lambda given: given["model"],
 )
-def test_every_network_compiles_with_the_penalties_of_some_steps(model):
-    words = ["--data-folder", ".", "--width", "8", *LAZY.split(), "--model", *model.split()]
-    settings = train_flags.resolve(train_flags.parser().parse_args(words))
+def test_every_network_compiles_with_the_penalties_of_some_steps(network):
+    settings = flat(resolve({"data_folder": ".", "width": 8, **LAZY, **network}))
     gan = build_gan(settings, *build_networks(settings))
     step = tf.function(gan.train_step, jit_compile=True)
     side = settings["resolution"]

@@ -57,10 +57,7 @@ def names(folder):
 
 @pytest.fixture(scope="module")
 def tiny_run(photographs, tmp_path_factory):
-    run, _ = write_run(tmp_path_factory.mktemp("runs") / "tiny")
-    config = run.config()
-    config["settings"] |= {"data_folder": str(photographs), "fit": "crop", "cache_limit": 64}
-    write_json(run.config_file, config)
+    run, _ = write_run(tmp_path_factory.mktemp("runs") / "tiny", data_folder=str(photographs))
     write_json(run.manifest_file, manifest(scan(photographs)))
     return run
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from sle_gan.cli.main import main
-from sle_gan.data.doctor import diagnose, describe_diagnosis
+from sle_gan.data.doctor import describe_diagnosis, diagnose
 from sle_gan.data.folder import scan
 from sle_gan.errors import InputError
 
@@ -145,11 +145,11 @@ def test_estimates_and_a_measured_time_go_to_the_terminal_and_the_file(mixed, tm
 
 def test_the_estimate_of_a_checkpoint_is_the_size_of_one(tmp_path):
     from sle_gan.assembly.building import build_gan, build_networks
-    from sle_gan.cli.train_flags import parser, resolve
+    from sle_gan.assembly.resolve import resolve
+    from sle_gan.settings.flat import flat
     from sle_gan.training.memory import checkpoint_bytes
 
-    words = ["--data-folder", ".", "--resolution", "64", "--width", "8", "--reconstruction-loss", "l1"]
-    settings = resolve(parser().parse_args(words))
+    settings = flat(resolve({"data_folder": ".", "resolution": 64, "width": 8, "reconstruction_loss": "l1"}))
     generator, discriminator = build_networks(settings)
     gan = build_gan(settings, generator, discriminator)
     path = tf.train.Checkpoint(**gan.checkpoint_items()).save(str(tmp_path / "ckpt"))

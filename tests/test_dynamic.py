@@ -4,7 +4,10 @@ import tensorflow as tf
 import tf_keras as keras
 from tiny_gan import compiled_gan
 
-from sle_gan.models import fastgan
+from sle_gan.models import MODELS
+from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
+from sle_gan.models.generators.fastgan import generator as build_generator
+from sle_gan.models.pairing import training_graph
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import uniform
 from sle_gan.sparsity.dynamic import EXPLORATIONS, DynamicSparsity, explored, random_masks
@@ -16,9 +19,9 @@ from sle_gan.training.losses import hinge_discriminator, hinge_generator
 
 
 def sparse_gan(density=0.3):
-    networks = [build(64, 3, 8, 0) for build in (fastgan.generator, fastgan.discriminator)]
-    average = fastgan.generator(64, 3, 8, 0)
-    graph = fastgan.training_graph(*networks)
+    networks = [build(64, 3, 8, 0) for build in (build_generator, build_discriminator)]
+    average = build_generator(64, 3, 8, 0)
+    graph = training_graph(MODELS["fastgan"].pair(), *networks)
     gan = GAN(graph.generator, graph.discriminator, average)
     gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3), hinge_generator, hinge_discriminator)
     gan.generator_masks = Masks(prunable_kernels(gan.generator), prunable_kernels(average), track_gradients=True)
@@ -206,8 +209,8 @@ def test_the_divergence_is_zero_for_equal_judgements_and_agrees_with_numpy():
 
 def test_a_student_learns_from_its_teacher_alone_and_not_before_there_is_one():
     images = tf.random.stateless_normal([4, 64, 64, 3], [0, 2])
-    teacher, student = (fastgan.discriminator(64, 3, 8, seed) for seed in (1, 2))
-    distillation = Distillation(fastgan.discriminator(64, 3, 8, 3), 0.5)
+    teacher, student = (build_discriminator(64, 3, 8, seed) for seed in (1, 2))
+    distillation = Distillation(build_discriminator(64, 3, 8, 3), 0.5)
     logits = tf.nest.flatten(student(images, training=True))[0]
     assert float(distillation(images, logits)) == 0.0
     distillation.learn_from(teacher)

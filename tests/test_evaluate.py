@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from inception_file import drawn_weights, write_state_dict
 from PIL import Image
-from tiny_runs import write_run
+from tiny_runs import set_training_images, write_run
 
 from sle_gan.cli.evaluate import main
 from sle_gan.cli.generate import main as generate
@@ -30,6 +30,7 @@ from sle_gan.evaluation.scoring import Scoring, features_file_name, image_seeds
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.json_files import write_json
 from sle_gan.run import RunFolder
+from sle_gan.settings.flat import flat
 
 ROOT = Path(__file__).parent.parent
 FAKES = 16
@@ -45,10 +46,7 @@ def flowers(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tiny_run(flowers, tmp_path_factory):
     run, _ = write_run(tmp_path_factory.mktemp("runs") / "tiny")
-    config = run.config()
-    config["settings"] |= {"data_folder": str(flowers), "fit": "crop", "cache_limit": 64}
-    write_json(run.config_file, config)
-    write_json(run.manifest_file, manifest(scan(flowers)))
+    set_training_images(run, flowers)
     return run
 
 
@@ -154,7 +152,8 @@ def test_features_of_the_training_images_are_kept_and_read_again(tiny_run, lite0
 
 
 def test_the_file_of_features_is_named_by_all_that_they_depend_on(tiny_run, lite0):
-    settings, images = tiny_run.config()["settings"], manifest(scan(tiny_run.config()["settings"]["data_folder"]))
+    settings = flat(tiny_run.settings())
+    images = manifest(scan(settings["data_folder"]))
     names = [
         features_file_name(images, settings, lite0, "legacy"),
         features_file_name(images, settings, lite0, "clean"),
@@ -205,11 +204,6 @@ def test_images_that_are_others_than_those_of_the_training_are_refused(copied_ru
     (moved / "flower-00003.png").unlink()
     assert evaluate(copied_run, "--data-folder", moved) == 2
     assert "0 were added, 1 removed, 0 changed; give --data-folder" in capsys.readouterr().err
-    config = copied_run.config()
-    del config["settings"]["fit"]
-    write_json(copied_run.config_file, config)
-    with copied_run.locked(), pytest.raises(InputError, match="must say how images are decoded; 'fit' is missing"):
-        read_training_images(copied_run)
 
 
 def test_pictures_that_are_copies_are_left_out_when_asked(copied_run, flowers, tmp_path, capsys):

@@ -7,8 +7,11 @@ import tensorflow as tf
 
 import sle_gan
 from sle_gan.layers.noise import NoiseInjection
-from sle_gan.models import fastgan
+from sle_gan.models import MODELS
+from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
+from sle_gan.models.generators.fastgan import generator as build_generator
 from sle_gan.models.io import create_input_noise, latent_codes, postprocess_images
+from sle_gan.models.pairing import training_graph
 
 
 def trainable(model):
@@ -67,7 +70,7 @@ def test_weights_are_saved_and_loaded_as_keras_users_do(tmp_path):
 
 
 def test_a_seed_gives_the_same_networks():
-    for build in (fastgan.generator, fastgan.discriminator):
+    for build in (build_generator, build_discriminator):
         first, second = (build(64, width=8, seed=5).get_weights() for _ in range(2))
         assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
@@ -96,8 +99,8 @@ def test_training_draws_other_noise_for_other_codes_and_the_same_for_the_same():
 
 
 def test_the_training_graph_shares_its_layers_with_the_two_networks():
-    generator, discriminator = fastgan.generator(64, width=8), fastgan.discriminator(64, width=8)
-    graph = fastgan.training_graph(generator, discriminator)
+    generator, discriminator = build_generator(64, width=8), build_discriminator(64, width=8)
+    graph = training_graph(MODELS["fastgan"].pair(), generator, discriminator)
     codes = create_input_noise(2, seed=0)
     image, small = graph.generator(codes)
     np.testing.assert_array_equal(image, generator(codes))
@@ -112,17 +115,17 @@ def test_the_training_graph_shares_its_layers_with_the_two_networks():
 
 
 def test_skip_layer_excitation_links_the_maps_of_the_paper():
-    names = {layer.name for layer in fastgan.generator(1024, width=8).layers}
+    names = {layer.name for layer in build_generator(1024, width=8).layers}
     assert {name for name in names if name.endswith("_gate")} == {f"excite{s}_gate" for s in (64, 128, 256, 512)}
-    trunk = fastgan.discriminator(1024, width=8).get_layer("trunk")
+    trunk = build_discriminator(1024, width=8).get_layer("trunk")
     gates = {layer.name for layer in trunk.layers if layer.name.endswith("_gate")}
     assert gates == {f"excite{s}_gate" for s in (32, 16, 8)}
 
 
 def test_every_convolution_is_spectrally_normalized_and_without_bias():
     networks = (
-        fastgan.generator(256, width=8),
-        *fastgan.training_graph(fastgan.generator(256, width=8), fastgan.discriminator(256, width=8)),
+        build_generator(256, width=8),
+        *training_graph(MODELS["fastgan"].pair(), build_generator(256, width=8), build_discriminator(256, width=8)),
     )
     convolutions = [layer for net in networks for layer in net.layers if hasattr(layer, "kernel")]
     assert all(hasattr(layer, "left_vector") and not layer.use_bias for layer in convolutions)

@@ -5,7 +5,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralUpConv2D
-from sle_gan.models import MODELS
+from sle_gan.models import DISCRIMINATORS, GENERATORS
 from sle_gan.sparsity.flops import layer_macs, network_macs, training_macs_per_step
 
 L = keras.layers
@@ -72,22 +72,17 @@ def test_a_map_of_no_static_size_and_a_model_of_no_graph_are_told():
         layer_macs(keras.Sequential([L.Dense(3)], name="unbuilt"))
 
 
-def networks_of(name):
-    module = MODELS[name].module()
-    return module.generator(64, 3, 8, 0), module.discriminator(64, 3, 8, 0)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_every_kernel_of_rank_four_of_every_network_is_counted_at_every_position(name):
-    for network in networks_of(name):
-        macs = layer_macs(network)
-        kernels = {v.name.rpartition("/")[0]: v for v in network.trainable_variables if v.shape.rank == 4}
-        assert len(kernels) > 10
-        for layer, kernel in kernels.items():
-            counts = [count for path, count in macs.items() if path.rpartition("/")[2] == layer]
-            assert len(counts) == 1, layer
-            assert counts[0] >= kernel.shape.num_elements()
-            assert counts[0] % kernel.shape.num_elements() == 0
+@pytest.mark.parametrize("row", [*GENERATORS.values(), *DISCRIMINATORS.values()], ids=lambda row: row.file)
+def test_every_kernel_of_rank_four_of_every_network_is_counted_at_every_position(row):
+    network = row.build(64, 3, 8, 0)
+    macs = layer_macs(network)
+    kernels = {v.name.rpartition("/")[0]: v for v in network.trainable_variables if v.shape.rank == 4}
+    assert len(kernels) > 10
+    for layer, kernel in kernels.items():
+        counts = [count for path, count in macs.items() if path.rpartition("/")[2] == layer]
+        assert len(counts) == 1, layer
+        assert counts[0] >= kernel.shape.num_elements()
+        assert counts[0] % kernel.shape.num_elements() == 0
 
 
 def profiled(network):
@@ -103,14 +98,14 @@ def profiled(network):
     return counts
 
 
-@pytest.mark.parametrize("index", [0, 1], ids=["generator", "discriminator"])
-def test_fastgans_totals_are_those_of_tensorflows_profiler(index):
-    network = networks_of("fastgan")[index]
+@pytest.mark.parametrize(("table", "faster_layers"), [(GENERATORS, 2), (DISCRIMINATORS, 6)], ids=["G", "D"])
+def test_fastgans_totals_are_those_of_tensorflows_profiler(table, faster_layers):
+    network = table["fastgan"].build(64, 3, 8, 0)
     macs = layer_macs(network)
     counts = profiled(network)
     # From 16 px on, doubling and convolving are one transposed convolution, with 16 products for 36.
     faster = {layer for layer in macs if re.search(r"(up|decode\w*)(32|64)_conv1?$", layer)}
-    assert len(faster) == (2, 6)[index]
+    assert len(faster) == faster_layers
     transposed = sum(macs[layer] * 16 // 36 for layer in faster)
     # Of a transposed convolution TensorFlow counts the positions of the output, over the strides.
     transposed += macs.get("start", 0) * 4 * 4

@@ -19,18 +19,20 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from run_files import losses, scores, write_run_files
+from run_files import losses, scores, settings_of, write_run_files
 from test_cli import saved, small_checkpoints
 
+from sle_gan.assembly.resolve import resolve
+from sle_gan.assembly.sparsity_times import sparsity_timeline
 from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, train_flags
 from sle_gan.cli.program import run_program
-from sle_gan.cli.sparsity_flags import resolve_sparsity, sparsity_timeline
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import manifest, scan
 from sle_gan.errors import InputError
 from sle_gan.json_files import write_json
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.run import choose_run
+from sle_gan.settings.nested import from_nested, to_nested
 from sle_gan.sparsity.ticket import Subnetwork, Ticket, read_ticket, write_ticket
 
 SIDE = 24
@@ -119,11 +121,11 @@ def training_flags_end_in_a_line(folder, line):
     _, words = line
 
     def resolved():
-        parsed = train_flags.parser().parse_args(["--data-folder", str(folder), *words])
-        found = train_flags.resolve(parsed)
-        resolve_sparsity(found, 63)
+        given = train_flags.parse(["--data-folder", str(folder), *words])
+        given.command.check_for(given.settings.get("name"))
+        found = resolve(given.settings, 63)
         assert len(sparsity_timeline(found)) < 1000
-        json.dumps(found)
+        assert from_nested(json.loads(json.dumps(to_nested(found)))) == found
         return 0
 
     ends_in_a_line(lambda: run_program(resolved, debug=False))
@@ -254,7 +256,8 @@ def an_edited_run_is_used_or_refused(run, example):
         ends_in_a_line(compare.main, [str(run.path), str(run.path.with_name("other"))])
         assert ends_in_a_line(evaluate.main, [str(run.path)]) == 2  # it has no images, or is damaged
         with contextlib.suppress(InputError):
-            choose_run(run.path.parent, "run", "label", {"resolution": 64}, resume=True, override=False)
+            asked = settings_of(output_folder=str(run.path.parent), name="run")
+            choose_run("label", asked, resume=True, override=False)
     finally:
         file.write_bytes(original)
 

@@ -4,7 +4,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.augment.diffaugment import DiffAugment
-from sle_gan.models import fastgan
+from sle_gan.models import MODELS
+from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
+from sle_gan.models.generators.fastgan import generator as build_generator
+from sle_gan.models.pairing import training_graph
 from sle_gan.training.ema import copy_weights
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
@@ -37,12 +40,12 @@ def linear_gan(**kwargs):
 
 def fastgan_gan(seed=0):
     generator, discriminator = (
-        fastgan.generator(64, width=8, seed=1),
-        fastgan.discriminator(64, width=8, seed=1),
+        build_generator(64, width=8, seed=1),
+        build_discriminator(64, width=8, seed=1),
     )
-    average = fastgan.generator(64, width=8)
+    average = build_generator(64, width=8)
     copy_weights(average, generator)
-    graph = fastgan.training_graph(generator, discriminator)
+    graph = training_graph(MODELS["fastgan"].pair(), generator, discriminator)
     reconstruction = Reconstruction(graph.decoders, mean_absolute_difference)
     augment = DiffAugment(("color", "translation"))
     gan = GAN(

@@ -5,11 +5,12 @@ import pytest
 from PIL import Image
 from tiny_runs import write_run
 
+from sle_gan.assembly.opened_run import OpenedRun
 from sle_gan.cli.generate import main
 from sle_gan.data.pictures import image_sheet
 from sle_gan.errors import InputError
 from sle_gan.export.trained import TrainedGenerator
-from sle_gan.models import stylegan2
+from sle_gan.models.generators.stylegan2 import styles as styles_of
 from sle_gan.models.io import latent_codes, postprocess_images
 
 
@@ -46,11 +47,12 @@ def test_truncation_draws_every_picture_towards_the_average_one(run, tmp_path):
     np.testing.assert_array_equal(none[0], none[1])  # the average picture, whatever the seed
     distances = [np.abs(some - none).mean() for some in (half, plain)]
     assert 0 < distances[0] < distances[1]
+    np.testing.assert_array_equal(OpenedRun(run).draw(range(3), truncation=0.5), half)
 
 
 def test_truncated_pictures_are_those_of_the_styles_between(written):
     run, generator = written
-    parts = stylegan2.styles(generator)
+    parts = styles_of(generator)
     styles = parts.mapping(latent_codes([4], 512))
     between = parts.average + 0.6 * (styles - parts.average)
     expected = postprocess_images(parts.synthesis(np.repeat(between[:, None], 10, axis=1)))
@@ -64,11 +66,14 @@ def test_mixed_pictures_are_those_of_both_seeds_styles(written, tmp_path):
     assert generate(run, "samples", "--seeds", "0-1", "--mix-seeds", "5-7", "--output", tmp_path) == 0
     names = [f"seed-{a:06d}-mix-{b:06d}.png" for a in (0, 1) for b in (5, 6, 7)]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
-    parts = stylegan2.styles(generator)
+    parts = styles_of(generator)
     coarse, fine = (parts.mapping(latent_codes(seeds, 512)).numpy() for seeds in ([0, 1], [5, 6, 7]))
     styles = np.stack([[c] * 3 + [f] * 7 for c in coarse for f in fine])  # the 16 px maps begin with style 3
     expected = postprocess_images(parts.synthesis(styles)).numpy()
     mixed = pictures(tmp_path)
+    by_library = OpenedRun(run).draw_mixed(range(2), [5, 6, 7])
+    assert (by_library.shape, by_library.dtype) == ((2, 3, 64, 64, 3), np.uint8)
+    np.testing.assert_array_equal(by_library.reshape(mixed.shape), mixed)
     assert np.abs(mixed - expected).max() <= 1
     assert np.abs(mixed[0] - mixed[1]).mean() > 1
     assert np.abs(mixed[0] - mixed[3]).mean() > 1
@@ -81,6 +86,7 @@ def test_the_side_that_mixing_begins_at_moves_from_one_seed_to_the_other(run, tm
     assert np.abs(at_side[4] - fine).max() <= 1
     to_coarse = [np.abs(at_side[side] - coarse).mean() for side in (64, 16, 4)]
     assert 0 < to_coarse[0] < to_coarse[1] < to_coarse[2]
+    np.testing.assert_array_equal(OpenedRun(run).draw_mixed([0], [5], mix_from=64)[0, 0], at_side[64])
     words = ["samples", "--seeds", "0", "--mix-seeds", "5", "--mix-from", "64", "--grid", "--output", tmp_path]
     assert generate(run, *words) == 0
     np.testing.assert_array_equal(pictures(tmp_path)[0], image_sheet(at_side[64][None].astype(np.uint8)))
@@ -94,6 +100,7 @@ def test_a_walk_among_styles_is_straight_and_another_than_among_codes(run, tmp_p
     among_codes, among_styles, truncated = (pictures(tmp_path / name) for name in ("z", "w", "short"))
     assert among_codes.shape == among_styles.shape == (5, 64, 64, 3)
     assert np.abs(among_codes[[0, 4]] - among_styles[[0, 4]]).max() <= 1
+    np.testing.assert_array_equal(np.stack(list(OpenedRun(run).film([0, 1], 4, space="w"))), among_styles)
     assert np.abs(among_codes[1:4] - among_styles[1:4]).mean() > 0.5
     assert np.abs(truncated - among_styles).mean() > 1
     trained = TrainedGenerator(run, truncation=1.0)
@@ -139,3 +146,16 @@ def test_what_cannot_be_drawn_is_told(run, capsys, words, told):
 def test_a_side_beyond_the_pictures_is_told(run, capsys):
     assert generate(run, "samples", "--seeds", "0", "--mix-seeds", "1", "--mix-from", "128") == 2
     assert capsys.readouterr().err == "error: --mix-from must be 64 at most, the side of the pictures; got 128\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"mix_from": 128}, "--mix-from must be 64 at most, the side of the pictures; got 128"),
+        ({"mix_from": 12}, "--mix-from must be a power of two from 4 to 1024; got 12"),
+        ({"truncation": -0.5}, "--truncation must be a number from 0 to 2; got -0.5"),
+    ],
+)
+def test_the_library_tells_what_cannot_be_mixed(run, arguments, told):
+    with pytest.raises(InputError, match=told):
+        OpenedRun(run).draw_mixed([0], [1], **arguments)

@@ -9,9 +9,10 @@ from PIL import Image
 from test_cli import final_state, script
 
 from sle_gan.assembly.building import adam
+from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
-from sle_gan.cli.train import parser, resolve
+from sle_gan.cli.train_flags import parse
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder
 
@@ -31,61 +32,69 @@ def words(pictures, output, name, *more):
     return ["--data-folder", str(pictures), "--output-folder", str(output), "--name", name, *fixed.split(), *more]
 
 
-def settings(*more):
-    return resolve(parser().parse_args(["--data-folder", "x", *more]))
+def settings(**given):
+    return resolve({"data_folder": "x", **given})
 
 
 def test_what_is_not_given_is_as_in_the_networks_paper():
-    fastgan, sngan = settings(), settings("--model", "sngan", "--resolution", "64")
-    names = ("n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2", "ema_decay", "width")
-    assert [fastgan[name] for name in names] == [1, 2e-4, 2e-4, 0.5, 0.999, 0.999, 64]
-    assert [sngan[name] for name in names] == [5, 2e-4, 2e-4, 0.0, 0.9, 0.999, 64]
-    assert (fastgan["batch_size"], sngan["batch_size"]) == (8, 64)
+    fastgan, sngan = settings(), settings(model="sngan", resolution=64)
+    names = ("n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2", "ema_decay", "batch_size")
+    assert [getattr(fastgan.optimization, name) for name in names] == [1, 2e-4, 2e-4, 0.5, 0.999, 0.999, 8]
+    assert [getattr(sngan.optimization, name) for name in names] == [5, 2e-4, 2e-4, 0.0, 0.9, 0.999, 64]
+    assert fastgan.network.width == sngan.network.width == 64
 
 
 def test_stylegan2_has_the_settings_of_its_papers():
-    given = settings("--model", "stylegan2", "--resolution", "128", "--batch-size", "32")
-    names = ("loss", "n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2", "r1_interval")
-    assert [given[name] for name in names] == ["non-saturating", 1, 0.0025, 0.0025, 0.0, 0.99, 16]
-    assert given["r1_gamma"] == pytest.approx(0.1024)
-    assert (given["ema_decay"], given["ema_kimg"], given["path_length_weight"]) == (None, 10.0, 0.0)
+    given = settings(model="stylegan2", resolution=128, batch_size=32)
+    names = ("loss", "n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2")
+    values = [getattr(given.optimization, name) for name in names]
+    assert values == ["non-saturating", 1, 0.0025, 0.0025, 0.0, 0.99]
+    assert given.penalties.r1_interval == 16
+    assert given.penalties.r1_gamma == pytest.approx(0.1024)
+    assert (given.optimization.ema_decay, given.optimization.ema_kimg) == (None, 10.0)
+    assert given.penalties.path_length_weight == 0.0
 
 
 def test_biggan_has_the_settings_of_its_papers_at_each_resolution():
-    names = ("width", "batch_size", "n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2")
-    recipes = {side: settings("--model", "biggan", "--resolution", side) for side in ("32", "64", "128")}
-    assert [recipes["32"][name] for name in names] == [256, 50, 4, 2e-4, 2e-4, 0.0, 0.999]
-    assert [recipes["64"][name] for name in names] == [80, 256, 1, 1e-4, 4e-4, 0.0, 0.999]
-    assert recipes["128"]["width"] == 96
-    assert [(recipe["ema_decay"], recipe["ema_start"]) for recipe in recipes.values()] == [(0.9999, 1000)] * 3
-    assert (settings()["ema_start"], settings("--ema-start", "7")["ema_start"]) == (0, 7)
+    names = ("batch_size", "n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2")
+    recipes = {side: settings(model="biggan", resolution=side) for side in (32, 64, 128)}
+    assert [getattr(recipes[32].optimization, name) for name in names] == [50, 4, 2e-4, 2e-4, 0.0, 0.999]
+    assert [getattr(recipes[64].optimization, name) for name in names] == [256, 1, 1e-4, 4e-4, 0.0, 0.999]
+    assert [recipe.network.width for recipe in recipes.values()] == [256, 80, 96]
+    averages = [(recipe.optimization.ema_decay, recipe.optimization.ema_start) for recipe in recipes.values()]
+    assert averages == [(0.9999, 1000)] * 3
+    assert (settings().optimization.ema_start, settings(ema_start=7).optimization.ema_start) == (0, 7)
 
 
 def test_the_average_is_set_in_one_way():
-    by_decay = settings("--model", "stylegan2", "--ema-decay", "0.9")
-    assert (by_decay["ema_decay"], by_decay["ema_kimg"]) == (0.9, None)
-    by_kimg = settings("--ema-kimg", "2")
-    assert (by_kimg["ema_decay"], by_kimg["ema_kimg"]) == (None, 2.0)
+    by_decay = settings(model="stylegan2", ema_decay=0.9).optimization
+    assert (by_decay.ema_decay, by_decay.ema_kimg) == (0.9, None)
+    by_kimg = settings(ema_kimg=2).optimization
+    assert (by_kimg.ema_decay, by_kimg.ema_kimg) == (None, 2.0)
 
 
 def test_path_lengths_need_styles():
     with pytest.raises(InputError, match="--path-length-weight needs a network with styles, such as stylegan2"):
-        settings("--path-length-weight", "2")
+        settings(path_length_weight=2)
 
 
 def test_what_is_given_wins_also_where_it_is_zero():
-    given = settings("--adam-beta-1", "0", "--n-critic", "2", "--width", "16", "--ema-decay", "0")
-    assert [given[name] for name in ("adam_beta_1", "n_critic", "width", "ema_decay")] == [0.0, 2, 16, 0.0]
-    assert settings("--width", "--seed", "1")["width"] == 64
+    given = settings(adam_beta_1=0, n_critic=2, width=16, ema_decay=0)
+    optimization = given.optimization
+    assert (optimization.adam_beta_1, optimization.n_critic, optimization.ema_decay) == (0.0, 2, 0.0)
+    assert given.network.width == 16
+    assert resolve(parse(["--data-folder", "x", "--width", "--seed", "1"]).settings).network.width == 64
 
 
 def test_penalties_that_are_not_given_follow_from_the_loss_and_the_turns():
-    names = ("loss", "smallest_margin", "r1_gamma", "gradient_penalty", "dig_weight", "dig_interval")
-    assert [settings()[name] for name in names] == ["hinge", 0.8, 0.0, 0.0, 0.0, 4]
-    sngan = settings("--model", "sngan", "--resolution", "64", "--loss", "wasserstein")
-    assert [sngan[name] for name in names] == ["wasserstein", 1.0, 0.0, 10.0, 0.0, 5]
-    given = settings("--loss", "wasserstein", "--gradient-penalty", "0", "--dig-interval", "2")
-    assert (given["gradient_penalty"], given["dig_interval"]) == (0.0, 2)
+    names = ("r1_gamma", "gradient_penalty", "dig_weight", "dig_interval")
+    fastgan, sngan = settings(), settings(model="sngan", resolution=64, loss="wasserstein")
+    assert (fastgan.optimization.loss, fastgan.optimization.smallest_margin) == ("hinge", 0.8)
+    assert [getattr(fastgan.penalties, name) for name in names] == [0.0, 0.0, 0.0, 4]
+    assert (sngan.optimization.loss, sngan.optimization.smallest_margin) == ("wasserstein", 1.0)
+    assert [getattr(sngan.penalties, name) for name in names] == [0.0, 10.0, 0.0, 5]
+    given = settings(loss="wasserstein", gradient_penalty=0, dig_interval=2).penalties
+    assert (given.gradient_penalty, given.dig_interval) == (0.0, 2)
 
 
 def test_a_lazy_penalty_scales_the_rate_and_the_betas_of_its_optimizer():
@@ -98,7 +107,7 @@ def test_a_lazy_penalty_scales_the_rate_and_the_betas_of_its_optimizer():
 
 def test_a_resolution_of_another_network_is_refused():
     with pytest.raises(InputError, match=r"--resolution must be one of \(32, 48, 64, 128\) for sngan; got 256"):
-        settings("--model", "sngan")
+        settings(model="sngan")
 
 
 every_model = pytest.mark.parametrize(

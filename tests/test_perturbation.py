@@ -4,8 +4,9 @@ import tensorflow as tf
 import tf_keras as keras
 from test_gan import linear_networks
 
-from sle_gan.models import MODELS
+from sle_gan.models import DISCRIMINATORS, GENERATORS, MODELS, Pair
 from sle_gan.models.graph import FeatureSplit
+from sle_gan.models.pairing import feature_splits, training_graph
 from sle_gan.training.ema import copy_weights
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_generator
@@ -117,12 +118,15 @@ def test_a_perturbation_of_nothing_is_refused(gamma, steps):
         AdversarialFeatures(None, None, SIGNS["paper"], gamma, steps)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_the_parts_of_a_network_are_the_network(model):
-    module = MODELS[model].module()
-    generator, discriminator = module.generator(64, 3, 8, 1), module.discriminator(64, 3, 8, 1)
-    graph = module.training_graph(generator, discriminator)
-    splits = module.feature_splits(generator, discriminator)
+OTHER_PAIRS = [Pair("fastgan", "sngan"), Pair("sngan", "fastgan")]
+
+
+@pytest.mark.parametrize("pair", [*(model.pair() for model in MODELS.values()), *OTHER_PAIRS], ids=Pair.describe)
+def test_the_parts_of_a_network_are_the_network(pair):
+    generator = GENERATORS[pair.generator].build(64, 3, 8, 1)
+    discriminator = DISCRIMINATORS[pair.discriminator].build(64, 3, 8, 1)
+    graph = training_graph(pair, generator, discriminator)
+    splits = feature_splits(pair, generator, discriminator)
     codes = tf.random.stateless_normal([2, generator.input_shape[-1]], [0, 1])
     features, others = splits[0].first(codes, training=False)
     pictures = tf.nest.flatten(splits[0].rest([*features, *others], training=False))

@@ -4,7 +4,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.callbacks import Reconfigure
-from sle_gan.models import fastgan
+from sle_gan.models import MODELS
+from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
+from sle_gan.models.generators.fastgan import generator as build_generator
+from sle_gan.models.pairing import training_graph
 from sle_gan.sparsity.masks import prunable_kernels
 from sle_gan.training.ema import copy_weights
 from sle_gan.training.gan import GAN
@@ -132,10 +135,10 @@ def index_of(gan, kernel):
 
 
 def fastgan_gan(seed=0, **options):
-    networks = [build(64, 3, 8, seed) for build in (fastgan.generator, fastgan.discriminator)]
-    average = fastgan.generator(64, 3, 8, seed)
+    networks = [build(64, 3, 8, seed) for build in (build_generator, build_discriminator)]
+    average = build_generator(64, 3, 8, seed)
     copy_weights(average, networks[0])
-    graph = fastgan.training_graph(*networks)
+    graph = training_graph(MODELS["fastgan"].pair(), *networks)
     gan = GAN(graph.generator, graph.discriminator, average, seed=seed)
     optimizer = keras.optimizers.Adam(0.001, beta_1=0.5)
     gan.compile(optimizer, keras.optimizers.Adam(0.001, beta_1=0.5), hinge_generator, hinge_discriminator, **options)

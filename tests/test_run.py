@@ -3,23 +3,31 @@ import multiprocessing
 
 import pytest
 
+from sle_gan.assembly.resolve import resolve
 from sle_gan.errors import InputError, StorageError
 from sle_gan.run import RunFolder, check_writable, choose_run, find_run, start_run
+from sle_gan.run_config import RunConfig
+from sle_gan.settings.train import differing_settings
 
-SETTINGS = {"model": "fastgan", "resolution": 64, "steps": 100, "name": None}
-
-
-def choose(folder, name=None, settings=SETTINGS, resume=True, override=False):
-    return choose_run(folder, name, "fastgan-flowers", settings, resume=resume, override=override)
+GIVEN = {"data_folder": "/photos/flowers", "resolution": 64, "steps": 100}
 
 
-def started(folder, name=None, settings=SETTINGS, step=None):
-    run = choose(folder, name, settings, resume=False)
+def choose(folder, name=None, resume=True, override=False, **given):
+    settings = resolve(GIVEN | given | {"output_folder": str(folder), "name": name})
+    return choose_run("fastgan-flowers", settings, resume=resume, override=override)
+
+
+def started(folder, name=None, step=None, **given):
+    run = choose(folder, name, resume=False, **given)
     with run.locked():
-        start_run(run, settings, ["train.py"], {"python": "3"}, {"images": []})
+        start_run(run, config(**given), {"images": []})
     if step is not None:
         (run.checkpoints / f"ckpt-{step}.index").touch()
     return run
+
+
+def config(**given):
+    return RunConfig(resolve(GIVEN | given), {"python": "3"}, ["train.py"])
 
 
 def test_runs_are_numbered_on(tmp_path):
@@ -31,7 +39,7 @@ def test_runs_are_numbered_on(tmp_path):
 
 def test_the_newest_unfinished_run_of_the_same_settings_goes_on(tmp_path):
     started(tmp_path, step=40)
-    started(tmp_path, settings=SETTINGS | {"resolution": 128})
+    started(tmp_path, resolution=128)
     assert choose(tmp_path).name == "00000-fastgan-flowers"
     assert choose(tmp_path, resume=False).name == "00002-fastgan-flowers"
 
@@ -39,13 +47,13 @@ def test_the_newest_unfinished_run_of_the_same_settings_goes_on(tmp_path):
 def test_a_finished_run_is_not_gone_on_with_unless_more_steps_are_asked_for(tmp_path):
     started(tmp_path, step=100)
     assert choose(tmp_path).name == "00001-fastgan-flowers"
-    assert choose(tmp_path, settings=SETTINGS | {"steps": 200}).name == "00000-fastgan-flowers"
+    assert choose(tmp_path, steps=200).name == "00000-fastgan-flowers"
 
 
 def test_a_name_that_holds_other_settings_is_refused_and_nothing_is_deleted(tmp_path):
     run = started(tmp_path, "flowers", step=10)
     with pytest.raises(InputError, match=r"holds a run of other settings \(resolution 64, asked for 512"):
-        choose(tmp_path, "flowers", SETTINGS | {"resolution": 512})
+        choose(tmp_path, "flowers", resolution=512)
     assert run.latest_step() == 10
 
 
@@ -75,10 +83,10 @@ def test_starting_anew_deletes_what_was_there(tmp_path):
     run = started(tmp_path, "flowers", step=10)
     run.metrics_file.write_text("{}\n")
     with run.locked():
-        start_run(run, SETTINGS, ["train.py"], {}, {"images": []})
+        start_run(run, config(seed=3), {"images": []})
     assert run.latest_step() is None
     assert not run.metrics_file.exists()
-    assert run.config()["settings"] == SETTINGS
+    assert run.settings() == resolve(GIVEN | {"seed": 3})
 
 
 def _hold(path, held, release):
@@ -107,7 +115,7 @@ def test_a_run_in_use_is_refused_and_a_dead_process_holds_nothing(tmp_path):
     [
         ("{", "cannot be read as JSON"),
         ("[]", "is not a configuration"),
-        ('{"schema": 99, "settings": {}}', "has schema 99; this version reads 1"),
+        ('{"schema": 99, "settings": {}}', "has schema 99; this version reads 1 and 2"),
     ],
 )
 def test_a_damaged_configuration_is_told(tmp_path, text, message):
@@ -127,12 +135,14 @@ def test_a_run_is_found_by_its_folder_and_by_its_name(tmp_path):
 
 def test_the_configuration_is_what_was_resolved(tmp_path):
     run = started(tmp_path)
-    assert json.loads(run.config_file.read_text()) == {
-        "schema": 1,
-        "settings": SETTINGS,
-        "versions": {"python": "3"},
-        "command": ["train.py"],
-    }
+    assert run.config() == config()
+    content = json.loads(run.config_file.read_text())
+    assert content["schema"] == 2
+    assert (content["versions"], content["command"]) == ({"python": "3"}, ["train.py"])
+    assert content["settings"]["images"]["resolution"] == 64
+    assert content["settings"]["optimization"]["batch_size"] == 8  # of the network's recipe
+    assert content["settings"]["augmentation"]["method"] == "diff"
+    assert content["settings"]["sparsity"] is None
 
 
 def test_an_output_folder_that_cannot_be_written_is_told(tmp_path):
@@ -141,12 +151,32 @@ def test_an_output_folder_that_cannot_be_written_is_told(tmp_path):
         check_writable(tmp_path / "file" / "runs")
 
 
-def test_settings_that_an_older_run_did_not_have_are_the_defaults(tmp_path):
-    run = RunFolder(tmp_path / "old")
-    with run.locked():
-        start_run(run, {"resolution": 64}, [], {}, {"images": []})
-    options = {"resume": True, "override": False, "defaults": {"resolution": 256, "shiny": False}}
-    again = choose_run(tmp_path, "old", "label", {"resolution": 64, "shiny": False}, **options)
-    assert again.path == run.path
-    with pytest.raises(InputError, match="shiny False, asked for True"):
-        choose_run(tmp_path, "old", "label", {"resolution": 64, "shiny": True}, **options)
+def test_a_setting_that_a_run_does_not_have_is_newer_than_it_and_has_its_default(tmp_path):
+    run = started(tmp_path, "old")
+    content = json.loads(run.config_file.read_text())
+    del content["settings"]["images"]["flip"]
+    del content["settings"]["scores"]
+    run.config_file.write_text(json.dumps(content))
+    assert run.settings() == config().settings
+    assert choose(tmp_path, "old").path == run.path
+    with pytest.raises(InputError, match="flip True, asked for False"):
+        choose(tmp_path, "old", flip=False)
+    del content["settings"]["network"]["width"]
+    run.config_file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"config.json: the setting 'width' is missing"):
+        run.settings()
+
+
+def test_runs_of_other_methods_differ_by_the_names_of_the_methods():
+    dense, pruned, searched = (
+        resolve(GIVEN | more, 63) for more in ({}, {"reconfigure": True, "sparsity": 0.5}, {"find_ticket": True})
+    )
+    assert differing_settings(dense, pruned) == "reconfigure False, asked for True"
+    assert differing_settings(pruned, searched) == (
+        "find_ticket False, asked for True; reconfigure True, asked for False"
+    )
+    other = resolve(GIVEN | {"reconfigure": True, "steps": 9000}, 63)
+    assert differing_settings(pruned, other) == "sparsity 0.5, asked for 0.3"  # the times follow from the length
+    ada, off = resolve(GIVEN | {"augment": "ada"}), resolve(GIVEN | {"diff_augment": None})
+    assert differing_settings(off, ada) == "augment 'diff', asked for 'ada'"
+    assert differing_settings(dense, off) == "diff_augment 'color,translation', asked for None"

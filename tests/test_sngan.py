@@ -5,27 +5,29 @@ import tf_keras as keras
 from test_fastgan import trainable
 
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
-from sle_gan.models import sngan
+from sle_gan.models.discriminators.sngan import discriminator as build_discriminator
+from sle_gan.models.generators.sngan import CHANNELS, LATENT_SIZE
+from sle_gan.models.generators.sngan import generator as build_generator
 
 
 @pytest.mark.parametrize(
     ("resolution", "generator", "discriminator"), [(32, 4_276_739, 1_053_824), (48, 4_878_083, 10_141_440)]
 )
 def test_parameter_counts_are_those_of_the_paper_at_full_width(resolution, generator, discriminator):
-    assert trainable(sngan.generator(resolution)) == generator
-    assert trainable(sngan.discriminator(resolution)) == discriminator
+    assert trainable(build_generator(resolution)) == generator
+    assert trainable(build_discriminator(resolution)) == discriminator
 
 
 @pytest.mark.parametrize(("resolution", "first", "last"), [(32, 4, 8), (48, 6, 3), (64, 4, 4), (128, 4, 4)])
 def test_the_networks_work_at_every_resolution(resolution, first, last):
-    generator = sngan.generator(resolution, width=8)
-    discriminator = sngan.discriminator(resolution, width=8)
-    images = generator(tf.random.stateless_normal([2, sngan.LATENT_SIZE], [1, 2]))
+    generator = build_generator(resolution, width=8)
+    discriminator = build_discriminator(resolution, width=8)
+    images = generator(tf.random.stateless_normal([2, LATENT_SIZE], [1, 2]))
     assert images.shape == (2, resolution, resolution, 3)
     assert float(tf.reduce_max(tf.abs(images))) <= 1.0
     assert discriminator(images).shape == (2, 1)
     # The map that the generator begins with, and the one that the discriminator sums over.
-    widest = sngan.GENERATOR_CHANNELS[resolution][0] * 8
+    widest = CHANNELS[resolution][0] * 8
     assert generator.get_layer("start").units == first * first * widest
     convolutions = [layer for layer in discriminator.layers if layer.name.endswith("conv2")]
     assert convolutions[-1].output_shape[1:3] == (last, last)
@@ -33,12 +35,12 @@ def test_the_networks_work_at_every_resolution(resolution, first, last):
 
 @pytest.mark.parametrize("channels", [1, 4])
 def test_the_networks_work_with_grey_and_with_alpha(channels):
-    images = sngan.generator(32, channels=channels, width=8)(tf.zeros([2, 128]))
+    images = build_generator(32, channels=channels, width=8)(tf.zeros([2, 128]))
     assert images.shape == (2, 32, 32, channels)
-    assert sngan.discriminator(32, channels=channels, width=8)(images).shape == (2, 1)
+    assert build_discriminator(32, channels=channels, width=8)(images).shape == (2, 1)
 
 
-@pytest.mark.parametrize("build", [sngan.generator, sngan.discriminator])
+@pytest.mark.parametrize("build", [build_generator, build_discriminator])
 def test_what_is_not_allowed_is_refused(build):
     with pytest.raises(ValueError, match=r"resolution must be one of \(32, 48, 64, 128\); got 256"):
         build(256)
@@ -49,7 +51,7 @@ def test_what_is_not_allowed_is_refused(build):
 
 
 def test_the_discriminator_alone_is_spectrally_normalized():
-    generator, discriminator = sngan.generator(64, width=8), sngan.discriminator(64, width=8)
+    generator, discriminator = build_generator(64, width=8), build_discriminator(64, width=8)
     kernels = [layer for layer in discriminator.layers if hasattr(layer, "kernel")]
     assert all(isinstance(layer, SpectralConv2D | SpectralDense) for layer in kernels)
     assert not any(isinstance(layer, SpectralConv2D | SpectralDense) for layer in generator.layers)
@@ -57,7 +59,7 @@ def test_the_discriminator_alone_is_spectrally_normalized():
 
 def test_an_up_block_is_the_one_of_the_paper():
     # The shortcut is upsampled before its convolution in the paper, after it here.
-    generator = sngan.generator(32, width=8, seed=3)
+    generator = build_generator(32, width=8, seed=3)
     codes = tf.random.stateless_normal([2, 128], [1, 2])
     names = {name: generator.get_layer(name) for name in ("start", "up8_norm1", "up8_conv1", "up8_norm2", "up8_conv2")}
     shortcut = generator.get_layer("up8_shortcut")
@@ -78,7 +80,7 @@ def test_an_up_block_is_the_one_of_the_paper():
 
 def test_the_discriminator_is_the_one_of_the_paper():
     # Shortcuts that halve are pooled after their convolution in the paper, before it here.
-    discriminator = sngan.discriminator(32, width=8, seed=1)
+    discriminator = build_discriminator(32, width=8, seed=1)
     images = tf.random.stateless_uniform([3, 32, 32, 3], [1, 2], -1, 1)
     conv = {layer.name: layer for layer in discriminator.layers if hasattr(layer, "kernel")}
     for layer in list(conv.values())[:-1]:
@@ -100,7 +102,7 @@ def test_the_discriminator_is_the_one_of_the_paper():
 
 
 def test_the_initial_weights_are_xavier_uniform_and_the_gains_normal():
-    generator = sngan.generator(64, width=64, seed=0)
+    generator = build_generator(64, width=64, seed=0)
     for layer in generator.layers:
         if isinstance(layer, keras.layers.Conv2D):
             size, _, channels_in, channels_out = layer.kernel.shape
@@ -113,7 +115,7 @@ def test_the_initial_weights_are_xavier_uniform_and_the_gains_normal():
 
 
 def test_a_seed_gives_the_same_networks():
-    for build in (sngan.generator, sngan.discriminator):
+    for build in (build_generator, build_discriminator):
         first, second, other = (build(32, width=8, seed=seed).get_weights() for seed in (5, 5, 6))
         assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
         assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))

@@ -8,7 +8,10 @@ from processes import final_state, script, wait_for
 
 from sle_gan.cli.train import main
 from sle_gan.data.folder import scan, subsample
-from sle_gan.models import fastgan
+from sle_gan.models import MODELS
+from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
+from sle_gan.models.generators.fastgan import generator as build_generator
+from sle_gan.models.pairing import training_graph
 from sle_gan.run import RunFolder
 from sle_gan.sparsity.flops import layer_macs, training_macs_per_step
 from sle_gan.sparsity.selection import live_count
@@ -80,7 +83,7 @@ def test_metrics_tell_densities_live_parameters_and_theoretical_flops(reconfigur
 
 
 def _live_parameters_at(density):
-    generator = fastgan.generator(64, 3, 8, 0)
+    generator = build_generator(64, 3, 8, 0)
     trainable = sum(v.shape.num_elements() for v in generator.trainable_variables)
     return trainable - sum(
         v.shape.num_elements() - live_count(v.shape.num_elements(), density)
@@ -90,8 +93,8 @@ def _live_parameters_at(density):
 
 
 def _share_after_two_sparse_steps():
-    graph = fastgan.training_graph(fastgan.generator(64, 3, 8, 0), fastgan.discriminator(64, 3, 8, 0))
-    generator = layer_macs(fastgan.generator(64, 3, 8, 0))
+    graph = training_graph(MODELS["fastgan"].pair(), build_generator(64, 3, 8, 0), build_discriminator(64, 3, 8, 0))
+    generator = layer_macs(build_generator(64, 3, 8, 0))
     discriminator = sum(layer_macs(graph.discriminator).values())
     dense = training_macs_per_step(sum(generator.values()), discriminator, 4, 1)
     sparse = training_macs_per_step(0.6 * sum(generator.values()), discriminator, 4, 1)

@@ -11,7 +11,10 @@ from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.resample import upsample_fir
 from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
-from sle_gan.models import stylegan2
+from sle_gan.models.discriminators.stylegan2 import discriminator as build_discriminator
+from sle_gan.models.generators.stylegan2 import first_layer_from
+from sle_gan.models.generators.stylegan2 import generator as build_generator
+from sle_gan.models.generators.stylegan2 import styles as styles_of
 from sle_gan.training.path_length import PathLength
 
 
@@ -145,8 +148,8 @@ def test_the_average_of_the_styles_moves_in_training_alone():
 
 
 def test_parameter_counts_are_those_of_the_reference_at_256():
-    assert trainable(stylegan2.generator(256)) == 23_191_522
-    assert trainable(stylegan2.discriminator(256)) == 24_001_089
+    assert trainable(build_generator(256)) == 23_191_522
+    assert trainable(build_discriminator(256)) == 24_001_089
 
 
 @pytest.mark.parametrize(
@@ -154,24 +157,24 @@ def test_parameter_counts_are_those_of_the_reference_at_256():
     [32, 64, 128, 256, pytest.param(512, marks=pytest.mark.slow), pytest.param(1024, marks=pytest.mark.slow)],
 )
 def test_the_networks_work_at_every_resolution(resolution):
-    generator = stylegan2.generator(resolution, width=8)
-    discriminator = stylegan2.discriminator(resolution, width=8)
+    generator = build_generator(resolution, width=8)
+    discriminator = build_discriminator(resolution, width=8)
     images = generator(normal(2, 512), training=True)
     assert images.shape == (2, resolution, resolution, 3)
     assert np.isfinite(images).all()
     assert discriminator(images).shape == (2, 1)
-    layers = stylegan2.styles(generator).synthesis.input_shape[1]
+    layers = styles_of(generator).synthesis.input_shape[1]
     assert layers == 2 * np.log2(resolution) - 2
 
 
 @pytest.mark.parametrize("channels", [1, 4])
 def test_the_networks_work_with_grey_and_with_alpha(channels):
-    images = stylegan2.generator(32, channels=channels, width=8)(normal(2, 512))
+    images = build_generator(32, channels=channels, width=8)(normal(2, 512))
     assert images.shape == (2, 32, 32, channels)
-    assert stylegan2.discriminator(32, channels=channels, width=8)(images).shape == (2, 1)
+    assert build_discriminator(32, channels=channels, width=8)(images).shape == (2, 1)
 
 
-@pytest.mark.parametrize("build", [stylegan2.generator, stylegan2.discriminator])
+@pytest.mark.parametrize("build", [build_generator, build_discriminator])
 def test_what_is_not_allowed_is_refused(build):
     with pytest.raises(ValueError, match=r"resolution must be one of \(32, 64, 128, 256, 512, 1024\); got 48"):
         build(48)
@@ -183,7 +186,7 @@ def test_what_is_not_allowed_is_refused(build):
 
 @pytest.fixture(scope="module")
 def noisy_generator():
-    generator = stylegan2.generator(64, width=8, seed=1)
+    generator = build_generator(64, width=8, seed=1)
     for layer in generator.get_layer("synthesis").layers:
         if isinstance(layer, NoiseInjection):
             layer.scale.assign(0.5)
@@ -200,7 +203,7 @@ def test_a_code_gives_the_same_picture_outside_training_and_noise_in_training(no
 
 
 def test_a_generator_is_its_parts_one_after_the_other(noisy_generator):
-    parts, codes = stylegan2.styles(noisy_generator), normal(2, 512)
+    parts, codes = styles_of(noisy_generator), normal(2, 512)
     styles = parts.mapping(codes)
     repeated = tf.tile(styles[:, None], [1, 10, 1])
     np.testing.assert_array_equal(parts.mixing(codes), repeated)
@@ -209,7 +212,7 @@ def test_a_generator_is_its_parts_one_after_the_other(noisy_generator):
 
 @pytest.mark.parametrize(("layer", "side"), [(0, 4), (1, 8), (2, 8), (3, 16), (4, 16), (7, 64), (8, 64)])
 def test_each_style_shapes_the_convolution_of_its_layer(noisy_generator, layer, side):
-    synthesis = stylegan2.styles(noisy_generator).synthesis
+    synthesis = styles_of(noisy_generator).synthesis
     maps = [item for item in synthesis.layers if item.name.endswith(("_conv", "_conv1", "_conv2"))]
     outputs = keras.Model(synthesis.input, [item.output for item in maps])
     styles = normal(1, 10, 64)
@@ -219,25 +222,25 @@ def test_each_style_shapes_the_convolution_of_its_layer(noisy_generator, layer, 
     assert first == layer
     assert maps[first].output_shape[1] == side
     if layer in (0, 1, 3, 7):
-        assert stylegan2.first_layer_from(side) == layer
+        assert first_layer_from(side) == layer
 
 
 def test_the_codes_are_normalized_before_the_mapping(noisy_generator):
-    mapping, codes = stylegan2.styles(noisy_generator).mapping, normal(2, 512)
+    mapping, codes = styles_of(noisy_generator).mapping, normal(2, 512)
     np.testing.assert_allclose(mapping(7 * codes), mapping(codes), rtol=1e-3, atol=1e-5)
 
 
 def test_the_mapping_is_as_deep_as_it_is_asked_to_be():
-    deep = stylegan2.generator(32, 3, 8, mapping_layers=8)
-    mapping = stylegan2.styles(deep).mapping
+    deep = build_generator(32, 3, 8, mapping_layers=8)
+    mapping = styles_of(deep).mapping
     assert [layer.name for layer in mapping.layers if layer.weights] == [f"mapping{number}" for number in range(1, 9)]
     assert mapping(normal(2, 512)).shape == (2, 64)
     with pytest.raises(ValueError, match="mapping_layers must be from 1 to 16; got 0"):
-        stylegan2.generator(32, 3, 8, mapping_layers=0)
+        build_generator(32, 3, 8, mapping_layers=0)
 
 
 def test_the_discriminator_is_the_one_of_the_paper():
-    discriminator = stylegan2.discriminator(32, width=8, seed=1)
+    discriminator = build_discriminator(32, width=8, seed=1)
     layers = {layer.name: layer for layer in discriminator.layers}
     images = normal(4, 32, 32, 3)
     taps = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64

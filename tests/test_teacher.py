@@ -4,7 +4,7 @@ import tensorflow as tf
 import tf_keras as keras
 from test_gan import linear_networks
 
-from sle_gan.models import MODELS
+from sle_gan.models.discriminators import fastgan
 from sle_gan.training.ema import copy_weights
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_generator
@@ -36,9 +36,7 @@ def test_the_teachers_loss_joins_the_generators_and_moves_nothing_of_the_teacher
 
 
 def test_a_teacher_of_two_scales_is_at_rest_and_given_each_size():
-    module = MODELS["fastgan"].module()
-    networks = module.generator(64, 3, 8, 0), module.discriminator(64, 3, 8, 0)
-    trunk = module.training_graph(*networks).discriminator
+    trunk = fastgan.training_graph(fastgan.discriminator(64, 3, 8, 0)).discriminator
     teacher = Teacher(trunk, 0.1)
     before = [variable.numpy() for variable in trunk.variables]
     images = tf.random.stateless_uniform([2, 64, 64, 3], [1, 2], -1, 1)

@@ -7,7 +7,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.errors import InputError, StorageError
-from sle_gan.models import fastgan
+from sle_gan.models import MODELS
+from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
+from sle_gan.models.generators.fastgan import generator as build_generator
+from sle_gan.models.pairing import training_graph
 from sle_gan.sparsity.masks import Masks, prunable_kernels
 from sle_gan.sparsity.schedules import TicketRounds
 from sle_gan.sparsity.ticket import (
@@ -26,10 +29,10 @@ from sle_gan.training.losses import hinge_discriminator, hinge_generator
 
 
 def small_gan():
-    networks = [build(64, 3, 8, 0) for build in (fastgan.generator, fastgan.discriminator)]
-    average = fastgan.generator(64, 3, 8, 0)
+    networks = [build(64, 3, 8, 0) for build in (build_generator, build_discriminator)]
+    average = build_generator(64, 3, 8, 0)
     copy_weights(average, networks[0])
-    graph = fastgan.training_graph(*networks)
+    graph = training_graph(MODELS["fastgan"].pair(), *networks)
     gan = GAN(graph.generator, graph.discriminator, average)
     gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3), hinge_generator, hinge_discriminator)
     gan.generator_masks = Masks(prunable_kernels(gan.generator), prunable_kernels(average))
@@ -190,7 +193,7 @@ def test_a_network_starts_from_a_ticket_or_from_random_masks_of_its_densities():
 
 def test_a_ticket_of_another_network_is_refused(tmp_path):
     ticket = some_ticket()
-    other = fastgan.generator(64, 3, 16, 0)
+    other = build_generator(64, 3, 16, 0)
     with pytest.raises(InputError, match=r"the ticket's weights are not those of this generator: \S+ \["):
         apply_subnetwork(ticket.generator, other, Masks(prunable_kernels(other)))
 

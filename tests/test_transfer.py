@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from processes import final_state, script
-from test_models_cli import pictures, settings, words  # noqa: F401  (a fixture)
+from test_models_cli import pictures, words  # noqa: F401  (a fixture)
 
 from sle_gan.assembly.building import build_gan, build_networks
+from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.weights import begin_from, trained_discriminator
 from sle_gan.cli.train import main as train
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS
+from sle_gan.models import DISCRIMINATORS
 from sle_gan.run import RunFolder
+from sle_gan.settings.flat import flat
 
 SMALL = ["--model", "sngan", "--n-critic", "1", "--steps", "2", "--no-diff-augment"]
+TINY = {"model": "sngan", "n_critic": 1, "steps": 2, "diff_augment": None, "resolution": 32, "width": 8}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +36,12 @@ def arrays(run, step, part):
     return {name: reader.get_tensor(name) for name in names}
 
 
-def built(teacher, *more):
-    found = settings("--resolution", "32", "--width", "8", "--seed", "3", *SMALL, *more)
+def settings(**given):
+    return flat(resolve({"data_folder": "x", **TINY, **given}))
+
+
+def built(**given):
+    found = settings(seed=3, **given)
     networks = build_networks(found)
     return networks, build_gan(found, *networks)
 
@@ -44,7 +51,7 @@ def values(network):
 
 
 def test_a_training_begins_with_the_weights_of_another_and_none_of_its_optimizers(teacher):
-    networks, gan = built(teacher)
+    networks, gan = built()
     begin_from(gan, *networks, teacher.path)
     expected = arrays(teacher, 2, "generator")
     kernel = next(value for name, value in expected.items() if value.shape == (128, 512))
@@ -53,7 +60,7 @@ def test_a_training_begins_with_the_weights_of_another_and_none_of_its_optimizer
     for mine, theirs in zip(gan.discriminator.weights, networks[1].weights, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert int(gan.generator_optimizer.iterations) == int(gan.steps) == 0
-    again, _ = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
+    again, _ = build_networks(settings())
     again.load_weights(teacher.generator_weights)
     for mine, theirs in zip(values(gan.average_generator), values(again), strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -62,7 +69,7 @@ def test_a_training_begins_with_the_weights_of_another_and_none_of_its_optimizer
 def test_a_run_without_checkpoints_gives_its_average_to_both_generators(teacher, tmp_path):
     shared = tmp_path / "shared"
     shutil.copytree(teacher.path, shared, ignore=shutil.ignore_patterns("checkpoints"))
-    networks, gan = built(teacher)
+    networks, gan = built()
     begin_from(gan, *networks, shared)
     for mine, theirs in zip(values(gan.generator), values(gan.average_generator), strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -74,9 +81,9 @@ def test_a_run_without_checkpoints_gives_its_average_to_both_generators(teacher,
 
 
 def test_a_teacher_judges_a_student_of_another_width(teacher):
-    found = settings("--resolution", "32", "--width", "16", *SMALL, "--teacher", str(teacher.path))
+    found = settings(width=16, teacher=str(teacher.path))
     gan = build_gan(found, *build_networks(found))
-    _, judge = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
+    _, judge = build_networks(settings())
     judge.load_weights(teacher.discriminator_weights)
     images = tf.random.stateless_uniform([2, 32, 32, 3], [1, 2], -1, 1)
     expected = -tf.reduce_mean(judge(images, training=False))
@@ -89,14 +96,14 @@ def test_a_student_with_frozen_blocks_learns_from_a_teacher_and_goes_on(teacher,
     student = words(pictures, tmp_path, "student", *SMALL, "--seed", "5", *taught)
     assert train(student) == 0
     run = RunFolder(tmp_path / "student")
-    config = run.config()["settings"]
-    assert (config["teacher"], config["teacher_step"], len(config["teacher_sha256"])) == (str(teacher.path), 2, 64)
+    given = run.settings().transfer
+    assert (given.teacher, given.teacher_step, len(given.teacher_sha256)) == (str(teacher.path), 2, 64)
     assert train([*student, "--steps", "3"]) == 0
     assert "resuming student from step 2" in capsys.readouterr().out
     rows = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
     assert [row["step"] for row in rows if "teacher_loss" in row] == [1, 2, 3]
-    _, frozen = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
-    _, trained = build_networks(settings("--resolution", "32", "--width", "8", *SMALL))
+    _, frozen = build_networks(settings())
+    _, trained = build_networks(settings())
     frozen.load_weights(teacher.discriminator_weights)
     trained.load_weights(run.discriminator_weights)
     before, after = frozen.trainable_variables, trained.trainable_variables
@@ -158,15 +165,15 @@ def test_the_run_that_a_training_begins_from_is_not_deleted(teacher, pictures, c
     assert teacher.discriminator_weights.exists()
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(model):
-    module, row = MODELS[model].module(), MODELS[model]
-    discriminator = module.discriminator(64, 3, 8, 0)
-    blocks = module.discriminator_blocks(discriminator)
-    assert len(blocks) == row.block_counts[row.resolutions.index(64)]
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(name):
+    row = DISCRIMINATORS[name]
+    discriminator = row.build(64, 3, 8, 0)
+    blocks = row.module().discriminator_blocks(discriminator)
+    assert len(blocks) == row.block_count(64)
     assert len(row.block_counts) == len(row.resolutions)
     names = [layer.name for block in blocks for layer in block]
-    judge = module.training_graph(module.generator(64, 3, 8, 0), discriminator).discriminator
+    judge = row.module().training_graph(discriminator).discriminator
     rest = {layer.name for layer in judge.layers if layer.weights} - set(names)
     assert len(names) == len(set(names))
     heads = {
@@ -175,7 +182,7 @@ def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(model):
         "sngan": {"logits"},
         "stylegan2": {"last_conv", "last_dense", "logits"},
     }
-    assert rest == heads.get(model, rest)
+    assert rest == heads.get(name, rest)
     # In order from the image: what a block takes comes from the one before.
     order = [layer.name for layer in judge.layers]
     firsts = [min(order.index(layer.name) for layer in block) for block in blocks]
@@ -186,7 +193,7 @@ def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(model):
 def test_init_from_and_a_ticket_do_not_go_together(tmp_path):
     (tmp_path / "ticket").touch()
     with pytest.raises(InputError, match="--init-from and --ticket both say"):
-        settings("--init-from", "x", "--ticket", str(tmp_path / "ticket"))
+        settings(init_from="x", ticket=str(tmp_path / "ticket"))
 
 
 @pytest.mark.slow

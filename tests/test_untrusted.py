@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras as keras
 from test_cli import small_checkpoints
 
+from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.evaluate import main as evaluate
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
@@ -19,8 +20,10 @@ from sle_gan.errors import InputError
 from sle_gan.json_files import read_json, stays_below
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.run import RunFolder, choose_run, start_run
+from sle_gan.run_config import RunConfig
+from sle_gan.settings.flat import flat
 
-SETTINGS = {"model": "fastgan", "resolution": 64, "channels": 3, "width": 8, "seed": 0, "background": "#ffffff"}
+GIVEN = {"data_folder": "x", "resolution": 64, "width": 8}
 
 
 class Malicious:
@@ -116,47 +119,92 @@ def test_weights_alone_are_accepted_by_their_content_and_their_name(tmp_path):
         check_weights_file(tmp_path / "a.keras")
 
 
-def written_run(path, **changes):
+def written_run(path, command=("train.py",)):
     run = RunFolder(path)
     with run.locked():
-        start_run(run, SETTINGS, ["train.py"], {"python": "3"}, {"schema": 1, "images": []})
-    config = json.loads(run.config_file.read_text())
-    config["settings"] |= changes
-    run.config_file.write_text(json.dumps(config))
+        start_run(run, RunConfig(resolve(GIVEN), {"python": "3"}, list(command)), {"schema": 1, "images": []})
     return run
 
 
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"resolution": "64"}, "the setting 'resolution' must be a whole number from 1 to 2147483647; got '64'"),
-        ({"resolution": True}, "the setting 'resolution' must be a whole number"),
-        ({"width": 10**30}, "the setting 'width' must be a whole number"),
-        ({"seed": -1}, "the setting 'seed' must be a whole number from 0"),
-        ({"channels": 2}, "the setting 'channels' must be 1, 3 or 4; got 2"),
-        ({"model": ["fastgan"]}, "the setting 'model' must be text"),
-        ({"background": "nocolor"}, "the setting 'background' must be a color"),
-        ({"fit": "../x"}, "the setting 'fit' must be crop, pad or stretch"),
-        ({"data_folder": "a\0b"}, "the setting 'data_folder' must be text"),
-        ({"G_learning_rate": float("nan")}, "NaN is no number of JSON"),
-        ({"__class__": "x"}, "the setting '__class__' must be plain text"),
-        ({"unknown": {"import": "os"}}, "the setting 'unknown' must be plain text"),
-        ({"schedule": {"warmup": [1]}}, "the setting 'schedule' must be plain values by name"),
-    ],
-)
-def test_an_edited_configuration_is_refused_by_every_program(changes, told, tmp_path, capsys):
-    run = written_run(tmp_path / "run", **changes)
+def refused(run, capsys):
+    """Returns what every program tells of a run, in one line, before it opens anything else of it."""
     for program in (
         lambda: generate(["samples", str(run.path), "--seeds", "0"]),
         lambda: evaluate([str(run.path)]),
     ):
         assert program() == 2
-        error = capsys.readouterr().err
-        assert error.count("\n") == 1
-        assert told in error or "has no checkpoint yet" in error
+        assert capsys.readouterr().err.count("\n") == 1
     with pytest.raises(InputError) as found:
         run.config()
-    assert told in str(found.value)
+    return str(found.value)
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+@pytest.mark.parametrize(
+    ("concern", "change", "told"),
+    [
+        ("images", {"resolution": "64"}, "'resolution' must be a whole number from 1 to 2147483647; got '64'"),
+        ("images", {"resolution": True}, "'resolution' must be a whole number"),
+        ("images", {"resolution": None}, "'resolution' must be a whole number"),
+        ("network", {"width": 10**30}, "'width' must be a whole number"),
+        ("optimization", {"seed": -1}, "'seed' must be a whole number from 0"),
+        ("images", {"channels": 2}, "'channels' must be 1, 3 or 4; got 2"),
+        ("network", {"model": ["fastgan"]}, "'model' must be text"),
+        ("images", {"background": "nocolor"}, "'background' must be a color"),
+        ("images", {"fit": "../x"}, "'fit' must be crop, pad or stretch"),
+        ("images", {"data_folder": "a\0b"}, "'data_folder' must be text"),
+        ("images", {"class_names": ["a", 1]}, "'class_names' must be a list of texts"),
+        ("images", {"strict": 1}, "'strict' must be true or false"),
+        ("optimization", {"G_learning_rate": float("nan")}, "NaN is no number of JSON"),
+        ("optimization", {"G_learning_rate": 10**400}, "'G_learning_rate' must be a number between 0 and 1"),
+        ("optimization", {"n_critic": []}, "'n_critic' must be a whole number"),
+        ("transfer", {"teacher_sha256": "x" * 5000}, "'teacher_sha256' must be text"),
+        ("images", {"__class__": "x"}, "the setting '__class__' is not one of"),
+        ("images", {"unknown": {"import": "os"}}, "the setting 'unknown' is not one of"),
+    ],
+)
+def test_an_edited_configuration_is_refused_by_every_program(schema, concern, change, told, tmp_path, capsys):
+    run = written_run(tmp_path / "run")
+    config = json.loads(run.config_file.read_text())
+    if schema == 1:
+        config |= {"schema": 1, "settings": flat(resolve(GIVEN))}
+        config["settings"] |= change
+    else:
+        config["settings"][concern] |= change
+    run.config_file.write_text(json.dumps(config))
+    message = refused(run, capsys)
+    assert told in message
+    assert len(message) < 500
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"hook": {}}, "a part 'hook', which this version does not know"),
+        ({"images": []}, "the settings' part 'images' must be values by name"),
+        ({"images": None}, "the setting 'data_folder' is missing"),
+        ({"sparsity": {}}, "'sparsity' must have a method of find_ticket, reconfigure, sparse_from_scratch, ticket"),
+        ({"sparsity": {"method": ["x"]}}, "'sparsity' must have a method of"),
+        ({"sparsity": {"method": "reconfigure", "warmup_steps": 5}}, "the setting 'interval_steps' is missing"),
+        ({"sparsity": {"method": "ticket", "ticket": "a", "sparsity": 0.3}}, "'sparsity' is not one of sparsity"),
+        ({"augmentation": {"method": "ada", "augment_target": "1"}}, "'augment_target' must be a number between 0 and"),
+    ],
+)
+def test_other_parts_of_the_settings_are_refused(settings, told, tmp_path, capsys):
+    run = written_run(tmp_path / "run")
+    config = json.loads(run.config_file.read_text())
+    config["settings"] |= settings
+    run.config_file.write_text(json.dumps(config))
+    assert told in refused(run, capsys)
+
+
+@pytest.mark.parametrize("schedule", [{"warmup": [1], "interval": 1}, {"warmup": 1}, [], {"warmup": 0, "interval": 1}])
+def test_a_schedule_of_schema_1_that_is_none_is_refused(schedule, tmp_path, capsys):
+    run = written_run(tmp_path / "run")
+    config = json.loads(run.config_file.read_text())
+    settings = flat(resolve(GIVEN)) | {"reconfigure": True, "schedule": schedule}
+    run.config_file.write_text(json.dumps(config | {"schema": 1, "settings": settings}))
+    assert "config.json: the setting '" in refused(run, capsys)
 
 
 @pytest.mark.parametrize(
@@ -230,12 +278,10 @@ def test_a_run_that_was_moved_goes_on_from_its_checkpoints(tmp_path):
 
 
 def test_another_shape_than_the_runs_is_told_with_the_command_to_use(tmp_path):
-    run = RunFolder(tmp_path / "flowers")
-    command = ["train.py", "--data-folder", "my flowers", "--name", "flowers\033[2J"]
-    with run.locked():
-        start_run(run, SETTINGS, command, {}, {"images": []})
+    run = written_run(tmp_path / "flowers", ["train.py", "--data-folder", "my flowers", "--name", "flowers\033[2J"])
+    asked = resolve(GIVEN | {"resolution": 512, "output_folder": str(tmp_path), "name": "flowers"})
     with pytest.raises(InputError) as found:
-        choose_run(tmp_path, "flowers", "label", SETTINGS | {"resolution": 512}, resume=True, override=False)
+        choose_run("label", asked, resume=True, override=False)
     assert str(found.value) == (
         f"{run.path} holds a run of other settings (resolution 64, asked for 512): the run is fastgan 64 of 3 "
         "channels; give another --name, or --override to delete it; it goes on with: "

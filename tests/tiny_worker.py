@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from sle_gan.assembly.resolve import resolve
 from sle_gan.cluster import read_cluster, wait_for_chief
 from sle_gan.run import RunFolder, start_run
+from sle_gan.run_config import RunConfig
 
 FOLDER = Path(sys.argv[1])
 cluster = read_cluster(os.environ)
@@ -19,7 +21,7 @@ shared = RunFolder(FOLDER / "run")
 own = shared if cluster.is_chief else RunFolder(FOLDER / "own")
 own.path.mkdir()
 if cluster.is_chief:
-    start_run(shared, {"seed": 0}, ["tiny_worker.py"], {}, {"images": []})
+    start_run(shared, RunConfig(resolve({"data_folder": "."}), {}, ["tiny_worker.py"]), {"images": []})
 wait_for_chief(cluster)
 
 from sle_gan.training.workers import join, largest_of_workers, together  # noqa: E402 (it loads TensorFlow)

@@ -1,4 +1,4 @@
-"""FastGAN in plain PyTorch, to time the one in TensorFlow against: the networks of `sle_gan/models/fastgan.py`.
+"""FastGAN in plain PyTorch, to time the one in TensorFlow against: the networks of `sle_gan/models/`.
 
 Source: Liu et al. 2021, arXiv:2101.04775. Images are float32 `[batch, channels, side, side]` in [-1, 1] here.
 """

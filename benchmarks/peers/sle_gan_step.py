@@ -4,7 +4,8 @@ import argparse
 
 from protocol import add_shape_arguments, serve
 
-from sle_gan.cli import train_flags
+from sle_gan.assembly.resolve import resolve
+from sle_gan.settings.flat import flat
 
 
 def main():
@@ -12,9 +13,8 @@ def main():
     parser = argparse.ArgumentParser(description="Make steps of FastGAN in TensorFlow when asked to.")
     add_shape_arguments(parser)
     arguments = parser.parse_args()
-    words = [f"--resolution={arguments.resolution}", f"--batch-size={arguments.batch_size}"]
-    words += [f"--width={arguments.width}", "--data-folder=."]
-    settings = train_flags.resolve(train_flags.parser().parse_args(words))
+    given = {name: getattr(arguments, name) for name in ("resolution", "batch_size", "width")}
+    settings = flat(resolve({"data_folder": ".", **given}))
     import tensorflow as tf
 
     from sle_gan.assembly.building import build_gan, build_networks

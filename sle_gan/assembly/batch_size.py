@@ -3,48 +3,57 @@
 Imports no TensorFlow: each trial is a process of its own, see `sle_gan.assembly.step_probe`.
 """
 
-import argparse
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from sle_gan.cli.numbers import AUTO
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS
 from sle_gan.run import RunFolder
+from sle_gan.settings import CommandSettings, TrainSettings
+from sle_gan.settings.optimization import AUTO
+from sle_gan.settings.train import DEFAULTS
+
+Ask = Callable[[TrainSettings | None], dict[str, int | None]]
 
 _MIB = 2**20
 
 
-def with_batch_size(arguments, plan, ask):
+def with_batch_size(
+    given: Mapping[str, Any], command: CommandSettings, plan: Callable[[Mapping[str, Any]], Any], ask: Ask
+) -> Mapping[str, Any]:
     """Replaces an automatic batch size by a number; a run that goes on keeps its own, without a trial.
 
     Args:
-        arguments: the parsed arguments.
-        plan: function of arguments whose batch size is a number -> what a training would do: its `settings`, the
-            `folder` with the `images`, and the `run` that it would write to.
+        given: settings by name.
+        command: what is meant of this command alone.
+        plan: function of settings by name whose batch size is a number -> what a training would do: its `settings`,
+            the `folder` with the `images`, and the `run` that it would write to.
         ask: see `sle_gan.assembly.step_probe.ask_probe`.
 
     Returns:
-        The arguments, with a number.
+        The settings by name, with a number.
 
     Raises:
         InputError: if no batch fits, or there is no limit to fit into.
     """
-    if arguments.batch_size != AUTO:
-        if arguments.memory_limit is not None:
+    values = {**DEFAULTS, **given}
+    if given.get("batch_size") != AUTO:
+        if values["memory_limit"] is not None:
             raise InputError("--memory-limit is what --batch-size auto fits into; give both or neither")
-        return arguments
-    if arguments.strategy == "multi-worker":
+        return given
+    if values["strategy"] == "multi-worker":
         raise InputError("--batch-size auto tries steps of one machine; give --strategy multi-worker a number")
-    for size in _sizes_of_runs(arguments):
-        known = _given(arguments, size)
-        if plan(known).run.exists() and not arguments.override:
+    for size in _sizes_of_runs(values):
+        known = {**given, "batch_size": size}
+        if plan(known).run.exists() and not command.override:
             return known
-    if arguments.dry_run:
-        paper = MODELS[arguments.model].recipe_at(arguments.resolution).batch_size
-        size = max(paper // arguments.accumulate, 1) * arguments.accumulate
+    if command.dry_run:
+        paper, shares = MODELS[values["model"]].recipe_at(values["resolution"]).batch_size, values["accumulate"]
+        size = max(paper // shares, 1) * shares
         print(f"batch size auto: a training would first try which sizes fit; told is the step of {size} images")
-        return _given(arguments, size)
-    return _given(arguments, _largest_batch(arguments, plan, ask))
+        return {**given, "batch_size": size}
+    return {**given, "batch_size": _largest_batch(values, lambda size: plan({**given, "batch_size": size}), ask)}
 
 
 def largest_that_fits(needed, most, limit):
@@ -80,24 +89,25 @@ def _between(needs, low, high, limit):
     return min(max(low + int(part * (high - low)), low + 1), high - 1)
 
 
-def _largest_batch(arguments, plan, ask):
-    smallest = plan(_given(arguments, arguments.accumulate))  # first: what cannot be used is told within a second
+def _largest_batch(values: Mapping[str, Any], plan_of: Callable[[int], Any], ask: Ask) -> int:
+    shares, memory_limit = values["accumulate"], values["memory_limit"]
+    smallest = plan_of(shares)  # first: what cannot be used is told within a second
     gpus = ask(None)["gpus"]
-    if arguments.memory_limit is None and not gpus:
+    if memory_limit is None and not gpus:
         raise InputError(
             "--batch-size auto needs --memory-limit where there is no GPU: the MiB that a training may take"
         )
-    limit = None if arguments.memory_limit is None else arguments.memory_limit * _MIB
-    unit = arguments.accumulate * (gpus if gpus and arguments.strategy != "one" else 1)
-    image_count, settings = len(smallest.folder.images), smallest.settings
-    decoded = image_count * settings["resolution"] ** 2 * settings["channels"]
-    beside_step = decoded if not gpus and decoded <= settings["cache_limit"] * _MIB else 0
-    told_limit = "the GPU" if limit is None else f"{arguments.memory_limit:,} MiB"
+    limit = None if memory_limit is None else memory_limit * _MIB
+    unit = shares * (gpus if gpus and values["strategy"] != "one" else 1)
+    image_count, images = len(smallest.folder.images), smallest.settings.images
+    decoded = image_count * images.resolution**2 * images.channels
+    beside_step = decoded if not gpus and decoded <= images.cache_limit_bytes else 0
+    told_limit = "the GPU" if limit is None else f"{memory_limit:,} MiB"
     needs = {}
 
     def needed(number):
         size = number * unit
-        peak = ask(plan(_given(arguments, size)).settings)["peak_bytes"]
+        peak = ask(plan_of(size).settings)["peak_bytes"]
         needs[number] = None if peak is None else peak + beside_step
         told = "more than there is" if peak is None else f"{needs[number] / _MIB:,.0f} MiB"
         print(f"batch size auto: a step of {size} images needs {told}", flush=True)
@@ -116,20 +126,16 @@ def _largest_batch(arguments, plan, ask):
     return number * unit
 
 
-def _sizes_of_runs(arguments):
-    """Yields the batch sizes of the runs that these arguments may go on with, the newest run's first, each once."""
-    folder = Path(arguments.output_folder)
+def _sizes_of_runs(values: Mapping[str, Any]) -> Iterator[int]:
+    """Yields the batch sizes of the runs that a training may go on with, the newest run's first, each once."""
+    folder, name = Path(values["output_folder"]), values["name"]
     names = sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
     seen = set()
-    for name in names if arguments.name is None else [arguments.name]:
+    for run_name in names if name is None else [name]:
         try:
-            size = RunFolder(folder / name).config()["settings"].get("batch_size")
+            size = RunFolder(folder / run_name).settings().optimization.batch_size
         except InputError:  # no run, or a damaged one: told of where it is to go on
             continue
-        if isinstance(size, int) and size not in seen and size % arguments.accumulate == 0:
+        if size not in seen and size % values["accumulate"] == 0:
             seen.add(size)
             yield size
-
-
-def _given(arguments, size):
-    return argparse.Namespace(**(vars(arguments) | {"batch_size": size}))

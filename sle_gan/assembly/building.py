@@ -6,10 +6,12 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.assembly.methods import add_methods, augmentation
+from sle_gan.assembly.networks import build_discriminator, build_generator, pair_of
 from sle_gan.assembly.sparsity_parts import Sparsity, sparsity_of
 from sle_gan.assembly.weights import begin_from, load_weights
 from sle_gan.evaluation.features import PerceptualDistance
-from sle_gan.models import MODELS, generator_arguments, network_arguments
+from sle_gan.models import GENERATORS
+from sle_gan.models.pairing import training_graph
 from sle_gan.training import regularizers
 from sle_gan.training.classes import ClassShares
 from sle_gan.training.consistency import consistency
@@ -80,9 +82,8 @@ def build_networks(settings):
     Raises:
         InputError: if a weight file does not fit.
     """
-    module = MODELS[settings["model"]].module()
     with precision(settings["mixed_precision"]):
-        networks = module.generator(*generator_arguments(settings)), module.discriminator(*network_arguments(settings))
+        networks = build_generator(settings), build_discriminator(settings)
     for network in networks:
         file = settings[f"{network.name}_weights"]
         if file is not None:
@@ -101,11 +102,11 @@ def build_gan(settings, generator, discriminator):
     Returns:
         A compiled `GAN`.
     """
-    remap(MODELS[settings["model"]].is_remapped)
-    module = MODELS[settings["model"]].module()
-    average = module.generator(*generator_arguments(settings))
+    pair = pair_of(settings)
+    remap(pair.is_remapped)
+    average = build_generator(settings)
     copy_weights(average, generator)
-    graph = module.training_graph(generator, discriminator)
+    graph = training_graph(pair, generator, discriminator)
     gan = GAN(
         graph.generator,
         graph.discriminator,
@@ -120,7 +121,7 @@ def build_gan(settings, generator, discriminator):
     add_methods(gan, settings, generator, discriminator)
     path_length = None
     if settings["path_length_weight"]:
-        _, mixing, synthesis, _ = module.styles(generator)
+        _, mixing, synthesis, _ = GENERATORS[pair.generator].module().styles(generator)
         paced = settings["path_length_weight"], settings["path_length_interval"], settings["accumulate"]
         path_length = PathLength(mixing, synthesis, *paced)
     betas = settings["adam_beta_1"], settings["adam_beta_2"]

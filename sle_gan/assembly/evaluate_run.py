@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from sle_gan.data.pictures import opaque, write_picture
-from sle_gan.data.training_images import background_of, read_training_images
+from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES, NETWORKS
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.evaluation.pace import tell_pace
 from sle_gan.export.drawing import plan_drawing
 from sle_gan.run import RunFolder
+from sle_gan.settings.flat import flat
 
 _BATCH_SIZE = 8
 
@@ -97,12 +98,12 @@ def evaluate_run(
         from sle_gan.callbacks.metrics import append_row, keep_rows_until
         from sle_gan.evaluation.scoring import Scoring, features_file_name, image_seeds
 
-        network, settings = NETWORKS[evaluation.network].module().feature_network(weights), run.config()["settings"]
-        features_file = run.scores / features_file_name(manifest, settings, network, evaluation.mode)
+        network, settings = NETWORKS[evaluation.network].module().feature_network(weights), run.settings()
+        features_file = run.scores / features_file_name(manifest, flat(settings), network, evaluation.mode)
         scoring = Scoring(network, evaluation.mode, evaluation.metrics, images, evaluation.seed, features_file)
         seeds = image_seeds(evaluation.seed, evaluation.number_of_images)
         drawn = _batches(trained.draw_seeds(seeds))
-        batches = (opaque(batch, background_of(settings)) for batch in drawn)
+        batches = (opaque(batch, settings.images.background_rgb) for batch in drawn)
         scored = scoring(batches, seeds, tell_pace(len(seeds), tell))
         keep_rows_until(run.metrics_file, math.inf)  # a line that a killed training left torn
         row = {"step": drawing.step, "event": "scores"} | scored.row

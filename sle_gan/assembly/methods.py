@@ -1,9 +1,11 @@
 """The methods that change how the networks are trained, put together from resolved settings."""
 
+from sle_gan.assembly.networks import pair_of
 from sle_gan.assembly.weights import trained_discriminator
 from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.diffaugment import DiffAugment, parse_policy
-from sle_gan.models import MODELS
+from sle_gan.models import DISCRIMINATORS
+from sle_gan.models.pairing import feature_splits
 from sle_gan.training.perturbation import SIGNS, AdversarialFeatures
 from sle_gan.training.teacher import Teacher
 
@@ -41,15 +43,15 @@ def add_methods(gan, settings, generator, discriminator):
     Raises:
         InputError: if the teacher cannot be read.
     """
-    module = MODELS[settings["model"]].module()
+    pair = pair_of(settings)
     if settings["augment"] == "ada":
         gan.adaptation = gan.augment
     if settings["adv_augment"]:
-        splits = module.feature_splits(generator, discriminator)
+        splits = feature_splits(pair, generator, discriminator)
         rule = SIGNS[settings["adv_sign"]]
         gan.perturbation = AdversarialFeatures(*splits, rule, settings["adv_gamma"], settings["adv_steps"])
     if settings["teacher"] is not None:
         gan.teacher = Teacher(trained_discriminator(settings["teacher"]), settings["teacher_weight"])
     if settings["freeze_d"] is not None:
-        blocks = module.discriminator_blocks(discriminator)[: settings["freeze_d"]]
+        blocks = DISCRIMINATORS[pair.discriminator].module().discriminator_blocks(discriminator)[: settings["freeze_d"]]
         gan.frozen_layers = [layer for block in blocks for layer in block]

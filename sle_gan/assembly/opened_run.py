@@ -17,11 +17,12 @@ from sle_gan.export.drawing import Drawing, plan_drawing
 from sle_gan.export.pictures import check_output
 from sle_gan.export.samples import MIX_FROM_PX, Samples
 from sle_gan.export.sizes import WeightSizes, weight_sizes
-from sle_gan.export.walk import Walk
+from sle_gan.export.walk import FRAMES, Walk
 from sle_gan.report.card import run_card
 from sle_gan.report.record import RunRecord, damage_as_input_error, metric_arrays, read_record
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder, find_run
+from sle_gan.settings import TrainSettings
 
 EXPORT_FORMATS = ("saved-model",)
 
@@ -65,9 +66,9 @@ class OpenedRun:
             return run_card(self.record())
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> TrainSettings:
         """The resolved settings of the run, as its `config.json` holds them."""
-        return self.folder.config()["settings"]
+        return self.folder.settings()
 
     def draw(
         self,
@@ -167,7 +168,7 @@ class OpenedRun:
     def film(
         self,
         seeds: Iterable[int],
-        frames: int = 60,
+        frames: int = FRAMES,
         *,
         loop: bool = False,
         space: str = "z",
@@ -337,7 +338,7 @@ def open_run(path_or_name: Path | str, output_folder: Path | str = "runs") -> Op
 
         >>> import sle_gan
         >>> run = sle_gan.open_run("00000-fastgan-flowers")
-        >>> run.settings["resolution"]
+        >>> run.settings.images.resolution
         64
         >>> run.report().name
         'report.html'

@@ -1,60 +1,68 @@
 """The other runs that a training takes weights from: a teacher, and a run to begin from. Imports no TensorFlow."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS
 from sle_gan.run import RunFolder, find_run
+from sle_gan.settings import TrainSettings
+from sle_gan.settings.field import flag_name
 
 _READ_BYTES = 2**20
 
 
-def resolve_other_runs(settings):
+def resolve_other_runs(settings: TrainSettings) -> TrainSettings:
     """Makes the paths of other runs absolute, and notes which weights of the teacher are meant.
 
     Args:
-        settings: the settings so far; `teacher_step` and `teacher_sha256` are added, None without a teacher.
+        settings: of the training.
+
+    Returns:
+        The settings, with the teacher's step and checksum if there is one.
 
     Raises:
         InputError: if the teacher is gone, was not trained, or judges other images.
     """
-    settings["teacher_step"] = settings["teacher_sha256"] = None
-    if settings["init_from"] is not None:
-        settings["init_from"] = str(_absolute(settings["init_from"], settings["output_folder"]))
-    if settings["teacher"] is None:
-        return
-    run = find_run(settings["teacher"], settings["output_folder"])
-    _check_same(settings, run, "--teacher", ("resolution", "channels"))
-    if run.config()["settings"].get("class_names"):  # one that knows of none judges the images alone
-        _check_same(settings, run, "--teacher", ("class_names",))
-    if run.config()["settings"].get("model") not in MODELS:
-        raise InputError(f"{run.config_file} must name a model of this version")
-    settings["teacher"] = str(run.path.resolve())
-    settings["teacher_step"] = run.latest_step()
-    settings["teacher_sha256"] = _sha256(discriminator_files(run))
+    transfer, output_folder = settings.transfer, settings.run.output_folder
+    if transfer.init_from is not None:
+        transfer = replace(transfer, init_from=str(_absolute(transfer.init_from, output_folder)))
+    if transfer.teacher is not None:
+        run = find_run(transfer.teacher, output_folder)
+        _check_same(settings, run, "--teacher", ("resolution", "channels"))
+        theirs = run.settings()
+        if theirs.images.class_names:  # one that knows of none judges the images alone
+            _check_same(settings, run, "--teacher", ("class_names",))
+        if theirs.network.model not in MODELS:
+            raise InputError(f"{run.config_file} must name a model of this version")
+        transfer = replace(
+            transfer,
+            teacher=str(run.path.resolve()),
+            teacher_step=run.latest_step(),
+            teacher_sha256=_sha256(discriminator_files(run)),
+        )
+    return replace(settings, transfer=transfer)
 
 
-def check_initial_run(settings, new_run):
+def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
     """Checks the run that a training is to begin from.
 
     Args:
-        settings: resolved settings.
-        new_run: the `RunFolder` that it will write to, whose files are about to be deleted if there are any.
+        settings: of the training.
+        new_run: that it will write to, whose files are about to be deleted if there are any.
 
     Raises:
         InputError: if it is gone, was not trained, has other networks, or would be deleted.
     """
     for name in ("init_from", "teacher"):
-        if settings[name] == str(new_run.path.resolve()):
-            flag = f"--{name.replace('_', '-')}"
-            raise InputError(f"{flag} must be another run than {new_run.path}, which is about to be deleted")
-    if settings["init_from"] is None:
+        if getattr(settings.transfer, name) == str(new_run.path.resolve()):
+            raise InputError(f"{flag_name(name)} must be another run than {new_run.path}, which is about to be deleted")
+    if settings.transfer.init_from is None:
         return
-    run = RunFolder(settings["init_from"])
-    shape = ["model", "resolution", "channels", "width", "class_names"]
-    if "mapping_layers" in run.config()["settings"]:  # runs of earlier versions do not say
-        shape.append("mapping_layers")
+    run = RunFolder(settings.transfer.init_from)
+    shape = ("generator", "discriminator", "resolution", "channels", "width", "class_names", "mapping_layers")
     _check_same(settings, run, "--init-from", shape)
     if not (run.generator_weights.is_file() and run.discriminator_weights.is_file()):
         newest_checkpoint(run)
@@ -90,13 +98,13 @@ def newest_checkpoint(run):
     return run.checkpoints / f"ckpt-{step}"
 
 
-def _check_same(settings, run, flag, names):
-    theirs = run.config()["settings"]
+def _check_same(settings: TrainSettings, run: RunFolder, flag: str, names: Sequence[str]) -> None:
+    ours, theirs = settings.named(), run.settings().named()
     for name in names:
-        if theirs.get(name) != settings[name]:
+        if theirs[name] != ours[name]:
             raise InputError(
-                f"{flag} {run.path} must have the {name} of this training; got {theirs.get(name)} there and "
-                f"{settings[name]} here"
+                f"{flag} {run.path} must have the {name} of this training; got {theirs[name]} there and "
+                f"{ours[name]} here"
             )
 
 

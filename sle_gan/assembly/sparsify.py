@@ -1,9 +1,11 @@
 """The sparsity of a training, put together from resolved settings: masks, their callbacks, and what is told of them."""
 
+from sle_gan.assembly.networks import build_discriminator, build_generator, pair_of
 from sle_gan.assembly.sparsity_parts import Sparsity
+from sle_gan.assembly.sparsity_times import ticket_rounds
 from sle_gan.callbacks.densities import Densities
 from sle_gan.cli.sparsity_flags import ticket_rounds
-from sle_gan.models import MODELS, generator_arguments, network_arguments
+from sle_gan.models.pairing import training_graph
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import erdos_renyi_kernel, uniform
 from sle_gan.sparsity.dynamic import EXPLORATIONS, DynamicSparsity, random_masks
@@ -15,6 +17,7 @@ from sle_gan.training.distillation import Distillation
 from sle_gan.training.ema import copy_weights
 
 _LAYER_DENSITIES = {"erdos-renyi-kernel": erdos_renyi_kernel, "uniform": uniform}
+_ROUNDS = ("ticket_rounds", "ticket_rate", "round_steps", "rewind_to")
 _TOLD = ("data_folder", "model", "resolution", "channels", "width", "seed", "round_steps", "rewind_to")
 
 
@@ -22,7 +25,7 @@ def sparsify(method, gan, settings, run):
     """Gives a GAN the masks of a method.
 
     Args:
-        method: one of `SPARSE_METHODS`.
+        method: `reconfigure`, `find_ticket`, `ticket` or `sparse_from_scratch`.
         gan: a compiled `GAN`.
         settings: the resolved settings.
         run: the `RunFolder`.
@@ -61,13 +64,12 @@ def _ticket_search(gan, settings, run):
         _mask(gan, "discriminator")
     items = {}
     if settings["distill_weight"]:
-        module = MODELS[settings["model"]].module()
-        networks = module.generator(*generator_arguments(settings)), module.discriminator(*network_arguments(settings))
-        teacher = module.training_graph(*networks).discriminator
+        networks = build_generator(settings), build_discriminator(settings)
+        teacher = training_graph(pair_of(settings), *networks).discriminator
         gan.distillation = Distillation(teacher, settings["distill_weight"])
         items = gan.distillation.checkpoint_items()
     search = TicketSearch(
-        ticket_rounds(settings),
+        ticket_rounds(*(settings[name] for name in _ROUNDS)),
         run.tickets,
         {name: settings[name] for name in _TOLD if name in settings},
         masks=gan.generator_masks,

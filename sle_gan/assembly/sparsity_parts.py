@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sle_gan.cli.sparsity_flags import SPARSE_METHODS
+_METHODS = ("reconfigure", "find_ticket", "ticket", "sparse_from_scratch")
 
 
 class Sparsity(NamedTuple):
@@ -37,7 +37,7 @@ def sparsity_of(gan, settings, run):
     Raises:
         InputError: if a ticket is not one of this network.
     """
-    chosen = [name for name in SPARSE_METHODS if settings[name]]
+    chosen = [name for name in _METHODS if settings[name]]
     if not chosen:
         return Sparsity([], [], {}, lambda step: {}, list)
     from sle_gan.assembly.sparsify import sparsify  # the pruning library takes a quarter of all loading

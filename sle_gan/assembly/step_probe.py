@@ -18,13 +18,16 @@ from sle_gan.disk import reason
 from sle_gan.errors import InputError, SleGanError, StorageError, TrainingError
 from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder
+from sle_gan.settings import TrainSettings
+from sle_gan.settings.flat import flat
+from sle_gan.settings.nested import from_nested, to_nested
 
 _STEPS = 2  # the first also sets up what the second uses
 _IMAGES = 8
 _MODULE = "sle_gan.assembly.step_probe"
 
 
-def ask_probe(settings):
+def ask_probe(settings: TrainSettings | None) -> dict[str, int | None]:
     """Starts the process and waits for its answer.
 
     Args:
@@ -42,7 +45,7 @@ def ask_probe(settings):
     paths = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-m", _MODULE],
-        input=json.dumps(settings),
+        input=json.dumps(settings and to_nested(settings)),
         capture_output=True,
         text=True,
         check=False,
@@ -71,7 +74,7 @@ def main():
     return 0
 
 
-def _answer(settings):
+def _answer(content):
     with quiet_start():
         import tensorflow as tf
 
@@ -79,7 +82,7 @@ def _answer(settings):
 
         let_memory_grow()
         gpus = len(tf.config.list_logical_devices("GPU"))
-        peak = None if settings is None else _peak_bytes(settings)
+        peak = None if content is None else _peak_bytes(from_nested(content))
     return {"gpus": gpus, "peak_bytes": peak}
 
 
@@ -102,24 +105,25 @@ def _make_steps(settings):
     from sle_gan.training.devices import strategy_of
     from sle_gan.training.probe import compiles
 
-    classes = len(settings["class_names"] or ())
+    optimization = settings.optimization
+    classes = len(settings.images.class_names or ())
     labels = np.arange(_IMAGES, dtype=np.int32) % classes if classes else None
     with tempfile.TemporaryDirectory() as folder:
-        strategy = strategy_of(settings["strategy"], settings["batch_size"], settings["accumulate"])
+        strategy = strategy_of(settings.devices.strategy, optimization.batch_size, optimization.accumulate)
         # Other weights to begin from take no other memory.
-        training = build_training(RunFolder(folder), settings | {"init_from": None}, strategy, labels)
-        side = settings["resolution"]
-        drawn = np.random.default_rng(settings["seed"])
+        training = build_training(RunFolder(folder), flat(settings) | {"init_from": None}, strategy, labels)
+        side = settings.images.resolution
+        drawn = np.random.default_rng(optimization.seed)
         dataset = training_dataset(
-            drawn.integers(0, 256, size=(_IMAGES, side, side, settings["channels"]), dtype=np.uint8),
-            batch_size=settings["batch_size"] * settings["n_critic"],
-            seed=settings["seed"],
-            flip=settings["flip"],
+            drawn.integers(0, 256, size=(_IMAGES, side, side, settings.images.channels), dtype=np.uint8),
+            batch_size=optimization.images_per_step,
+            seed=optimization.seed,
+            flip=settings.images.flip,
             first_step=0,
             labels=labels,
         )
         gan = training.gan
-        gan.jit_compile = compiles(settings["jit"], gan, lambda: dataset, training.checkpoint_items())
+        gan.jit_compile = compiles(settings.devices.jit, gan, lambda: dataset, training.checkpoint_items())
         gan.fit(dataset, steps_per_epoch=_STEPS, verbose=0)
 
 

@@ -2,10 +2,12 @@
 
 import tensorflow as tf
 
+from sle_gan.assembly.networks import build_discriminator, build_generator, pair_of
 from sle_gan.assembly.other_runs import newest_checkpoint
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS, generator_arguments, network_arguments
+from sle_gan.models.pairing import training_graph
 from sle_gan.run import RunFolder
+from sle_gan.settings.flat import flat
 
 
 def load_weights(network, file):
@@ -39,9 +41,8 @@ def trained_discriminator(path):
     """
     run = RunFolder(path)
     settings = run.config()["settings"]
-    module = MODELS[settings["model"]].module()
-    discriminator = module.discriminator(*network_arguments(settings))
-    judge = module.training_graph(module.generator(*generator_arguments(settings)), discriminator).discriminator
+    discriminator = build_discriminator(settings)
+    judge = training_graph(pair_of(settings), build_generator(settings), discriminator).discriminator
     if run.discriminator_weights.is_file():
         load_weights(discriminator, run.discriminator_weights)
     else:

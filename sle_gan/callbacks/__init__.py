@@ -1,4 +1,11 @@
-"""Keras callbacks; `Reconfigure` prunes and regrows the generator of any GAN."""
+"""Keras callbacks; `Reconfigure` prunes and regrows the generator of any GAN.
+
+>>> import sle_gan
+>>> generator = sle_gan.Generator(output_resolution=64, width=8)
+>>> callback = sle_gan.callbacks.Reconfigure(generator, sparsity=0.3, warmup=100, interval=50)
+>>> callback.sparsity
+0.3
+"""
 
 import importlib
 from typing import Any

@@ -5,18 +5,19 @@ on where it was stopped.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from sle_gan.cli.numbers import positive, rate
+from sle_gan.assembly.generator_cost import generator_cost
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
+from sle_gan.cli.settings_flags import reader
 from sle_gan.errors import InputError
-from sle_gan.quiet import quiet_start
 from sle_gan.report.frontier import Trained, frontier_plot, frontier_table
+from sle_gan.report.record import read_record
 from sle_gan.run import RunFolder
+from sle_gan.settings.kinds import POSITIVE, RATE
 
 _SLE_GAN = [sys.executable, "-c", "import sys; from sle_gan.cli.main import main; sys.exit(main())"]
 _SCORE = "kid_efficientnet_lite0"
@@ -65,17 +66,25 @@ def parser():
     add("--data-folder", required=True, metavar="FOLDER", help="images")
     add("--output-folder", type=Path, default="frontier", metavar="FOLDER", help="of the runs, the table and the plot")
     add("--seeds", type=_several(int, 0), default="0,1", metavar="NUMBERS", help="each method is trained with each")
-    add("--sparsities", type=_several(rate), default="0.3", metavar="SHARES", help="of Re-GAN's sparse phases")
+    add("--sparsities", type=_several(reader(RATE)), default="0.3", metavar="SHARES", help="of Re-GAN's sparse phases")
     add(
         "--ticket-rounds",
-        type=_several(positive),
+        type=_several(reader(POSITIVE)),
         default="3",
         metavar="COUNTS",
         help="tickets after so many rounds of 20 %%, and random masks as dense as each",
     )
-    add("--generator-densities", type=_several(rate), default="0.2", metavar="SHARES", help="sparse from scratch")
-    add("--discriminator-density", type=rate, default=0.3, metavar="SHARE", help="with these")
-    add("--number-of-images", type=positive, default=1000, metavar="IMAGES", help="drawn and scored of each run")
+    add(
+        "--generator-densities",
+        type=_several(reader(RATE)),
+        default="0.2",
+        metavar="SHARES",
+        help="sparse from scratch",
+    )
+    add("--discriminator-density", type=reader(RATE), default=0.3, metavar="SHARE", help="with these")
+    add(
+        "--number-of-images", type=reader(POSITIVE), default=1000, metavar="IMAGES", help="drawn and scored of each run"
+    )
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 
@@ -163,47 +172,33 @@ def _call(*words):
     return subprocess.run([*_SLE_GAN, *words], check=False).returncode
 
 
-def _rows(run):
-    return [json.loads(line) for line in run.metrics_file.read_text(encoding="utf-8").splitlines()]
-
-
 def _scores(run, arguments):
     step = run.latest_step()
-    rows = [row for row in _rows(run) if row.get("event") == "scores" and row["step"] == step]
+    rows = [row for row in read_record(run).scores if row["step"] == step]
     rows = [row for row in rows if row["fakes"] == arguments.number_of_images and _SCORE in row["scores"]]
     return rows[-1]["scores"][_SCORE] if rows else None
 
 
 def _training_flops(run):
     """Returns the theoretical FLOPs of a training as a multiple of a dense one of as many steps."""
-    losses = [row for row in _rows(run) if "event" not in row]
-    return losses[-1].get("training_flops_share", 1.0)
+    return read_record(run).losses[-1].get("training_flops_share", 1.0)
 
 
 def _measured(point, run, arguments, seed):
-    with quiet_start():
-        from sle_gan.export.sizes import weight_sizes
-        from sle_gan.export.trained import TrainedGenerator
-        from sle_gan.sparsity.flops import layer_macs, network_macs
-        from sle_gan.sparsity.masks import prunable_kernels
-
-        generator = TrainedGenerator(run).generator
-    densities = {name: float((kernel.numpy() != 0).mean()) for name, kernel in prunable_kernels(generator).items()}
-    pruned = sum(int((kernel.numpy() == 0).sum()) for kernel in prunable_kernels(generator).values())
-    score = _scores(run, arguments)
+    cost, score = generator_cost(run), _scores(run, arguments)
     search_flops = 0.0
     if point.search is not None:
         search = RunFolder(run.path.with_name(f"{point.search}-seed{seed}"))
-        settings = search.config()["settings"]
-        search_flops = _training_flops(search) * settings["steps"] / settings["round_steps"]
+        settings = search.settings()
+        search_flops = _training_flops(search) * settings.optimization.steps / settings.sparsity.round_steps
     return Trained(
         point.method,
         seed,
         score["value"],
         score["floor"],
-        sum(v.shape.num_elements() for v in generator.trainable_variables) - pruned,
+        cost.live_parameters,
         _training_flops(run),
         search_flops,
-        2 * network_macs(layer_macs(generator), densities),
-        weight_sizes(generator).sparse_gzip,
+        cost.flops,
+        cost.sizes.sparse_gzip,
     )

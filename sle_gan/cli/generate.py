@@ -15,7 +15,7 @@ from sle_gan.export.drawing import LARGEST_TRUNCATION, format_seeds
 from sle_gan.export.pictures import FILM_EXTENSIONS
 from sle_gan.export.samples import EXTENSIONS, MIX_FROM_PX, MIX_SIDES_PX
 from sle_gan.export.sizes import size_lines
-from sle_gan.export.walk import SPACES
+from sle_gan.export.walk import FPS, FRAMES, SPACES
 
 _STYLES_HELP = "Of networks with styles, such as stylegan2."
 
@@ -59,10 +59,10 @@ def parser():
     interpolate = _add_command(commands, "interpolate", _interpolate, "film a walk from seed to seed")
     add = interpolate.add_argument_group("film").add_argument
     add("--seeds", type=_seeds, required=True, metavar="SEEDS", help="two or more, such as 0,1,2")
-    add("--frames", type=_at_least(2), default=60, metavar="FRAMES", help="frames from one seed to the next")
+    add("--frames", type=_at_least(2), default=FRAMES, metavar="FRAMES", help="frames from one seed to the next")
     _add_class(add)
     add("--loop", action="store_true", help="return to the first seed, so that the film has no end")
-    add("--fps", type=_at_least(1), default=30, metavar="FRAMES", help="frames shown in a second, 50 at most in a GIF")
+    add("--fps", type=_at_least(1), default=FPS, metavar="FRAMES", help="frames shown in a second, 50 at most in a GIF")
     add(
         "--output",
         type=Path,

@@ -2,22 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageColor
 
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import Manifest, changed_images, manifest, read_manifest, scan
 from sle_gan.data.pictures import opaque
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder
-
-
-def background_of(settings: dict[str, Any]) -> tuple[int, ...]:
-    """Returns the color under transparency: three numbers in [0, 255]."""
-    return ImageColor.getrgb(settings["background"])[:3]
 
 
 def read_training_images(run: RunFolder, data_folder: Path | str | None = None) -> tuple[NDArray[np.uint8], Manifest]:
@@ -31,29 +24,26 @@ def read_training_images(run: RunFolder, data_folder: Path | str | None = None) 
         uint8 `[count, side, side, 1 or 3]`, alpha laid over the background; and the run's manifest.
 
     Raises:
-        InputError: if they are not there, or not the same, or the run's settings do not say how to decode them.
+        InputError: if they are not there, or not the same.
     """
-    settings, kept = run.config()["settings"], read_manifest(run.manifest_file)
-    try:
-        folder = scan(data_folder or settings["data_folder"])
-        changes = changed_images(kept, manifest(folder))
-        if any(changes):
-            added, removed, changed = map(len, changes)
-            raise InputError(
-                f"{folder.folder} must hold the images that {run.name} was trained on; {added} were added, {removed} "
-                f"removed, {changed} changed; give --data-folder"
-            )
-        held_out = {image["path"] for image in kept.get("held_out", ())}
-        images, _, _ = decode_folder(
-            replace(folder, images=tuple(image for image in folder.images if image.path not in held_out)),
-            resolution=settings["resolution"],
-            channels=settings["channels"],
-            fit=settings["fit"],
-            background=background_of(settings),
-            memory_limit_bytes=settings["cache_limit"] * 2**20,
-            cache_file=run.image_cache,
-            progress=None,
+    settings, kept = run.settings().images, read_manifest(run.manifest_file)
+    folder = scan(data_folder or settings.data_folder)
+    changes = changed_images(kept, manifest(folder))
+    if any(changes):
+        added, removed, changed = map(len, changes)
+        raise InputError(
+            f"{folder.folder} must hold the images that {run.name} was trained on; {added} were added, {removed} "
+            f"removed, {changed} changed; give --data-folder"
         )
-    except KeyError as error:
-        raise InputError(f"{run.config_file} must say how images are decoded; {error} is missing") from error
-    return opaque(images, background_of(settings)), kept
+    held_out = {image["path"] for image in kept.get("held_out", ())}
+    images, _, _ = decode_folder(
+        replace(folder, images=tuple(image for image in folder.images if image.path not in held_out)),
+        resolution=settings.resolution,
+        channels=settings.channels,
+        fit=settings.fit,
+        background=settings.background_rgb,
+        memory_limit_bytes=settings.cache_limit_bytes,
+        cache_file=run.image_cache,
+        progress=None,
+    )
+    return opaque(images, settings.background_rgb), kept

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sle_gan.data.classes import label_of
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS
+from sle_gan.models import GENERATORS
 from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder
 
@@ -57,15 +57,15 @@ class Drawing:
         return TrainedGenerator(self.run, self.step, self.truncation, **label)
 
     @property
-    def background(self) -> str:
-        """The color under transparency; white for a run that does not tell."""
-        return self.run.config()["settings"].get("background", "#ffffff")
+    def background(self) -> tuple[int, int, int]:
+        """The color under transparency: three numbers in [0, 255]."""
+        return self.run.settings().images.background_rgb
 
     @property
     def picture_bytes(self) -> int:
-        """Bytes of the pixels of one picture; 0 if the run does not tell its shape."""
-        settings = self.run.config()["settings"]
-        return settings.get("resolution", 0) ** 2 * settings.get("channels", 0)
+        """Bytes of the pixels of one picture."""
+        images = self.run.settings().images
+        return images.resolution**2 * images.channels
 
     @property
     def origin(self) -> dict[str, str]:
@@ -95,17 +95,18 @@ def plan_drawing(
         InputError: if the run has no such checkpoint or class, styles are asked of a network without them, or the
             truncation is out of its range.
     """
-    settings = run.config()["settings"]
-    model = MODELS.get(settings.get("model"))
+    settings = run.settings()
+    name = settings.network.generator
+    row = GENERATORS.get(name)
     with_styles = with_styles or truncation is not None
-    if with_styles and model is not None and not model.has_styles:
+    if with_styles and row is not None and not row.has_styles:
         asked = "--truncation, --mix-seeds and --space w"
-        raise InputError(f"{asked} need a network with styles, such as stylegan2; {run.path} is {settings['model']}")
+        raise InputError(f"{asked} need a network with styles, such as stylegan2; {run.path} is {name}")
     if truncation is not None and not 0 <= truncation <= LARGEST_TRUNCATION:
         raise InputError(f"--truncation must be a number from 0 to {LARGEST_TRUNCATION}; got {truncation}")
     label = None
     if class_name is not None:
-        names = settings.get("class_names")
+        names = settings.images.class_names
         if not names:
             raise InputError(f"--class needs a run that was trained with --conditional; {run.path} was not")
         label = label_of(class_name, names)

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor
+from PIL import Image
 
 from sle_gan.data.pictures import image_sheet, picture_of, whole_file
 from sle_gan.disk import check_space
@@ -69,23 +69,22 @@ def check_output(output: Path, pictures: tuple[int, str] | None = None, picture_
         check_space(folder, least_bytes, f"{count:,} pictures", "or ask for fewer, or for another --output")
 
 
-def without_alpha(images: Iterable[Pixels], extension: str, background: str) -> Iterator[Pixels]:
+def without_alpha(images: Iterable[Pixels], extension: str, background: tuple[int, int, int]) -> Iterator[Pixels]:
     """Composites pictures with alpha over a color, if the format of a file has no alpha.
 
     Args:
         images: uint8 `[height, width, channels]` each.
         extension: of the file, such as `.gif`.
-        background: the color as Pillow reads it, such as `#ffffff`.
+        background: the color, three numbers in [0, 255].
 
     Yields:
         uint8 `[height, width, channels]`; 3 channels instead of 4 if the format has no alpha.
     """
-    color = ImageColor.getrgb(background)[:3]
     for image in images:
         if image.shape[-1] != 4 or extension not in _NO_ALPHA:
             yield image
             continue
-        canvas = Image.new("RGBA", image.shape[1::-1], (*color, 255))
+        canvas = Image.new("RGBA", image.shape[1::-1], (*background, 255))
         canvas.alpha_composite(Image.fromarray(image))
         yield np.asarray(canvas.convert("RGB"))
 

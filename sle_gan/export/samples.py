@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ImageColor
 
 from sle_gan.data.pictures import image_sheet, opaque, write_picture
 from sle_gan.data.training_images import read_training_images
@@ -66,8 +65,8 @@ class Samples:
             return
         if mix_from not in MIX_SIDES_PX:
             raise InputError(f"--mix-from must be a power of two from 4 to 1024; got {mix_from}")
-        side = drawing.run.config()["settings"].get("resolution")
-        if side is not None and mix_from > side:
+        side = drawing.run.settings().images.resolution
+        if mix_from > side:
             raise InputError(f"--mix-from must be {side} at most, the side of the pictures; got {mix_from}")
 
     def __len__(self) -> int:
@@ -134,7 +133,7 @@ class Samples:
         from sle_gan.evaluation.memorization import CopyDetector
 
         detector, kept, copies = CopyDetector(reals), [], []
-        background = ImageColor.getrgb(self.drawing.background)[:3]
+        background = self.drawing.background
         for seed, picture in zip(self.seeds, trained.draw_seeds(self.seeds), strict=True):
             is_copy = detector.nearest(opaque(picture[None], background)).near_copies()[0]
             (copies if is_copy else kept).append(seed)

@@ -5,7 +5,8 @@ import itertools
 import tensorflow as tf
 
 from sle_gan.errors import InputError
-from sle_gan.models import MODELS, generator_arguments
+from sle_gan.models import GENERATORS
+from sle_gan.models.build import build_generator
 from sle_gan.models.io import (
     EACH_ITS_OWN,
     batch_at,
@@ -44,7 +45,7 @@ class TrainedGenerator:
     def __init__(self, run, step=None, truncation=None, label=EACH_ITS_OWN):
         self.run = run
         self.label = label
-        self.class_names = run.config()["settings"].get("class_names") or []
+        self.class_names = list(run.settings().images.class_names)
         self.step, path = run.generator_checkpoint(step)
         self.generator = _build(run)
         self.latent_size = self.generator.inputs[0].shape[-1]
@@ -84,9 +85,9 @@ class TrainedGenerator:
         Yields:
             uint8 `[side, side, channels]`: of the first seed with every other seed, then of the second, ...
         """
-        model = MODELS[self.run.config()["settings"]["model"]].module()
+        first_layer = GENERATORS[self.run.settings().network.generator].module().first_layer_from(from_side)
         layer_count = self._parts.synthesis.input_shape[1]
-        is_fine = (tf.range(layer_count) >= model.first_layer_from(from_side))[None, :, None]
+        is_fine = (tf.range(layer_count) >= first_layer)[None, :, None]
         fine = self._styles_of_seeds(mix_seeds)
         for coarse in self._styles_of_seeds(seeds):
             mixed = tf.where(is_fine, fine[:, None], coarse[None, None])
@@ -160,19 +161,20 @@ def _drawn(draw, batch):
 
 
 def _styles(run, generator):
-    model = run.config()["settings"]["model"]
-    if not MODELS[model].has_styles:
-        raise InputError(f"{run.path} is a run of {model}, which has no styles; stylegan2 has")
-    return MODELS[model].module().styles(generator)
+    name = run.settings().network.generator
+    if not GENERATORS[name].has_styles:
+        raise InputError(f"{run.path} is a run of {name}, which has no styles; stylegan2 has")
+    return GENERATORS[name].module().styles(generator)
+
+
 
 
 def _build(run):
-    settings = run.config()["settings"]
+    settings = run.settings()
     try:
-        module = MODELS[settings["model"]].module()
-        return module.generator(*generator_arguments(settings))
+        return build_generator(settings.network, settings.images, settings.optimization.seed)
     except KeyError as error:
-        raise InputError(f"{run.config_file} must name a model and its shape; {error} is unknown or missing") from error
+        raise InputError(f"{run.config_file} must name a generator of this version; {error} is none") from error
     except (TypeError, ValueError) as error:
         raise InputError(f"{run.config_file} describes no network of this version ({error})") from error
 

@@ -19,6 +19,8 @@ from sle_gan.export.pictures import (
 )
 
 SPACES = ("z", "w")  # of latent codes, and of styles
+FRAMES = 60  # from one seed to the next, unless told otherwise
+FPS = 30
 _KEY_SEEDS = 16  # of a film's seeds, to choose a GIF's colors from
 
 
@@ -40,7 +42,7 @@ class Walk:
         self,
         drawing: Drawing,
         seeds: Iterable[int],
-        frames: int = 60,
+        frames: int = FRAMES,
         *,
         loop: bool = False,
         space: str = "z",
@@ -60,7 +62,7 @@ class Walk:
         """Draws the frames, uint8 `[side, side, channels]` each."""
         return self._drawn(self.seeds, self.frames)
 
-    def save(self, output: Path | str, fps: int = 30) -> Path:
+    def save(self, output: Path | str, fps: int = FPS) -> Path:
         """Writes the walk as a film, or as a picture for each frame.
 
         Args:

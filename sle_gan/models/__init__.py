@@ -1,110 +1,111 @@
-"""The networks: each a file with `generator(...)` and `discriminator(...)`.
+"""The tables of networks: generators, discriminators, and the models of papers, which are one of each and a recipe.
 
-This table imports no TensorFlow, so that a resolution that a network does not have is told at once; the file
-of a network is loaded when it is asked for.
+They import no TensorFlow, so that a resolution that a network does not have is told at once; the file of a network is
+loaded when it is asked for.
 """
 
-import importlib
 from typing import NamedTuple
 
-MAPPING_LAYERS, LARGEST_MAPPING = 2, 16  # of networks with styles: usually, and at most
+from sle_gan.errors import InputError
+from sle_gan.models.rows import DiscriminatorRow, GeneratorRow, Recipe
+
+MAPPING_LAYERS, LARGEST_MAPPING = 2, 16  # of generators with styles: usually, and at most
+
+GENERATORS = {
+    "biggan": GeneratorRow("sle_gan.models.generators.biggan", (32, 64, 128)),
+    "fastgan": GeneratorRow("sle_gan.models.generators.fastgan", (64, 128, 256, 512, 1024), is_remapped=True),
+    "sngan": GeneratorRow("sle_gan.models.generators.sngan", (32, 48, 64, 128)),
+    "stylegan2": GeneratorRow("sle_gan.models.generators.stylegan2", (32, 64, 128, 256, 512, 1024), has_styles=True),
+}
+
+DISCRIMINATORS = {
+    "biggan": DiscriminatorRow("sle_gan.models.discriminators.biggan", (32, 64, 128), (4, 5, 6)),
+    "fastgan": DiscriminatorRow(
+        "sle_gan.models.discriminators.fastgan", (64, 128, 256, 512, 1024), (4, 5, 6, 6, 6), is_remapped=True
+    ),
+    "sngan": DiscriminatorRow("sle_gan.models.discriminators.sngan", (32, 48, 64, 128), (4, 5, 5, 6)),
+    "stylegan2": DiscriminatorRow(
+        "sle_gan.models.discriminators.stylegan2", (32, 64, 128, 256, 512, 1024), (3, 4, 5, 6, 7, 8)
+    ),
+}
 
 
-class Recipe(NamedTuple):
-    """How a network's paper trains it; the names are those of the settings, and a flag that is given wins.
+class Pair(NamedTuple):
+    """A generator and the discriminator that it is trained with. `sle_gan.models.pairing` joins their networks.
 
     Attributes:
-        width: the `width` that its networks are built with.
-        batch_size: images in a step of the discriminator.
-        n_critic: steps of the discriminator for each step of the generator.
-        loss: of both networks, one of `hinge`, `non-saturating`, `wasserstein` and `least-squares`.
-        smallest_margin: margins of the hinge are drawn from U(smallest_margin, 1).
-        r1_share: the weight of R1 in multiples of (pixels of an image) / (images in a step).
-        G_learning_rate: of the generator's Adam.
-        D_learning_rate: of the discriminator's Adam.
-        adam_beta_1: what both Adams keep of the mean gradient at each step.
-        adam_beta_2: what both Adams keep of the mean squared gradient at each step.
-        ema_decay: what the averaged generator keeps of itself at each step; None if `ema_kimg` says it.
-        ema_kimg: half-life of the averaged generator in thousands of images; None if `ema_decay` says it.
-        ema_start: steps for which the averaged generator is a copy, before it averages.
+        generator: its name in `GENERATORS`.
+        discriminator: its name in `DISCRIMINATORS`.
     """
 
-    width: int
-    batch_size: int
-    n_critic: int
-    loss: str
-    smallest_margin: float
-    r1_share: float
-    G_learning_rate: float
-    D_learning_rate: float
-    adam_beta_1: float
-    adam_beta_2: float
-    ema_decay: float | None
-    ema_kimg: float | None
-    ema_start: int = 0
+    generator: str
+    discriminator: str
+
+    @property
+    def is_remapped(self) -> bool:
+        """Whether TensorFlow's remapper can rewrite a training step of the two."""
+        return GENERATORS[self.generator].is_remapped and DISCRIMINATORS[self.discriminator].is_remapped
+
+    def describe(self) -> str:
+        """Returns the pair in words: one name where both are of the same paper."""
+        if self.generator == self.discriminator:
+            return self.generator
+        return f"the generator of {self.generator} with the discriminator of {self.discriminator}"
 
 
 class Model(NamedTuple):
-    """A row of the table of networks.
+    """A row of the table of papers' models.
 
     Attributes:
-        file: module that builds the networks: `generator(resolution, channels, width, seed, classes)`,
-            `discriminator(...)` of the same arguments, `training_graph(generator, discriminator)`,
-            `feature_splits(generator, discriminator)` and `discriminator_blocks(discriminator)`. With classes the
-            last input of both networks are their one-hot labels.
-        resolutions: sides of the images in pixels that it can be built for.
-        channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
-        recipe: how its paper trains it.
-        block_counts: for each resolution, how many blocks `discriminator_blocks` tells of.
-        is_remapped: whether TensorFlow's remapper, which fuses operations, can rewrite a training step of it. Where
-            convolutions with biases are added up it cannot: it prints an error and leaves the step as it is.
-        has_styles: whether the file has `styles(generator)`: a space of styles between two parts of the generator,
-            whose builder then takes a sixth argument `mapping_layers`.
+        generator: name of its generator in `GENERATORS`.
+        discriminator: name of its discriminator in `DISCRIMINATORS`.
+        recipe: how its paper trains the two.
         other_recipes: recipes of the resolutions that are not trained by `recipe`, by resolution.
     """
 
-    file: str
-    resolutions: tuple
-    channels: tuple
+    generator: str
+    discriminator: str
     recipe: Recipe
-    block_counts: tuple
-    is_remapped: bool = False
-    has_styles: bool = False
-    other_recipes: dict = {}  # noqa: RUF012  (nobody writes to it)
+    other_recipes: dict[int, Recipe] = {}  # noqa: RUF012  (nobody writes to it)
 
-    def module(self):
-        """Loads the module."""
-        return importlib.import_module(self.file)
-
-    def recipe_at(self, resolution):
+    def recipe_at(self, resolution: int) -> Recipe:
         """Returns the recipe of a resolution in pixels."""
         return self.other_recipes.get(resolution, self.recipe)
 
+    def pair(self, generator: str | None = None, discriminator: str | None = None) -> Pair:
+        """Returns the pair that is trained by the model's recipe.
 
-def network_arguments(settings):
-    """Returns what the builders of a run's networks, both, are called with: a tuple.
+        Args:
+            generator: name of another generator; None for the model's own.
+            discriminator: name of another discriminator; None for the model's own.
+        """
+        return Pair(generator or self.generator, discriminator or self.discriminator)
+
+
+def check_pair(generator: str, discriminator: str, resolution: int, channels: int) -> None:
+    """Checks that two networks can be trained together.
+
+    What a discriminator is given beside the whole image is made from it where a generator does not draw it, so any two
+    networks of the same images go together.
 
     Args:
-        settings: the settings of the run.
+        generator: a name in `GENERATORS`.
+        discriminator: a name in `DISCRIMINATORS`.
+        resolution: side of the images in pixels.
+        channels: of the images.
 
     Raises:
-        KeyError: if a setting is not there.
+        InputError: if there is no network of such a name, or one of them has no images of this kind.
     """
-    shape = [settings[name] for name in ("resolution", "channels", "width", "seed")]
-    return *shape, len(settings.get("class_names") or ())
-
-
-def generator_arguments(settings):
-    """Returns what the builder of a run's generator is called with: those of both builders, and its own.
-
-    Args:
-        settings: the settings of the run.
-
-    Raises:
-        KeyError: if a setting is not there.
-    """
-    mapping_layers = settings.get("mapping_layers")
-    return network_arguments(settings) + ((mapping_layers,) if mapping_layers else ())
+    for kind, name, table in (("generator", generator, GENERATORS), ("discriminator", discriminator, DISCRIMINATORS)):
+        if name not in table:
+            raise InputError(f"--{kind} must be one of {', '.join(table)}; got {name}")
+    pair, rows = Pair(generator, discriminator), (GENERATORS[generator], DISCRIMINATORS[discriminator])
+    for flag, attribute, given in (("resolution", "resolutions", resolution), ("channels", "channels", channels)):
+        of_each = [getattr(row, attribute) for row in rows]
+        allowed = tuple(value for value in of_each[0] if value in of_each[1])
+        if given not in allowed:
+            raise InputError(f"--{flag} must be one of {allowed} for {pair.describe()}; got {given}")
 
 
 _BIGGAN = Recipe(
@@ -124,20 +125,13 @@ _BIGGAN = Recipe(
 )
 _LARGE_BIGGAN = _BIGGAN._replace(width=80, batch_size=256, n_critic=1, G_learning_rate=1e-4, D_learning_rate=4e-4)
 
-
 MODELS = {
     "biggan": Model(
-        "sle_gan.models.biggan",
-        (32, 64, 128),
-        (1, 3, 4),
-        _BIGGAN,
-        block_counts=(4, 5, 6),
-        other_recipes={64: _LARGE_BIGGAN, 128: _LARGE_BIGGAN._replace(width=96)},
+        "biggan", "biggan", _BIGGAN, other_recipes={64: _LARGE_BIGGAN, 128: _LARGE_BIGGAN._replace(width=96)}
     ),
     "fastgan": Model(
-        "sle_gan.models.fastgan",
-        (64, 128, 256, 512, 1024),
-        (1, 3, 4),
+        "fastgan",
+        "fastgan",
         Recipe(
             width=64,
             batch_size=8,
@@ -152,13 +146,10 @@ MODELS = {
             ema_decay=0.999,
             ema_kimg=None,
         ),
-        block_counts=(4, 5, 6, 6, 6),
-        is_remapped=True,
     ),
     "sngan": Model(
-        "sle_gan.models.sngan",
-        (32, 48, 64, 128),
-        (1, 3, 4),
+        "sngan",
+        "sngan",
         Recipe(
             width=64,
             batch_size=64,
@@ -173,12 +164,10 @@ MODELS = {
             ema_decay=0.999,
             ema_kimg=None,
         ),
-        block_counts=(4, 5, 5, 6),
     ),
     "stylegan2": Model(
-        "sle_gan.models.stylegan2",
-        (32, 64, 128, 256, 512, 1024),
-        (1, 3, 4),
+        "stylegan2",
+        "stylegan2",
         Recipe(
             width=64,
             batch_size=16,
@@ -193,7 +182,5 @@ MODELS = {
             ema_decay=None,
             ema_kimg=10.0,
         ),
-        block_counts=(3, 4, 5, 6, 7, 8),
-        has_styles=True,
     ),
 }

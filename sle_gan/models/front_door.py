@@ -1,12 +1,21 @@
 """The networks that `import sle_gan` offers: FastGAN's."""
 
-from sle_gan.models import fastgan
+import tf_keras as keras
+
+from sle_gan.models import DISCRIMINATORS, GENERATORS
 
 
-def Generator(output_resolution=512, channels=3, width=64, seed=0, classes=0):
+def Generator(
+    output_resolution: int = 512, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
+) -> keras.Model:
     """Builds the FastGAN generator, as the library calls it.
 
     With classes there is a second input: one-hot labels float32 `[batch, classes]`.
+
+        >>> import sle_gan
+        >>> generator = sle_gan.Generator(output_resolution=64, width=8)
+        >>> generator(sle_gan.create_input_noise(batch_size=2)).shape
+        TensorShape([2, 64, 64, 3])
 
     Args:
         output_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
@@ -21,13 +30,21 @@ def Generator(output_resolution=512, channels=3, width=64, seed=0, classes=0):
     Raises:
         ValueError: if an argument is not one of those above.
     """
-    return fastgan.generator(output_resolution, channels, width, seed, classes)
+    return GENERATORS["fastgan"].build(output_resolution, channels, width, seed, classes)
 
 
-def Discriminator(input_resolution=512, channels=3, width=64, seed=0, classes=0):
+def Discriminator(
+    input_resolution: int = 512, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
+) -> keras.Model:
     """Builds the FastGAN discriminator, as the library calls it.
 
     With classes there is a second input: one-hot labels float32 `[batch, classes]`.
+
+        >>> import numpy as np
+        >>> import sle_gan
+        >>> discriminator = sle_gan.Discriminator(input_resolution=64, width=8)
+        >>> discriminator(np.zeros([2, 64, 64, 3], np.float32)).shape
+        TensorShape([2, 50])
 
     Args:
         input_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
@@ -42,4 +59,4 @@ def Discriminator(input_resolution=512, channels=3, width=64, seed=0, classes=0)
     Raises:
         ValueError: if an argument is not one of those above.
     """
-    return fastgan.discriminator(input_resolution, channels, width, seed, classes)
+    return DISCRIMINATORS["fastgan"].build(input_resolution, channels, width, seed, classes)

@@ -5,6 +5,19 @@ from typing import NamedTuple
 import tf_keras as keras
 
 
+class JudgingGraph(NamedTuple):
+    """The parts of a discriminator that training calls; they share their layers with it.
+
+    Attributes:
+        discriminator: images of one or several sizes, the largest first, with classes and labels -> logits, or a list
+            of logits and maps.
+        decoders: (maps, quadrants int32 `[batch]`) -> reconstructions of the images; None without any.
+    """
+
+    discriminator: keras.Model
+    decoders: keras.Model | None = None
+
+
 class TrainingGraph(NamedTuple):
     """The parts of two networks that training calls; they share their layers with the networks.
 
@@ -33,6 +46,6 @@ class FeatureSplit(NamedTuple):
     rest: keras.Model
 
 
-def layers_of(network, *prefixes):
+def layers_of(network: keras.Model, *prefixes: str) -> list[keras.layers.Layer]:
     """Returns the layers of a network that hold weights and whose names begin with one of the prefixes."""
     return [layer for layer in network.layers if layer.weights and layer.name.startswith(prefixes)]

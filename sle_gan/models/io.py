@@ -9,6 +9,10 @@ EACH_ITS_OWN = -1
 def create_input_noise(batch_size=1, latent_size=256, seed=None):
     """Draws latent codes for a generator.
 
+        >>> import sle_gan
+        >>> sle_gan.create_input_noise(batch_size=4, seed=0).shape
+        TensorShape([4, 256])
+
     Args:
         batch_size: number of codes.
         latent_size: length of a code.
@@ -76,6 +80,12 @@ def padded_to(inputs, size):
 
 def postprocess_images(images, dtype=tf.uint8):
     """Brings a generator's images from [-1, 1] to [0, 255].
+
+        >>> import numpy as np
+        >>> import sle_gan
+        >>> images = np.array([-1.0, 0.0, 1.0], np.float32).reshape(1, 1, 3, 1)
+        >>> sle_gan.postprocess_images(images).numpy().ravel().tolist()
+        [0, 128, 255]
 
     Args:
         images: float `[batch, height, width, channels]` in [-1, 1]; values beyond are clipped.

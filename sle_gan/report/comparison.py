@@ -21,7 +21,8 @@ from sle_gan.report.curves import short_number
 from sle_gan.report.page import element, page, picture, table
 from sle_gan.report.record import RunRecord, damage_as_input_error, read_record
 from sle_gan.report.run_report import score_kind, training_flops
-from sle_gan.run import FREE_SETTINGS, find_run
+from sle_gan.run import find_run
+from sle_gan.settings.train import FREE_NAMES
 
 Settings = dict[str, Any]
 ScoreKey = tuple[Any, ...]  # (name, kind, network, SHA-256 of its weights, images)
@@ -29,7 +30,7 @@ ScoreKey = tuple[Any, ...]  # (name, kind, network, SHA-256 of its weights, imag
 # Runs that differ only in these settings are compared as one configuration. Most settings that may change when a run is
 # resumed do not change what is trained; those in `_CHANGE_THE_TRAINING` do.
 _CHANGE_THE_TRAINING = {"steps", "data_folder", "generator_weights", "discriminator_weights"}
-_NOT_COMPARED = (FREE_SETTINGS - _CHANGE_THE_TRAINING) | {"seed"}
+_NOT_COMPARED = (FREE_NAMES - _CHANGE_THE_TRAINING) | {"seed"}
 _COSTS = {"live parameters": "live parameters of the generator", "training FLOPs": "FLOPs of training, in theory"}
 
 
@@ -123,13 +124,13 @@ def compare(records: Iterable[RunRecord]) -> Comparison:
     records = list(records)
     groups: dict[tuple[tuple[str, str], ...], list[RunRecord]] = {}
     for record in records:
-        groups.setdefault(_configuration(record.settings), []).append(record)
+        groups.setdefault(_configuration(record.settings.named()), []).append(record)
     titles = _titles({key: record for record in records for key in _newest(record)})
-    settings = [group[0].settings for group in groups.values()]
+    settings = [group[0].settings.named() for group in groups.values()]
     rows = [
         Row(
             names=[record.run.name for record in group],
-            differs=_differences(group[0].settings, settings),
+            differs=_differences(group[0].settings.named(), settings),
             costs=_means([_costs(record) for record in group]),
             scores=_means([{titles[key]: value for key, value in _newest(record).items()} for record in group]),
         )
@@ -233,7 +234,7 @@ def _configuration(settings: Settings) -> tuple[tuple[str, str], ...]:
 
 def _differences(settings: Settings, all_settings: Sequence[Settings]) -> str:
     names = sorted({name for each in all_settings for name in each} - _NOT_COMPARED)
-    differing = [name for name in names if len({repr(each.get(name)) for each in all_settings}) > 1]
+    differing = [name for name in names if len({repr(each[name]) for each in all_settings if name in each}) > 1]
     return ", ".join(f"{name} {settings[name]}" for name in differing if settings.get(name) is not None)
 
 
@@ -255,10 +256,10 @@ def _newest(record: RunRecord) -> dict[ScoreKey, float]:
 
 def _image_identity(record: RunRecord) -> tuple[Any, ...]:
     """Identifies the training images: by their SHA-256, or, if each seed draws others, by what they are drawn from."""
-    settings = record.settings
-    shares = (settings.get("data_ratio", 1.0), settings.get("held_out", 0.0))
+    settings = record.settings.images
+    shares = (settings.data_ratio, settings.held_out)
     if shares != (1.0, 0.0) or record.images is None:
-        return (settings.get("data_folder"), *shares)
+        return (settings.data_folder, *shares)
     return tuple(image.sha256 for image in record.images.images)
 
 
@@ -272,7 +273,7 @@ def _titles(measured: Mapping[ScoreKey, RunRecord]) -> dict[ScoreKey, str]:
     for key, record in measured.items():
         name, kind, network, weights, _ = key
         short = f"{name} ({kind})" if kind else name
-        data = str(record.settings.get("data_folder", "")).rpartition("/")[2]
+        data = record.settings.images.data_folder.rpartition("/")[2]
         by = [f"{network} {str(weights)[:8]}"] if weights else []
         fuller = ", ".join([short, *by, f"images of {data}"])
         is_ambiguous = any(other != key and other[:2] == key[:2] for other in measured)

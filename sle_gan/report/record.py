@@ -14,6 +14,8 @@ from sle_gan.data.folder import FolderScan, ImageFile, read_manifest
 from sle_gan.errors import InputError, SleGanError
 from sle_gan.json_files import read_json
 from sle_gan.run import RunFolder, read_rows
+from sle_gan.run_config import RunConfig
+from sle_gan.settings import TrainSettings
 
 Row = dict[str, Any]  # of `metrics.jsonl` and its neighbors
 
@@ -25,7 +27,7 @@ class RunRecord(NamedTuple):
 
     Attributes:
         run: the `RunFolder`.
-        config: `settings`, `versions` and `command`.
+        config: its settings, the versions that wrote it, and the command.
         images: a `FolderScan` of the images that it trains on, or None.
         held_out: paths of the images that it does not train on.
         losses: rows of losses, in order of their steps.
@@ -38,7 +40,7 @@ class RunRecord(NamedTuple):
     """
 
     run: RunFolder
-    config: dict[str, Any]
+    config: RunConfig
     images: FolderScan | None
     held_out: tuple[str, ...]
     losses: list[Row]
@@ -50,10 +52,9 @@ class RunRecord(NamedTuple):
     sheets: list[tuple[int, Path]]
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """The resolved settings."""
-        settings: dict[str, Any] = self.config["settings"]
-        return settings
+    def settings(self) -> TrainSettings:
+        """The settings of the run."""
+        return self.config.settings
 
     @property
     def step(self) -> int:

@@ -16,6 +16,7 @@ from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
 from sle_gan.report.record import Row, RunRecord, damage_as_input_error, read_record, training_seconds
 from sle_gan.run import RunFolder
+from sle_gan.settings.flat import flat
 
 Parts = Sequence[Element | None]
 ScoreKey = tuple[str, str, str | None]  # (name, kind, SHA-256 of the network's weights)
@@ -72,15 +73,14 @@ def report_page(record: RunRecord) -> bytes:
 def facts_line(record: RunRecord) -> str:
     """Describes a run in a line: step, network, resolution, images: `step 500 of 1,000, fastgan, 64 px, flowers`."""
     settings = record.settings
-    words = [f"step {record.step:,} of {settings['steps']:,}" if "steps" in settings else f"step {record.step:,}"]
-    words += [str(settings["model"])] if "model" in settings else []
-    words += [f"{settings['resolution']} px"] if "resolution" in settings else []
+    words = [f"step {record.step:,} of {settings.optimization.steps:,}"]
+    words += [settings.network.model, f"{settings.images.resolution} px"]
     words += [f"{len(record.images.images):,} images"] if record.images else []
-    return ", ".join([*words, Path(settings["data_folder"]).name] if "data_folder" in settings else words)
+    return ", ".join([*words, Path(settings.images.data_folder).name])
 
 
 def _verdict(record: RunRecord) -> Element:
-    verdict = judge(record.metrics, record.settings)
+    verdict = judge(record.metrics, flat(record.settings))
     parts = [element("strong", verdict.verdict[:1].upper() + verdict.verdict[1:])]
     parts.append(element("ul", *(element("li", sentence) for sentence in verdict.evidence)))
     if verdict.suggestion:
@@ -275,7 +275,7 @@ def _layer_tables(rows: Sequence[Row]) -> Iterator[Element]:
 def _images(record: RunRecord) -> Parts:
     if not record.images:
         return []
-    sentences = describe_images(record.images, record.settings.get("resolution", 0))
+    sentences = describe_images(record.images, record.settings.images.resolution)
     if record.held_out:
         sentences.append(
             f"{len(record.held_out)} more images held out: the discriminator is judged on them, not trained"
@@ -297,14 +297,14 @@ def _size(image: ImageFile) -> str:
 
 def _cost(record: RunRecord) -> Parts:
     settings, step = record.settings, record.losses[-1]["step"] if record.losses else 0
-    seconds = training_seconds(record.timings, settings.get("log_frequency", 50))
+    seconds = training_seconds(record.timings, settings.run.log_frequency)
     pairs = []
     if record.timings:
         pairs.append(("Time in training steps", str(datetime.timedelta(seconds=round(seconds)))))
         pace = statistics.median([row["images_per_second"] for row in record.timings])
         pairs.append(("Pace", f"{pace:.3g} images/s (median)"))
-    if step and "batch_size" in settings:
-        shown = step * settings["batch_size"] * settings.get("n_critic", 1)
+    if step:
+        shown = step * settings.optimization.images_per_step
         passes = f", {shown / len(record.images.images):,.0f} times each" if record.images else ""
         pairs.append(("Training images shown", f"{shown:,}{passes}"))
     flops, share = training_flops(record)
@@ -341,14 +341,14 @@ def training_flops(record: RunRecord) -> tuple[float | None, float | None]:
 
 
 def _origin(record: RunRecord) -> Parts:
-    words = [shlex.quote(str(word)) for word in record.config.get("command", [])]
+    words = [shlex.quote(str(word)) for word in record.config.command]
     command = " ".join(words).replace(" --", " \\\n    --")
     parts = [element("pre", element("code", command), class_="card")]
-    versions = record.config.get("versions", {})
+    versions = record.config.versions
     if versions:
         text = ", ".join(f"{name} {version}" for name, version in versions.items())
         parts.append(element("p", text, class_="soft"))
-    rows = [(name, str(value)) for name, value in sorted(record.settings.items())]
+    rows = [(name, str(value)) for name, value in sorted(record.settings.named().items())]
     parts.append(element("details", element("summary", "All settings"), facts(rows)))
     return parts
 

@@ -14,7 +14,7 @@ def copy_weights(average, model):
     """Makes every variable of `average` equal to its model's: where an average starts.
 
     Args:
-        average: a model whose layers have the names of those of `model`.
+        average: a model with layers of the names of those of `model`; its other layers stay as they are.
         model: the model in training.
     """
     for copy, variable in zip(*_twins(average, model, lambda layer: layer.weights), strict=True):
@@ -29,7 +29,7 @@ def update_average(average, model, decay):
     normalization, is copied.
 
     Args:
-        average: a model whose layers have the names of those of `model`.
+        average: a model with layers of the names of those of `model`; its other layers stay as they are.
         model: the model in training.
         decay: what is kept of the average at each step, in [0, 1).
     """
@@ -153,7 +153,8 @@ def _copied_state(layer):
 
 def _twins(average, model, variables_of):
     """Lists variables of the copy's layers, and those of the model's layers of the same names."""
-    layers = [layer for layer in average.layers if layer.weights]
+    trained = {layer.name for layer in model.layers}
+    layers = [layer for layer in average.layers if layer.weights and layer.name in trained]
     return (
         [variable for layer in layers for variable in variables_of(layer)],
         [variable for layer in layers for variable in variables_of(model.get_layer(layer.name))],

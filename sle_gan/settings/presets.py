@@ -1,7 +1,7 @@
-"""The settings of papers by name: what `--preset` fills in of the flags of `train.py`. Imports no TensorFlow."""
+"""The settings of papers by name: what a preset fills in where nothing is given."""
 
-import argparse
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class Preset(NamedTuple):
@@ -13,10 +13,9 @@ class Preset(NamedTuple):
     """
 
     source: str
-    settings: dict
+    settings: dict[str, Any]
 
 
-_NOT_GIVEN = object()
 _ALTERNATIVES = {"steps": "epochs", "epochs": "steps", "ema_decay": "ema_kimg", "ema_kimg": "ema_decay"}
 
 _SNGAN_CIFAR10 = {"model": "sngan", "resolution": 32, "steps": 50_000, "diff_augment": None}
@@ -26,7 +25,7 @@ _BIGGAN_CIFAR10 = {"model": "biggan", "resolution": 32, "conditional": True}
 _BIGGAN_CIFAR10_TENTH = _BIGGAN_CIFAR10 | {"epochs": 5000, "data_ratio": 0.1}
 _DIGGAN = "Fang, Sun & Schwing 2022, arXiv:2211.14694"
 
-PRESETS = {
+PRESETS: dict[str, Preset] = {
     "sngan-cifar10": Preset("Miyato et al. 2018, arXiv:1802.05957", _SNGAN_CIFAR10),
     "sngan-cifar10-10pct": Preset("Chen et al., NeurIPS 2021, arXiv:2103.00397", _SNGAN_CIFAR10 | {"data_ratio": 0.1}),
     "advaug-sngan-cifar10-10pct": Preset(
@@ -127,48 +126,31 @@ PRESETS = {
 }
 
 
-def add_preset_argument(group):
-    """Adds the flag to a group of an `argparse.ArgumentParser`."""
-    group.add_argument(
-        "--preset",
-        choices=sorted(PRESETS),
-        metavar="NAME",
-        help=f"the settings of a paper: {', '.join(sorted(PRESETS))}",
-    )
-
-
-def parse_with_preset(parser, words):
-    """Parses a command line; what is not given is as in the preset that it names.
+def with_preset(name: str, given: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """Fills in what a preset says and nobody gave.
 
     Args:
-        parser: an `argparse.ArgumentParser` with the flag.
-        words: of the command line.
+        name: of the preset.
+        given: settings by name.
 
     Returns:
-        The arguments, and what the preset filled in of them: values by name.
+        The settings by name, and what the preset filled in of them.
     """
-    arguments = parser.parse_args(words)
-    if arguments.preset is None:
-        return arguments, {}
-    unset = argparse.Namespace(**dict.fromkeys(vars(arguments), _NOT_GIVEN))
-    given = {name for name, value in vars(parser.parse_args(words, unset)).items() if value is not _NOT_GIVEN}
     filled = {
-        name: value
-        for name, value in PRESETS[arguments.preset].settings.items()
-        if name not in given and _ALTERNATIVES.get(name) not in given
+        setting: value
+        for setting, value in PRESETS[name].settings.items()
+        if setting not in given and _ALTERNATIVES.get(setting) not in given
     }
-    for name, value in filled.items():
-        setattr(arguments, name, value)
-    return arguments, filled
+    return {**given, **filled}, filled
 
 
-def told_preset(name, filled):
+def describe_preset(name: str, filled: Mapping[str, object]) -> str:
     """Returns a line of text: the preset, its source, and the flags that it filled in."""
-    flags = ", ".join(f"{setting.replace('_', '-')} {_told(value)}" for setting, value in filled.items())
+    flags = ", ".join(f"{setting.replace('_', '-')} {_describe(value)}" for setting, value in filled.items())
     return f"preset {name} ({PRESETS[name].source}): {flags}"
 
 
-def _told(value):
+def _describe(value: object) -> object:
     if value is None:
         return "off"
     return "on" if value is True else value

@@ -1,0 +1,158 @@
+"""From what is given of a training to its settings: the recipe of the network, times, and checks. No TensorFlow."""
+
+import difflib
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sle_gan.assembly.sparsity_times import resolve_times
+from sle_gan.cluster import Cluster, check_shares, read_cluster
+from sle_gan.errors import InputError
+from sle_gan.evaluation import FEWEST_IMAGES
+from sle_gan.models import DISCRIMINATORS, GENERATORS, LARGEST_MAPPING, MAPPING_LAYERS, MODELS, Model, check_pair
+from sle_gan.models.weight_files import check_weights_file
+from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
+from sle_gan.settings.devices import DeviceSettings
+from sle_gan.settings.field import accept, flag_name
+from sle_gan.settings.sparsity import TicketSettings, check_sparsity, resolve_warmup_epoch
+from sle_gan.settings.train import DEFAULTS, GIVABLE, TrainSettings
+
+_GRADIENT_PENALTY_OF_WASSERSTEIN = 10.0
+_DIG_INTERVAL = 4
+
+
+def resolve(
+    given: Mapping[str, object], image_count: int | None = None, class_names: Sequence[str] = ()
+) -> TrainSettings:
+    """Fills in what was not given: from the recipe of the network's paper, and from the number of images.
+
+    Args:
+        given: settings by name, whatever their concern, and what methods are asked for by, such as `find_ticket`.
+        image_count: number of images that are trained on; lengths in epochs and the phases of pruning follow from it.
+        class_names: of the sub-folders, where images are drawn by class.
+
+    Raises:
+        InputError: if the settings cannot be used.
+        ValueError: if `image_count` is needed.
+    """
+    values = _accepted(given)
+    resolve_warmup_epoch(values)
+    fill_augmentation(values)
+    check_augmentation(values)
+    check_sparsity(values)
+    model = _model(values.get("model", DEFAULTS["model"]))
+    values = DEFAULTS | _of_recipe(model, values) | values
+    values.setdefault("generator", model.generator)
+    values.setdefault("discriminator", model.discriminator)
+    check_pair(values["generator"], values["discriminator"], values["resolution"], values["channels"])
+    _derive(values)
+    values["class_names"] = tuple(class_names)
+    if values["epochs"] is not None:
+        images_per_step = values["batch_size"] * values["n_critic"]
+        if image_count is None:
+            raise ValueError("image_count must be given: a length in epochs follows from it")
+        values["steps"] = math.ceil(values["epochs"] * image_count / images_per_step)
+    resolve_times(values, image_count)
+    settings = TrainSettings.of(values)
+    _check_networks(settings)
+    settings.check()
+    _check_files(settings)
+    _check_devices(settings)
+    return settings
+
+
+def cluster_of(devices: DeviceSettings) -> Cluster | None:
+    """Returns the machines that a training is shared by; None if this process trains alone.
+
+    Raises:
+        InputError: if TF_CONFIG does not say with whom to train.
+    """
+    return read_cluster(os.environ) if devices.strategy == "multi-worker" else None
+
+
+def _accepted(given: Mapping[str, object]) -> dict[str, Any]:
+    values = {}
+    for name, value in given.items():
+        if name not in GIVABLE:
+            near = difflib.get_close_matches(name, GIVABLE, n=1)
+            raise InputError(f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        if value is not None:
+            values[name] = accept(name, GIVABLE[name], value)
+        elif name == "diff_augment":  # off; of others None is what is not given
+            values[name] = None
+    return values
+
+
+def _model(name: str) -> Model:
+    if name not in MODELS:
+        raise InputError(f"--model must be one of {', '.join(sorted(MODELS))}; got {name!r}")
+    return MODELS[name]
+
+
+def _of_recipe(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
+    recipe = model.recipe_at(values.get("resolution", DEFAULTS["resolution"]))._asdict()
+    if "ema_decay" in values or "ema_kimg" in values:
+        recipe |= {"ema_decay": None, "ema_kimg": None}
+    return recipe
+
+
+def _derive(values: dict[str, Any]) -> None:
+    """Fills in what follows from other settings."""
+    n_critic = values["n_critic"]
+    derived = {
+        "r1_gamma": values["r1_share"] * values["resolution"] ** 2 / values["batch_size"],
+        "gradient_penalty": _GRADIENT_PENALTY_OF_WASSERSTEIN if values["loss"] == "wasserstein" else 0.0,
+        "dig_interval": n_critic if n_critic > 1 else _DIG_INTERVAL,
+        "mapping_layers": MAPPING_LAYERS if GENERATORS[values["generator"]].has_styles else None,
+    }
+    for name, value in derived.items():
+        values.setdefault(name, value)
+
+
+def _check_networks(settings: TrainSettings) -> None:
+    network, resolution = settings.network, settings.images.resolution
+    row = GENERATORS[network.generator]
+    with_styles = {
+        "path_length_weight": settings.penalties.path_length_weight,
+        "mapping_layers": network.mapping_layers,
+    }
+    for setting, value in with_styles.items():
+        if value and not row.has_styles:
+            raise InputError(
+                f"{flag_name(setting)} needs a network with styles, such as stylegan2; got {network.generator}"
+            )
+    if (network.mapping_layers or 0) > LARGEST_MAPPING:
+        raise InputError(f"--mapping-layers must be {LARGEST_MAPPING} at most; got {network.mapping_layers}")
+    most, frozen = DISCRIMINATORS[network.discriminator].block_count(resolution), settings.transfer.freeze_d
+    if frozen is not None and frozen > most:
+        raise InputError(
+            f"--freeze-d must be {most} at most for {network.discriminator} at {resolution} px; got {frozen}"
+        )
+
+
+def _check_files(settings: TrainSettings) -> None:
+    for name in ("generator_weights", "discriminator_weights"):
+        file = getattr(settings.network, name)
+        if file is not None:
+            _check_is_file(name, file)
+            check_weights_file(file)
+    if isinstance(settings.sparsity, TicketSettings):
+        _check_is_file("ticket", settings.sparsity.ticket)
+    for name in ("kid_number_of_images", "fid_number_of_images"):
+        count = getattr(settings.scores, name)
+        if count < FEWEST_IMAGES:
+            raise InputError(f"{flag_name(name)} must be {FEWEST_IMAGES} at least; got {count}")
+
+
+def _check_is_file(name: str, file: str) -> None:
+    if not Path(file).is_file():
+        raise InputError(f"{flag_name(name)} {file} is no file")
+
+
+def _check_devices(settings: TrainSettings) -> None:
+    cluster = cluster_of(settings.devices)
+    if cluster is not None:
+        shares = settings.optimization.accumulate
+        check_shares(settings.optimization.batch_size, shares, len(cluster.addresses), "workers")

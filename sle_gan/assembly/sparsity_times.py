@@ -1,0 +1,117 @@
+"""When what happens to the masks: the times that settings of sparsity leave open, and a timeline. No TensorFlow."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sle_gan.settings.sparsity import (
+    PAPER_BALANCE_INTERVALS,
+    PAPER_INTERVALS,
+    REWIND_SHARES,
+    ReconfigureSettings,
+    SparseFromScratchSettings,
+    TicketSearchSettings,
+    resolve_exploration,
+)
+from sle_gan.settings.train import TrainSettings
+from sle_gan.sparsity.schedules import MEASURED_EVERY_STEPS, Reconfiguration, TicketRounds, default_reconfiguration
+
+_SHORTEST_TRAINING_IN_INTERVALS = 50  # as many changes as the papers make, in a training that is shorter than theirs
+_LONGEST_TIMELINE = 10
+
+
+def resolve_times(values: dict[str, Any], image_count: int | None) -> None:
+    """Works out, as generator steps, every time that the method of sparsity leaves open.
+
+    Args:
+        values: settings by name, with their defaults; `steps` become those of all rounds for a search of a ticket.
+        image_count: number of images, for the phases of pruning.
+
+    Raises:
+        ValueError: if `image_count` is needed.
+    """
+    steps = values["steps"]
+    if values.get("reconfigure"):
+        if image_count is None:
+            raise ValueError("image_count must be given: the phases of pruning follow from it")
+        values["warmup_steps"], values["interval_steps"] = _phases(values, image_count)
+    elif values.get("find_ticket"):
+        rounds = ticket_rounds(values["ticket_rounds"], values["ticket_rate"], steps, values["rewind_to"])
+        values["round_steps"], values["steps"] = steps, rounds.total_steps
+    elif values.get("sparse_from_scratch"):
+        rule = str(resolve_exploration(values))
+        shortest = max(1, steps // _SHORTEST_TRAINING_IN_INTERVALS)
+        measured = max(MEASURED_EVERY_STEPS, shortest)
+        values |= {
+            "exploration": rule,
+            "interval_steps": values["exploration_interval"] or min(PAPER_INTERVALS.get(rule, shortest), shortest),
+            "balance_interval_steps": min(PAPER_BALANCE_INTERVALS.get(values["balance"], measured), measured),
+            "exploration_steps": steps,
+        }
+
+
+def ticket_rounds(count: int, rate: float, round_steps: int, rewind_to: str) -> TicketRounds:
+    """Returns the rounds of a search.
+
+    Args:
+        count: number of rounds.
+        rate: share of the live weights that is pruned at the end of each, in (0, 1).
+        round_steps: generator steps of the first round.
+        rewind_to: one of `sle_gan.settings.sparsity.REWIND_SHARES`.
+    """
+    rewind_share = REWIND_SHARES[rewind_to]
+    return TicketRounds(count, rate, round_steps, None if rewind_share is None else round(rewind_share * round_steps))
+
+
+def sparsity_timeline(settings: TrainSettings) -> list[str]:
+    """Says when what happens to the masks: lines of text; none for a dense training."""
+    match settings.sparsity:
+        case ReconfigureSettings() as sparsity:
+            return _phase_lines(sparsity, settings.optimization.steps)
+        case TicketSearchSettings() as search:
+            rounds = ticket_rounds(search.ticket_rounds, search.ticket_rate, search.round_steps, search.rewind_to)
+            return [
+                f"round {number + 1}: to step {rounds.end_of(number)}, then {rounds.density_after(number):.1%} of the "
+                "kernels' weights live"
+                for number in range(rounds.count)
+            ]
+        case SparseFromScratchSettings() as sparsity:
+            return _scratch_lines(sparsity)
+        case _:
+            return []
+
+
+def _phases(values: Mapping[str, Any], image_count: int) -> Reconfiguration:
+    steps_per_epoch = image_count / (values["batch_size"] * values["n_critic"])
+    default = default_reconfiguration(values["steps"], steps_per_epoch)
+    unit = steps_per_epoch if values["reconfigure_unit"] == "epochs" else 1
+    times = (values["reconfigure_warmup"], values["reconfigure_interval"])
+    chosen = (usual if time is None else math.ceil(time * unit) for time, usual in zip(times, default, strict=True))
+    return Reconfiguration(*chosen)
+
+
+def _phase_lines(sparsity: ReconfigureSettings, steps: int) -> list[str]:
+    schedule = Reconfiguration(sparsity.warmup_steps, sparsity.interval_steps)
+    count = schedule.phase_at(steps - 1).index + 1  # millions, if somebody asks for that
+    timeline = schedule.timeline(min(steps, schedule.warmup + _LONGEST_TIMELINE * schedule.interval))
+    lines = [
+        f"steps {phase.start} to {end}: "
+        + (f"sparse, {sparsity.sparsity:.0%} pruned" if phase.is_sparse else "dense")
+        + (f", learning rate x {phase.rate}" if phase.rate != 1.0 else "")
+        for phase, end in timeline
+    ]
+    if count > _LONGEST_TIMELINE:
+        lines[_LONGEST_TIMELINE:] = [f"and so on, {count} phases to step {steps}"]
+    return lines
+
+
+def _scratch_lines(sparsity: SparseFromScratchSettings) -> list[str]:
+    lines = [
+        f"{sparsity.generator_density:.0%} of the generator's kernels and {sparsity.discriminator_density:.0%} of the "
+        "discriminator's live from the first step"
+    ]
+    if sparsity.exploration != "off":
+        lines.append(f"the generator's masks change every {sparsity.interval_steps} steps ({sparsity.exploration})")
+    if sparsity.balance != "off":
+        lines.append(f"the discriminator's density follows the balance every {sparsity.balance_interval_steps} steps")
+    return lines

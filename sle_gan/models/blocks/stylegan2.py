@@ -1,0 +1,48 @@
+"""Layers of StyleGAN2's generator and discriminator, and how both map what they are told.
+
+Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020, arXiv:1912.04958,
+with the settings of "Training Generative Adversarial Networks with Limited Data", arXiv:2006.06676. `docs/methods.md`
+lists the deviations.
+"""
+
+import tensorflow as tf
+
+from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense, scaled_leaky_relu
+from sle_gan.models.seeded import SeededLayers
+
+MAPPING_RATE = 0.01  # mappings learn at this share of the rate
+
+
+class StyleGAN2Layers(SeededLayers):
+    """Layers with equalized learning rates."""
+
+    def dense(self, x, units, name, **kwargs):
+        """Applies a dense layer; `kwargs` are those of `EqualizedDense`."""
+        return EqualizedDense(units, self.next_seed(), name=name, **kwargs)(x)
+
+    def conv(self, x, filters, size, name, **kwargs):
+        """Applies a convolution; `kwargs` are those of `EqualizedConv2D`."""
+        return EqualizedConv2D(filters, size, self.next_seed(), name=name, **({"padding": "same"} | kwargs))(x)
+
+
+def channel_count(side, width):
+    """Returns the channels of a map of `side` pixels."""
+    return min(256 * width // side, 8 * width)
+
+
+def mapped(x, units, layer_count, name, blocks):
+    """Passes float32 `[batch, size]` through dense layers of a low rate: `[batch, units]`."""
+    for number in range(1, layer_count + 1):
+        layer = EqualizedDense(units, blocks.next_seed(), MAPPING_RATE, dtype="float32", name=f"{name}{number}")
+        x = scaled_leaky_relu(layer(x))
+    return x
+
+
+def embedded(labels, units, name, blocks):
+    """Embeds one-hot labels `[batch, classes]`: float32 `[batch, units]`, normalized."""
+    return normalized(blocks.dense(labels, units, f"{name}_embedding", dtype="float32"))
+
+
+def normalized(x):
+    """Divides each row by the root of its mean square."""
+    return x * tf.math.rsqrt(tf.reduce_mean(x**2, axis=1, keepdims=True) + 1e-8)

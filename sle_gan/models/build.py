@@ -1,0 +1,50 @@
+"""The networks that the settings of a run ask for. TensorFlow is loaded when one is built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
+from sle_gan.settings import ImageSettings, NetworkSettings
+
+if TYPE_CHECKING:
+    import tf_keras as keras
+
+
+def pair_of(network: NetworkSettings) -> Pair:
+    """Returns the generator and the discriminator of a run, by their names."""
+    return Pair(network.generator, network.discriminator)
+
+
+def build_generator(network: NetworkSettings, images: ImageSettings, seed: int) -> keras.Model:
+    """Builds the generator of a run, with its initial weights.
+
+    Args:
+        network: which, and how wide.
+        images: their side, channels and classes.
+        seed: of the initial weights.
+
+    Raises:
+        KeyError: if there is no generator of this name.
+        ValueError: if it cannot be built so.
+    """
+    row = GENERATORS[network.generator]
+    return row.build(
+        images.resolution, images.channels, network.width, seed, len(images.class_names), network.mapping_layers
+    )
+
+
+def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: int) -> keras.Model:
+    """Builds the discriminator of a run, with its initial weights.
+
+    Args:
+        network: which, and how wide.
+        images: their side, channels and classes.
+        seed: of the initial weights.
+
+    Raises:
+        KeyError: if there is no discriminator of this name.
+        ValueError: if it cannot be built so.
+    """
+    row = DISCRIMINATORS[network.discriminator]
+    return row.build(images.resolution, images.channels, network.width, seed, len(images.class_names))

@@ -1,0 +1,214 @@
+"""FastGAN's discriminator, of two scales and with decoders.
+
+Source: Liu et al., "Towards Faster and Stabilized GAN Training for High-fidelity Few-shot Image Synthesis",
+ICLR 2021, arXiv:2101.04775, section 3.2 and figure 4. `docs/methods.md` lists the deviations.
+"""
+
+import itertools
+
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.layers.carry import CarryAlong
+from sle_gan.layers.conditional import patch_projection
+from sle_gan.layers.resample import average_pool_to, crop_quadrant, downsample_nearest
+from sle_gan.layers.spectral import SpectralDense
+from sle_gan.models import DISCRIMINATORS
+from sle_gan.models.blocks.fastgan import SMALL_SIDE, FastGANLayers, channel_count, gated_linear_unit, small_side_of
+from sle_gan.models.graph import FeatureSplit, JudgingGraph, layers_of
+from sle_gan.models.rows import check_shape
+from sle_gan.models.seeded import DISCRIMINATOR
+
+# Channels of a map, in multiples of the width, by its side in pixels.
+CHANNELS = {4: 16, 8: 16, 16: 8, 32: 4, 64: 2, 128: 1, 256: 1 / 2, 512: 1 / 4, 1024: 1 / 8}
+DECODER_CHANNELS = {16: 2, 32: 1, 64: 1, 128: 1 / 2}
+
+
+def discriminator(
+    resolution: int = 512, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
+) -> keras.Model:
+    """Builds the two-scale discriminator: images `[batch, side, side, channels]` -> logits `[batch, 50]`.
+
+    The images are in [-1, 1]; the logits are those of 5x5 patches of the full and of the small picture. The
+    decoders that training uses are part of the graph: `training_graph` brings them out. With classes it has a second
+    input: one-hot labels float32 `[batch, classes]`.
+
+    Args:
+        resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        width: channels of the entry map at 128 px; all others are multiples of it. 64 in the paper.
+        seed: of the initial weights.
+        classes: number of classes; 0 without.
+
+    Returns:
+        A functional `keras.Model` with the sub-models `trunk` and `decoders`.
+
+    Raises:
+        ValueError: if an argument is not one of those above.
+    """
+    check_shape(DISCRIMINATORS["fastgan"], resolution, channels, width)
+    blocks = _Layers(seed, DISCRIMINATOR)
+    counts = {side: channel_count(share, width) for side, share in CHANNELS.items()}
+    trunk = _trunk(resolution, channels, classes, counts, blocks)
+    decoders = _decoders(resolution, channels, width, trunk, blocks)
+    images = keras.Input([resolution, resolution, channels], name="images")
+    labels = [keras.Input([classes], name="labels")] if classes else []
+    logits, *maps = trunk([images, downsample_nearest(images, small_side_of(resolution)), *labels])
+    reconstructions = decoders([*maps, tf.zeros_like(logits[:, 0], tf.int32)])
+    logits = CarryAlong(name="logits", dtype="float32")([logits, *reconstructions])
+    return keras.Model([images, *labels] if classes else images, logits, name="discriminator")
+
+
+def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
+    """Brings out what training calls of the discriminator; nothing is copied.
+
+    Args:
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        A `JudgingGraph`: (image, small image, with classes labels) -> (logits, last map, small branch's last map,
+        16x16 map); the maps and quadrants -> three reconstructions.
+    """
+    return JudgingGraph(discriminator_model.get_layer("trunk"), discriminator_model.get_layer("decoders"))
+
+
+def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
+    """Cuts the discriminator before the last layers of both its scales.
+
+    Args:
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        A `FeatureSplit` of what `training_graph` brings out; nothing is copied.
+    """
+    trunk = discriminator_model.get_layer("trunk")
+    features = [trunk.get_layer(name).input for name in ("logits", "small_logits")]
+    _, _, *labels = trunk.inputs
+    logits, *maps = trunk.outputs
+    return FeatureSplit(keras.Model(trunk.inputs, (features, maps)), keras.Model([*features, *labels], logits))
+
+
+def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
+    """Lists the layers of each block, from the image on; the heads and the decoders belong to none.
+
+    Args:
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        A list of lists of layers: the entries of both scales, then what halves the map in each, with the excitation
+        of that map.
+    """
+    trunk = discriminator_model.get_layer("trunk")
+    entry = layers_of(trunk, "entry")
+    sides, small_sides = (_halves(x.shape[1]) for x in (entry[-1].output, trunk.inputs[1]))
+    big = [entry, *(layers_of(trunk, f"down{side}_", f"excite{side}_") for side in sides)]
+    small = [layers_of(trunk, f"small{side}") for side in small_sides]
+    return [list(a) + list(b) for a, b in itertools.zip_longest(big, small, fillvalue=())]
+
+
+def _halves(side):
+    """Returns the sides of the maps that a path halves its first map to, down to 8."""
+    return [side // 2**times for times in range(1, side.bit_length() - 3)]
+
+
+class _Layers(FastGANLayers):
+    """The discriminator's own layers."""
+
+    def patch_logits(self, x, labels, name):
+        """Judges the patches of an 8x8 map, with classes by what is said of each: float `[batch, 25]`."""
+        logits = self.conv(x, 1, 4, name, padding="valid")
+        if labels is not None:
+            initializer = self.normal()
+            seed = self.next_seed()
+            embed = SpectralDense(
+                x.shape[-1], seed, use_bias=False, kernel_initializer=initializer, name=f"{name}_embedding"
+            )
+            logits += patch_projection(x, embed(labels), 4)
+        return tf.reshape(logits, [-1, 25])
+
+
+def _leaky_relu(x):
+    return tf.nn.leaky_relu(x, 0.2)
+
+
+def _trunk(resolution, channels, classes, counts, blocks):
+    """Builds (image, small image, with classes labels) -> (logits, last map, small branch's last map, 16x16 map)."""
+    image = keras.Input([resolution, resolution, channels], name="image")
+    small_side = small_side_of(resolution)
+    small = keras.Input([small_side, small_side, channels], name="small_image")
+    labels = keras.Input([classes], name="labels") if classes else None
+    maps = _down_path(_entry(image, resolution, counts, blocks), counts, blocks)
+    logits = blocks.patch_logits(_head(maps[8], counts, blocks), labels, "logits")
+    small_map = _small_branch(small, counts, blocks)
+    logits = tf.concat([logits, blocks.patch_logits(small_map, labels, "small_logits")], axis=1)
+    outputs = [tf.cast(logits, tf.float32), maps[8], small_map, maps[16]]
+    return keras.Model([image, small, *([labels] if classes else [])], outputs, name="trunk")
+
+
+def _entry(x, resolution, counts, blocks):
+    if resolution <= 256:
+        return _leaky_relu(blocks.conv(x, counts[2 * resolution], 3, "entry"))
+    if resolution == 512:
+        return _leaky_relu(blocks.conv(x, counts[512], 4, "entry", strides=2))
+    x = _leaky_relu(blocks.conv(x, counts[1024], 4, "entry1", strides=2))
+    x = blocks.conv(x, counts[512], 4, "entry2", strides=2)
+    return _leaky_relu(blocks.batch_norm(x, "entry2_norm"))
+
+
+def _down_path(x, counts, blocks):
+    """Halves the map down to 8x8; returns the maps by their side."""
+    maps = {x.shape[1]: x}
+    while x.shape[1] > 8:
+        side = x.shape[1] // 2
+        x = _down_block(x, counts[2 * side], side, blocks)
+        if 8 * side in maps:
+            x = blocks.excite(maps[8 * side], x, f"excite{side}")
+        maps[side] = x
+    return maps
+
+
+def _down_block(x, filters, side, blocks):
+    main = blocks.conv(x, filters, 4, f"down{side}_conv1", strides=2)
+    main = _leaky_relu(blocks.batch_norm(main, f"down{side}_norm1"))
+    main = blocks.conv(main, filters, 3, f"down{side}_conv2")
+    main = _leaky_relu(blocks.batch_norm(main, f"down{side}_norm2"))
+    direct = blocks.conv(average_pool_to(x, side), filters, 1, f"down{side}_direct")
+    direct = _leaky_relu(blocks.batch_norm(direct, f"down{side}_direct_norm"))
+    return (main + direct) / 2
+
+
+def _head(x, counts, blocks):
+    return _leaky_relu(blocks.batch_norm(blocks.conv(x, counts[8], 1, "head"), "head_norm"))
+
+
+def _small_branch(x, counts, blocks):
+    side = x.shape[1] // 2
+    x = _leaky_relu(blocks.conv(x, counts[4 * side], 4, f"small{side}", strides=2))
+    while side > 8:
+        side //= 2
+        x = blocks.conv(x, counts[4 * side], 4, f"small{side}", strides=2)
+        x = _leaky_relu(blocks.batch_norm(x, f"small{side}_norm"))
+    return x
+
+
+def _decoders(resolution, channels, width, trunk, blocks):
+    """Builds (last map, small branch's last map, 16x16 map, quadrants) -> three reconstructions."""
+    last, small_last, middle = (keras.Input(output.shape[1:]) for output in trunk.outputs[1:])
+    quadrants = keras.Input([], dtype=tf.int32, name="quadrants")
+    part = crop_quadrant(middle, quadrants)
+    side = min(SMALL_SIDE, resolution)
+    outputs = [
+        _decoder(x, side, channels, width, name, blocks)
+        for x, name in ((last, "decode"), (small_last, "decode_small"), (part, "decode_part"))
+    ]
+    return keras.Model([last, small_last, middle, quadrants], outputs, name="decoders")
+
+
+def _decoder(x, side, channels, width, name, blocks):
+    x = average_pool_to(x, 8)
+    while x.shape[1] < side:
+        filters = channel_count(DECODER_CHANNELS[2 * x.shape[1]], width)
+        x = blocks.up_conv(x, 2 * filters, f"{name}{2 * x.shape[1]}_conv")
+        x = gated_linear_unit(blocks.batch_norm(x, f"{name}{x.shape[1]}_norm"))
+    x = blocks.conv(x, channels, 3, f"{name}_rgb")
+    return keras.layers.Activation("tanh", dtype="float32", name=f"{name}_image")(x)

@@ -1,0 +1,105 @@
+"""StyleGAN2's residual discriminator, as small as the width asks for.
+
+Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020, arXiv:1912.04958, figure 7,
+with the settings of "Training Generative Adversarial Networks with Limited Data", arXiv:2006.06676. `docs/methods.md`
+lists the deviations.
+"""
+
+import math
+
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.layers.conditional import projection
+from sle_gan.layers.equalized import scaled_leaky_relu
+from sle_gan.layers.minibatch import MinibatchDeviation
+from sle_gan.layers.resample import blur_fir, downsample_fir
+from sle_gan.models import DISCRIMINATORS
+from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, channel_count, embedded, mapped
+from sle_gan.models.graph import FeatureSplit, JudgingGraph, layers_of
+from sle_gan.models.rows import check_shape
+from sle_gan.models.seeded import DISCRIMINATOR
+
+CLASS_MAPPING_LAYERS = 8  # from the class to what the features are projected on
+
+
+def discriminator(
+    resolution: int = 256, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
+) -> keras.Model:
+    """Builds the residual discriminator: images `[batch, side, side, channels]` -> logits `[batch, 1]`.
+
+    With classes it has a second input: one-hot labels float32 `[batch, classes]`.
+
+    Args:
+        resolution: side of the images in pixels: 32, 64, 128, 256, 512 or 1024.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        width: a map of side s has min(256 width / s, 8 width) channels; 64 in the paper.
+        seed: of the initial weights.
+        classes: number of classes; 0 without.
+
+    Returns:
+        A functional `keras.Model`. The logit of an image rests on up to three images beside it too.
+
+    Raises:
+        ValueError: if an argument is not one of those above.
+    """
+    check_shape(DISCRIMINATORS["stylegan2"], resolution, channels, width)
+    blocks = StyleGAN2Layers(seed, DISCRIMINATOR)
+    images = keras.Input([resolution, resolution, channels], name="images")
+    x = scaled_leaky_relu(blocks.conv(images, channel_count(resolution, width), 1, "rgb"))
+    while x.shape[1] > 4:
+        x = _down_block(x, channel_count(x.shape[1] // 2, width), blocks)
+    x = MinibatchDeviation(name="minibatch_deviation")(x)
+    x = scaled_leaky_relu(blocks.conv(x, channel_count(4, width), 3, "last_conv"))
+    x = tf.reshape(x, [-1, 16 * channel_count(4, width)])
+    x = scaled_leaky_relu(blocks.dense(x, channel_count(4, width), "last_dense"))
+    if not classes:
+        return keras.Model(images, blocks.dense(x, 1, "logits", dtype="float32"), name="discriminator")
+    labels = keras.Input([classes], name="labels")
+    size = channel_count(4, width)
+    embedding = mapped(embedded(labels, size, "class", blocks), size, CLASS_MAPPING_LAYERS, "class", blocks)
+    logits = projection(blocks.dense(x, size, "logits", dtype="float32"), embedding) / math.sqrt(size)
+    return keras.Model([images, labels], logits, name="discriminator")
+
+
+def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
+    """Returns what training calls: the discriminator as it is."""
+    return JudgingGraph(discriminator_model)
+
+
+def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
+    """Cuts the discriminator before its last layer; nothing is copied.
+
+    Args:
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        A `FeatureSplit`.
+    """
+    last, (_, *labels) = discriminator_model.get_layer("logits").input, discriminator_model.inputs
+    return FeatureSplit(
+        keras.Model(discriminator_model.input, ([last], [])),
+        keras.Model([last, *labels], discriminator_model.output),
+    )
+
+
+def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
+    """Lists the layers of each residual block, from the image on; the first holds the entry too.
+
+    Args:
+        discriminator_model: as `discriminator` builds it.
+
+    Returns:
+        A list of lists of layers, without those behind the 4x4 map.
+    """
+    side = discriminator_model.input_shape[1]
+    later = [layers_of(discriminator_model, f"down{side // 2**times}_") for times in range(1, side.bit_length() - 3)]
+    return [layers_of(discriminator_model, "rgb", f"down{side}_"), *later]
+
+
+def _down_block(x, filters, blocks):
+    side, width_in = x.shape[1], x.shape[-1]
+    main = scaled_leaky_relu(blocks.conv(x, width_in, 3, f"down{side}_conv1"))
+    main = blocks.conv(blur_fir(main), filters, 3, f"down{side}_conv2", strides=2, padding="valid")
+    direct = blocks.conv(downsample_fir(x), filters, 1, f"down{side}_direct", use_bias=False)
+    return (scaled_leaky_relu(main) + direct) * math.sqrt(0.5)

@@ -1,0 +1,1 @@
+"""The generators, a file each; `sle_gan.models.GENERATORS` is their table."""

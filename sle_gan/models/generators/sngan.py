@@ -1,0 +1,108 @@
+"""SNGAN's generator: a residual network.
+
+Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR 2018, arXiv:1802.05957,
+tables 3 to 6; with classes as in Miyato & Koyama, "cGANs with Projection Discriminator", ICLR 2018,
+arXiv:1802.05637. `docs/methods.md` lists the deviations.
+"""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.layers.conditional import class_batch_norm
+from sle_gan.layers.norm import batch_norm
+from sle_gan.layers.resample import upsample_nearest
+from sle_gan.models import GENERATORS
+from sle_gan.models.graph import FeatureSplit
+from sle_gan.models.rows import check_shape
+from sle_gan.models.seeded import GENERATOR, SeededLayers
+
+LATENT_SIZE = 128
+
+# Channels of the first map and after each block, in multiples of the width, by the side of the images in pixels.
+CHANNELS = {32: (4, 4, 4, 4), 48: (8, 4, 2, 1), 64: (16, 8, 4, 2, 1), 128: (16, 16, 8, 4, 2, 1)}
+
+
+def generator(resolution: int = 32, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0) -> keras.Model:
+    """Builds the generator: latent codes float32 `[batch, 128]` -> images `[batch, side, side, channels]`.
+
+    The images are in [-1, 1]. With classes it has a second input: one-hot labels float32 `[batch, classes]`.
+
+    Args:
+        resolution: side of the images in pixels: 32, 48, 64 or 128.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        width: channels of which all maps have multiples; 64 in the paper.
+        seed: of the initial weights.
+        classes: number of classes; 0 without.
+
+    Returns:
+        A functional `keras.Model`.
+
+    Raises:
+        ValueError: if an argument is not one of those above.
+    """
+    check_shape(GENERATORS["sngan"], resolution, channels, width)
+    blocks = _Layers(seed, GENERATOR)
+    first, *rest = (share * width for share in CHANNELS[resolution])
+    side = resolution // 2 ** len(rest)
+    codes = keras.Input([LATENT_SIZE], name="codes")
+    labels = keras.Input([classes], name="labels") if classes else None
+    x = tf.reshape(blocks.dense(codes, side * side * first, "start"), [-1, side, side, first])
+    for filters in rest:
+        side *= 2
+        x = _up_block(x, filters, labels, f"up{side}", blocks)
+    x = tf.nn.relu(blocks.batch_norm(x, "rgb_norm"))
+    x = blocks.conv(x, channels, 3, "rgb")
+    image = keras.layers.Activation("tanh", dtype="float32", name="image")(x)
+    return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
+
+
+def training_graph(generator_model: keras.Model) -> keras.Model:
+    """Returns what training calls: the generator as it is."""
+    return generator_model
+
+
+def feature_split(generator_model: keras.Model) -> FeatureSplit:
+    """Cuts the generator behind its first layer; nothing is copied.
+
+    Args:
+        generator_model: as `generator` builds it.
+
+    Returns:
+        A `FeatureSplit`.
+    """
+    start, (_, *labels) = generator_model.get_layer("start").output, generator_model.inputs
+    return FeatureSplit(
+        keras.Model(generator_model.input, ([start], labels)),
+        keras.Model([start, *labels], generator_model.output),
+    )
+
+
+class _Layers(SeededLayers):
+    """Layers without spectral normalization, and batch normalization."""
+
+    def _xavier(self):
+        return keras.initializers.GlorotUniform(self.next_seed())
+
+    def dense(self, x, units, name):
+        return keras.layers.Dense(units, kernel_initializer=self._xavier(), name=name)(x)
+
+    def conv(self, x, filters, size, name):
+        return keras.layers.Conv2D(filters, size, padding="same", kernel_initializer=self._xavier(), name=name)(x)
+
+    def batch_norm(self, x, name):
+        return batch_norm(x, keras.initializers.RandomNormal(1.0, 0.02, seed=self.next_seed()), name)
+
+    def norm(self, x, labels, name):
+        """Batch normalization, whose gain and bias are those of the class where there are classes."""
+        if labels is None:
+            return self.batch_norm(x, name)
+        return class_batch_norm(x, labels, keras.initializers.RandomNormal(0.0, 0.02, seed=self.next_seed()), name)
+
+
+def _up_block(x, filters, labels, name, blocks):
+    main = tf.nn.relu(blocks.norm(x, labels, f"{name}_norm1"))
+    main = blocks.conv(upsample_nearest(main), filters, 3, f"{name}_conv1")
+    main = tf.nn.relu(blocks.norm(main, labels, f"{name}_norm2"))
+    main = blocks.conv(main, filters, 3, f"{name}_conv2")
+    # A 1x1 convolution and the repetition of pixels change places without changing the sums.
+    return main + upsample_nearest(blocks.conv(x, filters, 1, f"{name}_shortcut"))

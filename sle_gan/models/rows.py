@@ -1,0 +1,169 @@
+"""What the tables of networks say of each: where it is built, for which images, what methods can ask of it.
+
+Imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import tf_keras as keras
+
+
+class Recipe(NamedTuple):
+    """How a model's paper trains it; the names are those of the settings, and a flag that is given wins.
+
+    Attributes:
+        width: the `width` that its networks are built with.
+        batch_size: images in a step of the discriminator.
+        n_critic: steps of the discriminator for each step of the generator.
+        loss: of both networks, one of `hinge`, `non-saturating`, `wasserstein` and `least-squares`.
+        smallest_margin: margins of the hinge are drawn from U(smallest_margin, 1).
+        r1_share: the weight of R1 in multiples of (pixels of an image) / (images in a step).
+        G_learning_rate: of the generator's Adam.
+        D_learning_rate: of the discriminator's Adam.
+        adam_beta_1: what both Adams keep of the mean gradient at each step.
+        adam_beta_2: what both Adams keep of the mean squared gradient at each step.
+        ema_decay: what the averaged generator keeps of itself at each step; None if `ema_kimg` says it.
+        ema_kimg: half-life of the averaged generator in thousands of images; None if `ema_decay` says it.
+        ema_start: steps for which the averaged generator is a copy, before it averages.
+    """
+
+    width: int
+    batch_size: int
+    n_critic: int
+    loss: str
+    smallest_margin: float
+    r1_share: float
+    G_learning_rate: float
+    D_learning_rate: float
+    adam_beta_1: float
+    adam_beta_2: float
+    ema_decay: float | None
+    ema_kimg: float | None
+    ema_start: int = 0
+
+
+class GeneratorRow(NamedTuple):
+    """A row of the table of generators.
+
+    Attributes:
+        file: module with `generator(resolution, channels, width, seed, classes)`, `training_graph(generator)` and
+            `feature_split(generator)`. With classes the last input is their one-hot labels.
+        resolutions: sides of the images in pixels that it can be built for.
+        channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
+        is_remapped: whether TensorFlow's remapper, which fuses operations, can rewrite a training step of it. Where
+            convolutions with biases are added up it cannot: it prints an error and leaves the step as it is.
+        has_styles: whether the file has `styles(generator)` and `first_layer_from(side)`: a space of styles between
+            two parts of the network. Its builder then takes a sixth argument `mapping_layers`.
+    """
+
+    file: str
+    resolutions: tuple[int, ...]
+    channels: tuple[int, ...] = (1, 3, 4)
+    is_remapped: bool = False
+    has_styles: bool = False
+
+    def module(self) -> ModuleType:
+        """Loads the file."""
+        return importlib.import_module(self.file)
+
+    def build(
+        self,
+        resolution: int,
+        channels: int,
+        width: int,
+        seed: int,
+        classes: int = 0,
+        mapping_layers: int | None = None,
+    ) -> keras.Model:
+        """Builds the generator.
+
+        Args:
+            resolution: side of the images in pixels, one of `resolutions`.
+            channels: one of `channels`.
+            width: what all numbers of channels are multiples of, itself a multiple of 8.
+            seed: of the initial weights.
+            classes: number of classes; 0 without.
+            mapping_layers: of a generator with styles; None for the usual number.
+
+        Returns:
+            A functional model: float32 codes `[batch, size]`, with classes and one-hot labels float32
+            `[batch, classes]`, -> float32 images `[batch, resolution, resolution, channels]` in [-1, 1].
+
+        Raises:
+            ValueError: if it cannot be built so.
+        """
+        own = () if mapping_layers is None else (mapping_layers,)
+        return self.module().generator(resolution, channels, width, seed, classes, *own)
+
+
+class DiscriminatorRow(NamedTuple):
+    """A row of the table of discriminators.
+
+    Attributes:
+        file: module with `discriminator(resolution, channels, width, seed, classes)`, `training_graph(discriminator)`,
+            `feature_split(discriminator)` and `discriminator_blocks(discriminator)`. With classes the last input is
+            their one-hot labels.
+        resolutions: sides of the images in pixels that it can be built for.
+        block_counts: for each resolution, how many blocks `discriminator_blocks` lists.
+        channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
+        is_remapped: as that of a generator.
+    """
+
+    file: str
+    resolutions: tuple[int, ...]
+    block_counts: tuple[int, ...]
+    channels: tuple[int, ...] = (1, 3, 4)
+    is_remapped: bool = False
+
+    def module(self) -> ModuleType:
+        """Loads the file."""
+        return importlib.import_module(self.file)
+
+    def build(self, resolution: int, channels: int, width: int, seed: int, classes: int = 0) -> keras.Model:
+        """Builds the discriminator.
+
+        Args:
+            resolution: side of the images in pixels, one of `resolutions`.
+            channels: one of `channels`.
+            width: what all numbers of channels are multiples of, itself a multiple of 8.
+            seed: of the initial weights.
+            classes: number of classes; 0 without.
+
+        Returns:
+            A functional model: float32 images `[batch, resolution, resolution, channels]` in [-1, 1], with classes and
+            one-hot labels float32 `[batch, classes]`, -> float32 logits `[batch, patches]`.
+
+        Raises:
+            ValueError: if it cannot be built so.
+        """
+        return self.module().discriminator(resolution, channels, width, seed, classes)
+
+    def block_count(self, resolution: int) -> int:
+        """Returns how many blocks it has at a resolution in pixels."""
+        return self.block_counts[self.resolutions.index(resolution)]
+
+
+def check_shape(row: GeneratorRow | DiscriminatorRow, resolution: int, channels: int, width: int) -> None:
+    """Checks what the builder of a network is called with.
+
+    Args:
+        row: of the network.
+        resolution: side of the images in pixels.
+        channels: of the images.
+        width: what all numbers of channels are multiples of.
+
+    Raises:
+        ValueError: if one of them is not allowed.
+    """
+    if resolution not in row.resolutions:
+        raise ValueError(f"resolution must be one of {row.resolutions}; got {resolution}")
+    if channels not in row.channels:
+        raise ValueError(f"channels must be one of {row.channels}; got {channels}")
+    if width < 8 or width % 8:
+        raise ValueError(f"width must be a positive multiple of 8; got {width}")

@@ -1,0 +1,123 @@
+"""What values a setting takes: how a word of the command line becomes one, and what is refused."""
+
+import math
+import numbers
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import ImageColor
+
+LARGEST_WHOLE = 2**31 - 1
+LONGEST_TEXT = 4096
+_MOST_TEXTS = 100_000
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What values a setting takes.
+
+    Attributes:
+        python_type: of its values: `bool`, `int`, `float`, `str` or `tuple` (of texts).
+        allows: function of a value of this type -> whether it is allowed.
+        requirement: what a value must be, as an error says it.
+        choices: the values, where they can be listed.
+    """
+
+    python_type: type
+    allows: Callable[[Any], bool]
+    requirement: str
+    choices: tuple[Any, ...] = ()
+
+    def read(self, text: str) -> Any:
+        """Reads a word of the command line.
+
+        Raises:
+            ValueError: if it is not allowed; the message says what it must be.
+        """
+        try:
+            value = self.python_type(text)
+        except ValueError:
+            value = None
+        if value is None or not self.allows(value):
+            raise ValueError(f"must be {self.requirement}; got {text!r}")
+        return value
+
+    def accept(self, value: object) -> Any:
+        """Checks a value of a program or of a file: whole numbers may stand for any number, lists for tuples.
+
+        Returns:
+            The value, of the kind's type.
+
+        Raises:
+            ValueError: if it is not allowed; the message says what it must be.
+        """
+        try:
+            converted = self._converted(value)
+        except (TypeError, ValueError, OverflowError):
+            converted = None
+        if converted is None or not self.allows(converted):
+            raise ValueError(f"must be {self.requirement}; got {_shortened(value)}")
+        return converted
+
+    def _converted(self, value: object) -> Any:
+        if isinstance(value, bool):
+            return value if self.python_type is bool else None
+        if isinstance(value, numbers.Integral) and self.python_type is int:
+            return int(value)
+        if isinstance(value, numbers.Real) and self.python_type is float:
+            return float(value)
+        if isinstance(value, str | os.PathLike) and self.python_type is str:
+            return os.fspath(value)
+        return tuple(value) if isinstance(value, list | tuple) and self.python_type is tuple else None
+
+
+def whole(first: int, last: int = LARGEST_WHOLE) -> Kind:
+    """Whole numbers from `first` to `last`."""
+    return Kind(int, lambda value: first <= value <= last, f"a whole number from {first} to {last}")
+
+
+def choice(*values: Any) -> Kind:
+    """One of some words or whole numbers."""
+    words = [str(value) for value in values]
+    return Kind(type(values[0]), lambda value: value in values, f"{', '.join(words[:-1])} or {words[-1]}", values)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT and "\0" not in value
+
+
+def _is_utf8_text(value: str) -> bool:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return _is_text(value)
+
+
+def _is_color(value: str) -> bool:
+    try:
+        return _is_text(value) and bool(ImageColor.getrgb(value))
+    except ValueError:
+        return False
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+POSITIVE = whole(1)
+FROM_ZERO = whole(0)
+RATE = Kind(float, lambda value: 0 < value < 1, "a number between 0 and 1")  # neither included
+DECAY = Kind(float, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+DENSITY = Kind(float, lambda value: 0 < value <= 1, "a number above 0 and up to 1")
+SHARE = Kind(float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+ABOVE_ZERO = Kind(float, lambda value: 0 < value < math.inf, "a number above 0")
+WEIGHT = Kind(float, lambda value: 0 <= value < math.inf, "a number from 0")
+SWITCH = Kind(bool, lambda value: True, "true or false")
+TEXT = Kind(str, _is_text, "text")
+UTF8_TEXT = Kind(str, _is_utf8_text, "UTF-8 text")  # TensorFlow opens files of such names alone
+COLOR = Kind(str, _is_color, "a color such as white or #204060")
+TEXTS = Kind(tuple, lambda value: len(value) <= _MOST_TEXTS and all(map(_is_text, value)), "a list of texts")

@@ -1,0 +1,58 @@
+"""The settings as plain data, a part for each concern: what `config.json` holds since schema 2."""
+
+from typing import Any
+
+from sle_gan.errors import InputError
+from sle_gan.settings.field import SettingsGroup, make_group, settings_of
+from sle_gan.settings.train import CONCERNS, TrainSettings
+
+_METHOD = "method"  # which of the types of a concern it is
+
+
+def to_nested(settings: TrainSettings) -> dict[str, Any]:
+    """Returns the settings as dictionaries by concern; None where a concern has no settings."""
+    return {concern: _part(getattr(settings, concern)) for concern in CONCERNS}
+
+
+def from_nested(content: dict[str, Any]) -> TrainSettings:
+    """Makes the settings from what `to_nested` returned, wherever it comes from.
+
+    Args:
+        content: plain data. A setting that is not there has its default: it is newer than the data.
+
+    Raises:
+        InputError: if there is another name, or a value is missing or not allowed.
+    """
+    unknown = sorted(map(str, content.keys() - CONCERNS.keys()))
+    if unknown:
+        raise InputError(f"the settings have a part {unknown[0]!r}, which this version does not know")
+    return TrainSettings(**{concern: _group(concern, content.get(concern)) for concern in CONCERNS})
+
+
+def _part(group: SettingsGroup | None) -> dict[str, Any] | None:
+    if group is None:
+        return None
+    method = {} if group.method is None else {_METHOD: group.method}
+    values = {name: getattr(group, name) for name in settings_of(type(group))}
+    return method | {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _group(concern: str, content: object) -> Any:
+    types = CONCERNS[concern]
+    by_method = {group.method: group for group in types}
+    if content is None and None not in by_method:
+        return None
+    content = {} if content is None else content  # all of it may be newer than the data
+    if not isinstance(content, dict):
+        raise InputError(f"the settings' part {concern!r} must be values by name")
+    method = content.get(_METHOD)
+    group = by_method.get(method) if method is None or isinstance(method, str) else None
+    if group is None:
+        raise InputError(
+            f"the settings' part {concern!r} must have a method of {', '.join(sorted(map(str, by_method)))}"
+        )
+    values = {name: value for name, value in content.items() if name != _METHOD}
+    unknown = sorted(values.keys() - settings_of(group).keys())
+    if unknown:
+        raise InputError(f"the setting {unknown[0]!r} is not one of {concern} in this version")
+    return make_group(group, values)

@@ -1,0 +1,46 @@
+"""The networks: which, how wide, and the weights that they begin with."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sle_gan.errors import InputError
+from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
+from sle_gan.settings.kinds import POSITIVE, TEXT, UTF8_TEXT
+
+LARGEST_WIDTH = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings(SettingsGroup):
+    """The networks: which, how wide, and the weights that they begin with."""
+
+    title: ClassVar[str] = "the networks"
+
+    model: str = setting(TEXT, "the networks, and what their paper trains them with", "fastgan")
+    generator: str = setting(TEXT, "another generator than the model's own", RECIPE)
+    discriminator: str = setting(TEXT, "another discriminator than the model's own", RECIPE)
+    width: int = setting(
+        POSITIVE,
+        "channels that those of all maps are multiples of; the paper's without it",
+        RECIPE,
+        unit="CHANNELS",
+        flag=Flag(bare=(None,)),
+    )
+    mapping_layers: int | None = setting(
+        POSITIVE, "from codes to styles; 8 in StyleGAN2's paper, usually 2", RECIPE, unit="COUNT"
+    )
+    generator_weights: str | None = setting(
+        UTF8_TEXT, "start from these weights of the generator (.h5)", None, unit="FILE", is_free=True
+    )
+    discriminator_weights: str | None = setting(
+        UTF8_TEXT, "start from these weights of the discriminator (.h5)", None, unit="FILE", is_free=True
+    )
+
+    def check(self) -> None:
+        """Checks what the range of a value alone does not show.
+
+        Raises:
+            InputError: if the width is not one that networks can be built with.
+        """
+        if self.width not in range(8, LARGEST_WIDTH + 1, 8):
+            raise InputError(f"--width must be a positive multiple of 8 up to {LARGEST_WIDTH}; got {self.width}")

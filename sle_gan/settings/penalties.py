@@ -1,0 +1,46 @@
+"""Penalties that are added to the losses of the networks."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sle_gan.settings.field import RECIPE, SettingsGroup, setting
+from sle_gan.settings.kinds import POSITIVE, WEIGHT, choice
+
+
+@dataclass(frozen=True, kw_only=True)
+class PenaltySettings(SettingsGroup):
+    """Penalties that are added to the losses of the networks; a weight of 0 turns one off."""
+
+    title: ClassVar[str] = "regularization"
+
+    r1_gamma: float = setting(
+        WEIGHT, "of R1, the discriminator's slope at real images; 0 is off", RECIPE, unit="WEIGHT"
+    )
+    r1_interval: int = setting(POSITIVE, "discriminator's steps from R1 to R1", 16, unit="STEPS")
+    r1_on: str = setting(choice("before", "after"), "slope at the reals before or after augmentation", "after")
+    consistency_weight: float = setting(
+        WEIGHT,
+        "of the change of logits under flips and shifts (bCR); 10 in the paper, 0 is off",
+        0.0,
+        unit="WEIGHT",
+    )
+    gradient_penalty: float = setting(
+        WEIGHT,
+        "of the distance of the discriminator's slope from 1; 10 with --loss wasserstein, otherwise off",
+        RECIPE,
+        unit="WEIGHT",
+    )
+    dig_weight: float = setting(WEIGHT, "of DigGAN's gap of slopes; 0 is off", 0.0, unit="WEIGHT")
+    dig_interval: int = setting(
+        POSITIVE,
+        "discriminator's steps from gap to gap; 4, or --n-critic above 1, without it",
+        RECIPE,
+        unit="STEPS",
+    )
+    path_length_weight: float = setting(
+        WEIGHT,
+        "of the generator's path length, for networks with styles; 2 in the paper, 0 is off",
+        0.0,
+        unit="WEIGHT",
+    )
+    path_length_interval: int = setting(POSITIVE, "generator's steps between them", 4, unit="STEPS")

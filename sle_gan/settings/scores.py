@@ -1,0 +1,27 @@
+"""The scores that are measured while a training goes on."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sle_gan.settings.field import SettingsGroup, setting
+from sle_gan.settings.kinds import POSITIVE, SWITCH, TEXT
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSettings(SettingsGroup):
+    """The scores that are measured while a training goes on."""
+
+    title: ClassVar[str] = "scores while it trains"
+
+    kid: bool = setting(
+        SWITCH, "KID by a packaged network, also precision, recall, copies, diversity", False, is_free=True
+    )
+    kid_frequency: int = setting(POSITIVE, "steps between them", 2500, unit="STEPS", is_free=True)
+    kid_number_of_images: int = setting(POSITIVE, "drawn for each", 1000, unit="IMAGES", is_free=True)
+    keep_best: int = setting(POSITIVE, "generators of the lowest KID that are kept", 1, unit="COUNT", is_free=True)
+    fid: bool = setting(SWITCH, "FID by the 2015 Inception, which is fetched if it is not there", False, is_free=True)
+    fid_frequency: int = setting(POSITIVE, "steps between them", 10_000, unit="STEPS", is_free=True)
+    fid_number_of_images: int = setting(POSITIVE, "drawn for each", 5000, unit="IMAGES", is_free=True)
+    inception_weights: str | None = setting(
+        TEXT, "of the 2015 Inception; the cache folder's, or fetched, without it", None, unit="FILE", is_free=True
+    )

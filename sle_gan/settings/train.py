@@ -1,0 +1,154 @@
+"""All that a training is asked to be, resolved: what `config.json` holds, and what every room's part is made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args, get_type_hints
+
+from sle_gan.errors import InputError
+from sle_gan.settings.adversarial import AdversarialFeatureSettings
+from sle_gan.settings.augmentation import AdaptiveAugmentSettings, DiffAugmentSettings
+from sle_gan.settings.devices import DeviceSettings
+from sle_gan.settings.field import REQUIRED, Group, Setting, SettingsGroup, flag_name, make_group, settings_of
+from sle_gan.settings.images import ImageSettings
+from sle_gan.settings.network import NetworkSettings
+from sle_gan.settings.optimization import OptimizationSettings
+from sle_gan.settings.penalties import PenaltySettings
+from sle_gan.settings.run import RunSettings
+from sle_gan.settings.scores import ScoreSettings
+from sle_gan.settings.sparsity import (
+    ReconfigureSettings,
+    SparseFromScratchSettings,
+    TicketSearchSettings,
+    TicketSettings,
+)
+from sle_gan.settings.transfer import TransferSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """All that a training is asked to be; nothing is left open.
+
+    Attributes:
+        run: where it is written, and how often what.
+        images: which, and how they are decoded.
+        network: which, how wide, and what they begin with.
+        optimization: length, batch, loss, optimizers, average.
+        augmentation: of what the discriminator sees; None for none.
+        penalties: that are added to the losses.
+        scores: that are measured while it goes on.
+        transfer: what it takes from other runs.
+        adversarial_features: AdvAug's; None without.
+        sparsity: the method, with the times that were resolved; None for a dense training.
+        devices: that train, and what they compute in.
+    """
+
+    run: RunSettings
+    images: ImageSettings
+    network: NetworkSettings
+    optimization: OptimizationSettings
+    augmentation: DiffAugmentSettings | AdaptiveAugmentSettings | None
+    penalties: PenaltySettings
+    scores: ScoreSettings
+    transfer: TransferSettings
+    adversarial_features: AdversarialFeatureSettings | None
+    sparsity: ReconfigureSettings | TicketSearchSettings | TicketSettings | SparseFromScratchSettings | None
+    devices: DeviceSettings
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> "TrainSettings":
+        """Makes the settings from values by name, whatever their concern.
+
+        Args:
+            values: settings by the names of their fields, and what methods are asked for by, such as `find_ticket`.
+
+        Raises:
+            InputError: if one is missing or not allowed.
+        """
+        groups: dict[str, Any] = {}
+        for concern, types in CONCERNS.items():
+            chosen = next((group for group in types if group.is_asked_for(values)), None)
+            groups[concern] = None if chosen is None else make_group(chosen, values)
+        return cls(**groups)
+
+    def named(self) -> dict[str, object]:
+        """Returns plain data: every value that applies by its own name, and what methods are asked for by."""
+        values: dict[str, object] = {}
+        for concern, types in CONCERNS.items():
+            chosen: SettingsGroup | None = getattr(self, concern)
+            for group in types:
+                if group.asked_by is not None:
+                    name, value = group.asked_by
+                    values.setdefault(name, None if value is REQUIRED else CHOOSERS[name].default)
+                    if isinstance(chosen, group) and value is not REQUIRED:
+                        values[name] = value
+            if chosen is not None:
+                values |= {name: _plain(getattr(chosen, name)) for name in settings_of(type(chosen))}
+        return values
+
+    def check(self) -> None:
+        """Checks what the range of a value alone does not show.
+
+        Raises:
+            InputError: if the settings do not go together.
+        """
+        for concern in CONCERNS:
+            group: SettingsGroup | None = getattr(self, concern)
+            if group is not None:
+                group.check()
+        self._check_beginning()
+        if self.devices.strategy == "multi-worker":
+            if self.run.name is None:
+                raise InputError("--strategy multi-worker needs the --name of the run, which all workers must know")
+            if self.devices.jit == "on":
+                raise InputError(
+                    "--jit on cannot be used with --strategy multi-worker: XLA compiles no sums over machines"
+                )
+
+    def _check_beginning(self) -> None:
+        begins_from = {
+            "generator_weights": self.network.generator_weights,
+            "discriminator_weights": self.network.discriminator_weights,
+            "ticket": self.sparsity.ticket if isinstance(self.sparsity, TicketSettings) else None,
+        }
+        for name, value in begins_from.items():
+            if self.transfer.init_from is not None and value is not None:
+                raise InputError(f"--init-from and {flag_name(name)} both say where weights begin; give one")
+        if self.transfer.freeze_d is not None and not (self.transfer.init_from or self.network.discriminator_weights):
+            raise InputError("--freeze-d needs --init-from or --discriminator-weights: what is frozen must be trained")
+
+
+def differing_settings(old: TrainSettings, new: TrainSettings) -> str:
+    """Says which settings of two runs differ and matter.
+
+    Args:
+        old: settings of the run that exists.
+        new: settings that were asked for.
+
+    Returns:
+        Text such as `resolution 256, asked for 512`; empty if none differ.
+    """
+    ours, theirs = old.named(), new.named()
+    names = sorted((ours.keys() & theirs.keys()) - FREE_NAMES)  # those of other methods differ by the methods' names
+    return "; ".join(
+        f"{name} {ours[name]!r}, asked for {theirs[name]!r}" for name in names if ours[name] != theirs[name]
+    )
+
+
+def _plain(value: object) -> object:
+    return list(value) or None if isinstance(value, tuple) else value
+
+
+def _types(hint: Any) -> tuple[Group, ...]:
+    return tuple(one for one in get_args(hint) if one is not type(None)) or (hint,)
+
+
+CONCERNS: dict[str, tuple[Group, ...]] = {name: _types(hint) for name, hint in get_type_hints(TrainSettings).items()}
+_GROUPS = [group for types in CONCERNS.values() for group in types]
+_SETTINGS = {name: one for group in _GROUPS for name, one in settings_of(group).items()}
+CHOOSERS: dict[str, Setting] = {
+    name: one for group in _GROUPS for name, one in group.inputs.items()
+}  # what methods are asked for by, where no field of theirs is
+GIVABLE: dict[str, Setting] = CHOOSERS | {name: one for name, one in _SETTINGS.items() if one.flag is not None}
+DEFAULTS: dict[str, Any] = {name: one.default for name, one in _SETTINGS.items() if one.has_default}
+FREE_NAMES = frozenset(name for name, one in _SETTINGS.items() if one.is_free)
+TIMES = frozenset(name for name, one in _SETTINGS.items() if one.is_free and one.flag is None)  # that were worked out
