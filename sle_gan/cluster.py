@@ -6,7 +6,8 @@ Imports no TensorFlow.
 import json
 import socket
 import time
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sle_gan.errors import InputError, TrainingError
 
@@ -15,29 +16,30 @@ _EXAMPLE = (
     '\'{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}\' on the '
     "first of two machines, index 1 on the second"
 )
-_MOST_MINUTES = 10
+_WAIT_AT_MOST_MINUTES = 10
 _SECONDS_BETWEEN_TRIES = 0.5
 _SECONDS_TO_ANSWER = 2
 
 
-class Cluster(NamedTuple):
+@dataclass(frozen=True)
+class Cluster:
     """The workers of a training, and which of them this process is.
 
     Attributes:
         addresses: host and port of each, as `10.0.0.1:2222`.
-        index: of this process; 0 is the chief, which alone writes the run folder.
+        index: number of this process; 0 is the chief, which alone writes the run folder.
     """
 
-    addresses: tuple
+    addresses: tuple[str, ...]
     index: int
 
     @property
-    def is_chief(self):
+    def is_chief(self) -> bool:
         """Whether this process writes the run folder."""
         return self.index == 0
 
 
-def read_cluster(environment):
+def read_cluster(environment: Mapping[str, str]) -> Cluster:
     """Reads which workers train together.
 
     Args:
@@ -68,17 +70,17 @@ def read_cluster(environment):
     return Cluster(addresses, index)
 
 
-def check_shares(batch_size, accumulate, count, sharers):
+def check_shares(batch_size: int, accumulate: int, count: int, sharers: str) -> None:
     """Checks that a batch can be shared equally.
 
     Args:
         batch_size: images in a step of the discriminator.
-        accumulate: equal shares of what each has of them.
-        count: how many share it.
+        accumulate: equal parts that each of them computes one after the other.
+        count: how many devices or processes share the batch.
         sharers: what they are, such as `devices`.
 
     Raises:
-        InputError: if it cannot.
+        InputError: if it cannot be shared equally.
     """
     if batch_size % (accumulate * count):
         times = f" times --accumulate {accumulate}" if accumulate > 1 else ""
@@ -87,8 +89,8 @@ def check_shares(batch_size, accumulate, count, sharers):
         )
 
 
-def answers(address):
-    """Returns whether a process listens at an address, `HOST:PORT`."""
+def is_listening(address: str) -> bool:
+    """Returns whether a process listens at an address, such as `10.0.0.1:2222`."""
     try:
         with socket.create_connection(_host_and_port(address), timeout=_SECONDS_TO_ANSWER):
             return True
@@ -96,18 +98,18 @@ def answers(address):
         return False
 
 
-def wait_for_chief(cluster, most_seconds=60 * _MOST_MINUTES):
-    """Returns when the chief listens, which it does when it has read its images.
+def wait_for_chief(cluster: Cluster, most_seconds: float = 60 * _WAIT_AT_MOST_MINUTES) -> None:
+    """Waits until the chief listens, which it does when it has read its images.
 
     Args:
         cluster: the `Cluster`.
-        most_seconds: time that it is given.
+        most_seconds: how long to wait.
 
     Raises:
-        TrainingError: if it does not.
+        TrainingError: if the chief does not listen by then.
     """
     end = time.monotonic() + most_seconds
-    while not (cluster.is_chief or answers(cluster.addresses[0])):
+    while not (cluster.is_chief or is_listening(cluster.addresses[0])):
         if time.monotonic() > end:
             raise TrainingError(
                 f"worker 0 at {cluster.addresses[0]} must come within {most_seconds} seconds; it did not: start the "
@@ -116,14 +118,16 @@ def wait_for_chief(cluster, most_seconds=60 * _MOST_MINUTES):
         time.sleep(_SECONDS_BETWEEN_TRIES)
 
 
-def _host_and_port(address):
+def _host_and_port(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
 
 
-def _is_address(address):
+def _is_address(address: object) -> bool:
+    if not isinstance(address, str):
+        return False
     try:
         host, port = _host_and_port(address)
-    except (ValueError, AttributeError):
+    except ValueError:
         return False
     return bool(host) and 0 < port < 2**16

@@ -1,42 +1,43 @@
-"""Disk space: whether what a program will write fits, and which errors say that it did not.
+"""Disk space: whether there is enough of it, and which errors say that there was not.
 
 Imports no TensorFlow.
 """
 
 import errno
 import shutil
+from pathlib import Path
 
 from sle_gan.errors import StorageError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-def is_full(error):
+def is_full(error: BaseException) -> bool:
     """Returns whether an error of Python, HDF5, safetensors or TensorFlow says that a disk is full.
 
     Args:
         error: the exception.
     """
-    told = str(error)
-    return getattr(error, "errno", None) in _FULL or "No space left" in told or "File too large" in told
+    message = str(error)
+    return getattr(error, "errno", None) in _FULL or "No space left" in message or "File too large" in message
 
 
-def reason(error):
+def reason(error: BaseException) -> str:
     """Returns why something could not be written: `disk full`, or the first line of the error."""
     return "disk full" if is_full(error) else str(error).splitlines()[0]
 
 
-def check_space(folder, needed_bytes, needed_for, mend):
-    """Makes sure, before anything costly begins, that what will be written fits.
+def check_space(folder: Path | str, needed_bytes: int, needed_for: str, mend: str) -> None:
+    """Checks, before anything costly begins, that what will be written fits on the disk.
 
     Args:
         folder: an existing folder on the disk that is written to.
         needed_bytes: what is still to be written there.
-        needed_for: what takes it, such as `the checkpoints`.
-        mend: how less could be written.
+        needed_for: what needs the space, such as `the checkpoints`.
+        mend: how the user can write less, for the message.
 
     Raises:
-        StorageError: if less is free.
+        StorageError: if less space is free.
     """
     free_bytes = shutil.disk_usage(folder).free
     if needed_bytes > free_bytes:

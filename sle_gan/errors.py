@@ -5,7 +5,7 @@ Imports nothing, so that every part of the program can raise them.
 
 
 class SleGanError(Exception):
-    """Base of the errors that are told in one line: what is wrong, and the mend."""
+    """Base of the errors that the command line reports in one line: what is wrong, and how to mend it."""
 
     exit_code = 1
 

@@ -15,7 +15,7 @@ from test_cli import final_state, script
 from sle_gan.assembly.opened_run import OpenedRun
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
-from sle_gan.data.classes import check_classes, class_labels, class_line, class_names, label_of
+from sle_gan.data.classes import check_classes, class_labels, class_names, describe_classes, label_of
 from sle_gan.data.folder import scan
 from sle_gan.data.pipeline import training_dataset
 from sle_gan.errors import InputError
@@ -67,7 +67,7 @@ def test_the_first_sub_folder_of_an_image_is_its_class(flowers, tmp_path):
     assert names == ["asters", "roses", "tulips"]
     assert class_labels(found.images, names).tolist() == [0, 0, 0, 1, 1, 1, 1, 2, 2]
     assert class_labels(found.images, names).dtype == np.int32
-    assert class_line(found.images, names) == "3 classes: asters (3), roses (4), tulips (2)"
+    assert describe_classes(found.images, names) == "3 classes: asters (3), roses (4), tulips (2)"
     deep = draw_folder(tmp_path, {"b/x": 1, "b/y": 1, "a": 1})
     assert class_labels(scan(deep).images, class_names(scan(deep))).tolist() == [0, 1, 1]
 

@@ -7,7 +7,7 @@ import pytest
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.program import signals_end_at_once
 from sle_gan.cli.train import main
-from sle_gan.cluster import Cluster, answers, read_cluster, wait_for_chief
+from sle_gan.cluster import Cluster, is_listening, read_cluster, wait_for_chief
 from sle_gan.errors import InputError, TrainingError
 
 TWO = ["10.0.0.1:2222", "10.0.0.2:2222"]
@@ -74,9 +74,9 @@ def test_what_several_machines_cannot_share_is_told_before_anything_is_read(monk
 def test_workers_wait_for_the_chief_and_not_for_ever():
     with socket.create_server(("127.0.0.1", 0)) as chief:
         address = f"127.0.0.1:{chief.getsockname()[1]}"
-        assert answers(address)
+        assert is_listening(address)
         wait_for_chief(Cluster((address, TWO[1]), 1))
-    assert not answers(address)
+    assert not is_listening(address)
     wait_for_chief(Cluster((address, TWO[1]), 0))  # which is itself
     with pytest.raises(TrainingError, match=f"worker 0 at {address} must come within 0 seconds; it did not"):
         wait_for_chief(Cluster((address, TWO[1]), 1), most_seconds=0)

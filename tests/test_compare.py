@@ -11,7 +11,7 @@ from PIL import Image
 from run_files import losses, scores, write_run_files
 
 from sle_gan.cli.main import main
-from sle_gan.report.comparison import compare, quality_plot, text_cells, to_csv, to_html
+from sle_gan.report.comparison import Mean, compare, quality_plot, text_cells, to_csv, to_html
 from sle_gan.report.record import read_record
 
 KID = "kid_efficientnet_lite0"
@@ -49,7 +49,7 @@ def test_runs_of_other_seeds_become_mean_and_spread(record):
     assert mean.value == pytest.approx(45.0)
     assert mean.spread == pytest.approx(statistics.stdev(values))
     assert mean.count == 3
-    assert comparison.rows[1].scores[column] == (30.0, None, 1)
+    assert comparison.rows[1].scores[column] == Mean(30.0, None, 1)
     assert str(mean) == "45 ± 4.58"
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from sle_gan.cli.main import main
-from sle_gan.data.doctor import diagnose, told
+from sle_gan.data.doctor import describe_diagnosis, diagnose
 from sle_gan.data.folder import scan
 from sle_gan.errors import InputError
 
@@ -66,7 +66,7 @@ def test_a_folder_of_every_kind_is_diagnosed(mixed):
 
 
 def test_what_was_found_is_told_in_lines(mixed):
-    lines = told(diagnose(scan(mixed), 64))
+    lines = describe_diagnosis(diagnose(scan(mixed), 64))
     assert lines[:2] == ["usable: 14", "broken: 2"]
     assert lines[2].startswith("  page.jpg (not a JPEG")
     assert lines[4:9] == [

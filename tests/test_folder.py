@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sle_gan.data.folder import changed_images, findings, hold_out, manifest, read_manifest, scan
+from sle_gan.data.folder import changed_images, describe_images, hold_out, manifest, read_manifest, scan
 from sle_gan.errors import InputError
 
 
@@ -131,7 +131,7 @@ def test_names_of_other_bytes_than_utf_8_work(tmp_path, capsys):
     found = scan(tmp_path)
     assert name in {image.path for image in found.images}
     assert json.loads(json.dumps(manifest(found)))["images"] == manifest(found)["images"]
-    print("\n".join(findings(found, 16)))
+    print("\n".join(describe_images(found, 16)))
     assert "caf\ufffd.png" in capsys.readouterr().out
 
 
@@ -164,7 +164,7 @@ def test_findings_tell_what_a_person_should_know(tmp_path):
     (tmp_path / "notes.txt").touch()
     frames = [Image.new("L", (90, 90), 80 * index) for index in range(3)]
     frames[0].save(tmp_path / "d.gif", save_all=True, append_images=frames[1:])
-    told = findings(scan(tmp_path), 64)
+    told = describe_images(scan(tmp_path), 64)
     assert told[0] == "4 images, shorter side 30 to 90 px, width / height 1.00 to 1.33, 1 L, 1 P, 2 RGB"
     assert told[1] == "1 other file ignored"
     assert told[2].startswith("1 file skipped: broken.jpg (not a JPEG")

@@ -17,7 +17,7 @@ from sle_gan.cli.main import main
 from sle_gan.errors import InputError
 from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, page
-from sle_gan.report.record import read_record, seconds_of_training
+from sle_gan.report.record import read_record, training_seconds
 from sle_gan.report.run_report import write_report
 from sle_gan.run import read_rows
 
@@ -301,7 +301,7 @@ def test_time_is_added_up_over_kills_and_resumes():
         {"step": step, "seconds_per_step": seconds} for step, seconds in ((50, 2.0), (100, 1.0), (75, 1.0), (100, 4.0))
     ]
     # 50 steps, 50 steps; killed and gone on with from step 25: 50 steps, 25 steps
-    assert seconds_of_training(rows, 50) == 50 * 2 + 50 * 1 + 50 * 1 + 25 * 4
+    assert training_seconds(rows, 50) == 50 * 2 + 50 * 1 + 50 * 1 + 25 * 4
 
 
 def test_rows_are_read_up_to_a_torn_one(tmp_path):

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from sle_gan.export.sizes import sparse_decoded, sparse_encoded, weight_sizes
+from sle_gan.export.sizes import decode_sparse, encode_sparse, weight_sizes
 
 
 def test_what_is_encoded_is_decoded_to_the_last_bit():
     rng = np.random.default_rng(0)
     for shape in ((), (1,), (3, 3, 5, 7)):
         array = (rng.normal(size=shape) * (rng.random(shape) < 0.3)).astype(np.float32)
-        np.testing.assert_array_equal(sparse_decoded(sparse_encoded(array), shape), array)
+        np.testing.assert_array_equal(decode_sparse(encode_sparse(array), shape), array)
 
 
 def test_sizes_are_those_computed_by_hand():

@@ -7,7 +7,7 @@ import tensorflow as tf
 from processes import final_state, script, wait_for
 
 from sle_gan.cli.train import main
-from sle_gan.data.folder import scan, some_of
+from sle_gan.data.folder import scan, subsample
 from sle_gan.models import MODELS
 from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
 from sle_gan.models.generators.fastgan import generator as build_generator
@@ -122,7 +122,7 @@ def test_the_phases_of_a_run_stay_where_they_are_when_it_is_made_longer(photogra
 def test_a_share_of_the_images_is_drawn_by_the_seed_and_listed(photographs, tmp_path):
     assert main(words_of(photographs, tmp_path, "--steps", "1", "--data-ratio", "0.5", "--seed", "4")) == 0
     manifest = json.loads(RunFolder(tmp_path / "run").manifest_file.read_text())
-    drawn = [[image.path for image in some_of(scan(photographs), 0.5, seed).images] for seed in range(6)]
+    drawn = [[image.path for image in subsample(scan(photographs), 0.5, seed).images] for seed in range(6)]
     assert [len(paths) for paths in drawn] == [3] * 6
     assert [image["path"] for image in manifest["images"]] == drawn[4]
     assert drawn[0] != drawn[1]

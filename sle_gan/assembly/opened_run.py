@@ -19,7 +19,7 @@ from sle_gan.export.samples import MIX_FROM_PX, Samples
 from sle_gan.export.sizes import WeightSizes, weight_sizes
 from sle_gan.export.walk import FRAMES, Walk
 from sle_gan.report.card import run_card
-from sle_gan.report.record import RunRecord, damage_told, metric_arrays, read_record
+from sle_gan.report.record import RunRecord, damage_as_input_error, metric_arrays, read_record
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder, find_run
 from sle_gan.settings import TrainSettings
@@ -62,7 +62,7 @@ class OpenedRun:
 
     def _repr_html_(self) -> str:
         """Shows the run in a notebook: its newest sheet and a line of facts."""
-        with damage_told(self.folder.path):
+        with damage_as_input_error(self.folder.path):
             return run_card(self.record())
 
     @property
@@ -228,7 +228,7 @@ class OpenedRun:
         Raises:
             InputError: if a file of the run is damaged.
         """
-        with damage_told(self.folder.path):
+        with damage_as_input_error(self.folder.path):
             return metric_arrays(self.record().losses)
 
     def scores(self) -> list[dict[str, Any]]:
@@ -244,7 +244,7 @@ class OpenedRun:
         Raises:
             InputError: if a file of the run is damaged.
         """
-        with damage_told(self.folder.path):
+        with damage_as_input_error(self.folder.path):
             record = self.record()
             return judge(record.metrics, record.settings)
 

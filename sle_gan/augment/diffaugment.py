@@ -3,6 +3,8 @@
 Source: Zhao et al. 2020, arXiv:2006.10738.
 """
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from sle_gan.layers.batch import count_of
@@ -13,33 +15,33 @@ OPERATIONS = ("color", "translation", "cutout")
 class DiffAugment:
     """Augments images in a fixed order: brightness, saturation, contrast, translation, cutout.
 
-    Every operation of the policy is always applied, with random numbers of its own for each image; nothing is
-    clipped. Gradients flow through all of it.
+    Every operation of the policy is always applied, with other random numbers for each image. Nothing is clipped.
+    Gradients flow through all operations.
 
     Args:
-        policy: operations out of `color`, `translation`, `cutout`.
+        policy: some of `color`, `translation`, `cutout`.
         brightness: greatest shift, on the scale of images in [-1, 1].
         saturation: greatest change of the factor around 1.
         contrast: greatest change of the factor around 1.
-        translation: greatest shift as a share of the side.
-        cutout: side of the square as a share of the image's side.
+        translation: greatest shift, as a fraction of the side.
+        cutout: side of the square, as a fraction of the image's side.
 
     Raises:
         ValueError: if the policy is empty or names another operation.
 
-    Differs: a fourth channel (alpha) takes part in translation and cutout, not in color.
+    Differs: a fourth channel (alpha) is translated and cut out; its values do not change with the colors.
     """
 
     def __init__(
         self,
-        policy=OPERATIONS,
+        policy: Sequence[str] = OPERATIONS,
         *,
-        brightness=0.5,
-        saturation=1.0,
-        contrast=0.5,
-        translation=0.125,
-        cutout=0.5,
-    ):
+        brightness: float = 0.5,
+        saturation: float = 1.0,
+        contrast: float = 0.5,
+        translation: float = 0.125,
+        cutout: float = 0.5,
+    ) -> None:
         unknown = [operation for operation in policy if operation not in OPERATIONS]
         if unknown or not policy:
             raise ValueError(f"policy must name some of {', '.join(OPERATIONS)}; got {', '.join(policy) or 'none'}")
@@ -50,7 +52,7 @@ class DiffAugment:
         self.translation = translation
         self.cutout = cutout
 
-    def __call__(self, images, seed):
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Augments a batch.
 
         Args:
@@ -65,7 +67,7 @@ class DiffAugment:
             images = apply[operation](images, _fold(seed, OPERATIONS.index(operation)))
         return images
 
-    def _color(self, images, seed):
+    def _color(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         count = count_of(images)
         colors, alpha = images[..., :3], images[..., 3:]
         shifts = _uniform(count, _fold(seed, 0), -self.brightness, self.brightness)
@@ -75,13 +77,13 @@ class DiffAugment:
         colors = scale_contrast(scale_saturation(colors, saturations), contrasts)
         return tf.concat([colors, alpha], axis=-1) if alpha.shape[-1] else colors
 
-    def _translation(self, images, seed):
+    def _translation(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         count, (height, width) = count_of(images), images.shape[1:3]
         down = _integers(count, _fold(seed, 0), int(self.translation * height + 0.5))
         right = _integers(count, _fold(seed, 1), int(self.translation * width + 0.5))
         return translate(images, down, right)
 
-    def _cutout(self, images, seed):
+    def _cutout(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         count = count_of(images)
         sizes = [int(self.cutout * side + 0.5) for side in images.shape[1:3]]
         centers = [
@@ -91,8 +93,8 @@ class DiffAugment:
         return cut_out(images, centers, sizes)
 
 
-def shift_brightness(images, shifts):
-    """Adds a number to each image.
+def shift_brightness(images: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
+    """Adds a number to all values of each image.
 
     Args:
         images: float `[batch, height, width, channels]`.
@@ -104,12 +106,12 @@ def shift_brightness(images, shifts):
     return images + shifts[:, None, None, None]
 
 
-def scale_saturation(images, factors):
+def scale_saturation(images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
     """Scales each pixel's distance from the mean of its channels.
 
     Args:
         images: float `[batch, height, width, channels]`.
-        factors: float `[batch]`; 0 makes grey.
+        factors: float `[batch]`; 0 turns an image grey.
 
     Returns:
         The shape of `images`.
@@ -118,7 +120,7 @@ def scale_saturation(images, factors):
     return (images - means) * factors[:, None, None, None] + means
 
 
-def scale_contrast(images, factors):
+def scale_contrast(images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
     """Scales each value's distance from the mean of its image.
 
     Args:
@@ -132,7 +134,7 @@ def scale_contrast(images, factors):
     return (images - means) * factors[:, None, None, None] + means
 
 
-def translate(images, down, right):
+def translate(images: tf.Tensor, down: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     """Shifts each image by whole pixels and fills with zeros.
 
     Args:
@@ -144,7 +146,7 @@ def translate(images, down, right):
         The shape of `images`.
     """
     height, width = images.shape[1:3]
-    rows = tf.range(height) - down[:, None]  # [batch, height]: where each row comes from
+    rows = tf.range(height) - down[:, None]  # [batch, height]: the row that each row comes from
     columns = tf.range(width) - right[:, None]
     images = tf.gather(images, tf.clip_by_value(rows, 0, height - 1), batch_dims=1, axis=1)
     images = tf.gather(images, tf.clip_by_value(columns, 0, width - 1), batch_dims=1, axis=2)
@@ -152,7 +154,7 @@ def translate(images, down, right):
     return images * tf.cast(inside, images.dtype)[..., None]
 
 
-def cut_out(images, centers, sizes):
+def cut_out(images: tf.Tensor, centers: Sequence[tf.Tensor], sizes: Sequence[int]) -> tf.Tensor:
     """Sets a rectangle of each image to zero.
 
     Args:
@@ -172,8 +174,8 @@ def cut_out(images, centers, sizes):
     return images * tf.cast(~cut, images.dtype)[..., None]
 
 
-def parse_policy(text):
-    """Reads a policy as the command line gives it.
+def parse_policy(text: str) -> tuple[str, ...]:
+    """Parses a policy as the command line gives it.
 
     Args:
         text: operations joined by commas, such as `color,translation`.
@@ -182,23 +184,23 @@ def parse_policy(text):
         A tuple of operations.
 
     Raises:
-        ValueError: if one is unknown.
+        ValueError: if an operation is unknown.
     """
     return DiffAugment(tuple(part.strip() for part in text.split(","))).policy
 
 
-def _between(side, first, end):
+def _between(side: int, first: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
     positions = tf.range(side)
     return (positions >= first[:, None]) & (positions < end[:, None])
 
 
-def _uniform(count, seed, low, high):
+def _uniform(count: int | tf.Tensor, seed: tf.Tensor, low: float, high: float) -> tf.Tensor:
     return tf.random.stateless_uniform([count], seed, low, high)
 
 
-def _integers(count, seed, greatest):
+def _integers(count: int | tf.Tensor, seed: tf.Tensor, greatest: int) -> tf.Tensor:
     return tf.random.stateless_uniform([count], seed, -greatest, greatest + 1, tf.int32)
 
 
-def _fold(seed, use):
+def _fold(seed: tf.Tensor, use: int) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(seed, use)

@@ -8,12 +8,13 @@
 """
 
 import importlib
+from typing import Any
 
 __all__ = ["Reconfigure"]
 
 
-def __getattr__(name):
-    # Loaded when it is asked for: the pruning library takes its time.
+def __getattr__(name: str) -> Any:
+    # Imported when it is used, because the pruning library takes seconds to load.
     if name != "Reconfigure":
         raise AttributeError(f"module 'sle_gan.callbacks' has no attribute {name!r}")
     return importlib.import_module("sle_gan.sparsity.reconfigure").Reconfigure

@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
-from sle_gan.callbacks.clock import StepClock
+from sle_gan.callbacks.clock import Logs, StepClock
 from sle_gan.disk import is_full, reason
 from sle_gan.errors import InputError, StorageError
 from sle_gan.json_files import replaced
@@ -15,27 +17,34 @@ _NAME = re.compile(r"ckpt-[0-9]+")
 
 
 class Checkpoints(StepClock):
-    """Saves the run every so many steps and at the end of training, and keeps the newest.
+    """Saves the run every so many steps and at the end of training, and keeps the newest checkpoints.
 
     Args:
         folder: where the checkpoints lie, as `ckpt-<step>`.
-        items: what is saved, by name; see `GAN.checkpoint_items`.
+        items: the objects to save, by name; see `GAN.checkpoint_items`.
         frequency_steps: steps between checkpoints.
-        keep: number of checkpoints that are kept.
+        keep: number of checkpoints to keep.
         calibrate: function of the step that brings the averaged generator's batch statistics up to date.
     """
 
-    def __init__(self, folder, items, frequency_steps, keep, calibrate):
+    def __init__(
+        self,
+        folder: Path,
+        items: Mapping[str, Any],
+        frequency_steps: int,
+        keep: int,
+        calibrate: Callable[[int], object],
+    ) -> None:
         super().__init__()
         self.folder = folder
         self.frequency_steps = frequency_steps
         self.calibrate = calibrate
         self._checkpoint = tf.train.Checkpoint(**items)
-        _settle_killed_saves(folder)
+        _clean_up_killed_saves(folder)
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=keep)
 
-    def restore_latest(self):
-        """Restores the newest checkpoint, every item of it.
+    def restore_latest(self) -> int:
+        """Restores every item of the newest checkpoint.
 
         Returns:
             Its step; 0 if there is none.
@@ -51,35 +60,35 @@ class Checkpoints(StepClock):
         except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
             mend = "delete its files to use the one before"
             raise InputError(f"checkpoint {path} cannot be restored ({reason(error)}); {mend}") from error
-        return self.latest_step()
+        return _step_of(path)
 
-    def latest_step(self):
+    def latest_step(self) -> int | None:
         """Returns the step of the newest checkpoint, or None."""
         path = self._manager.latest_checkpoint
-        return None if path is None else int(re.search(r"-(\d+)$", path)[1])
+        return None if path is None else _step_of(path)
 
-    def on_train_begin(self, logs=None):
-        """Saves the start of a run, for a training whose first steps fail to return to."""
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Saves the start of a run, so that a training whose first steps fail can go back to it."""
         if self.latest_step() is None:
             self.save(int(self.model.steps.numpy()))
 
-    def on_step(self, step, logs):
+    def on_step(self, step: int, logs: Logs) -> None:
         """Saves when it is due."""
         if step % self.frequency_steps == 0:
             self.save(step)
 
-    def on_train_end(self, logs=None):
-        """Saves where training ended, unless that is saved already."""
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Saves the end of training, unless it is saved already."""
         self.save(int(self.model.steps.numpy()))
 
-    def save(self, step):
-        """Saves the run as it is, once for each step.
+    def save(self, step: int) -> None:
+        """Saves the run as it is now, once for each step.
 
         Args:
             step: number of generator steps done.
 
         Raises:
-            StorageError: if it cannot be written; the checkpoint before is kept, and nothing else is left.
+            StorageError: if it cannot be written. The checkpoint before is kept, and nothing of this one is left.
             NotFiniteError: if a loss or a weight is not finite; nothing is written.
         """
         if step == self.latest_step():
@@ -91,25 +100,29 @@ class Checkpoints(StepClock):
             self._manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
             _remove(self.folder, step)
-            told = "none before it" if kept is None else f"checkpoint {kept} is kept"
+            kept_text = "none before it" if kept is None else f"checkpoint {kept} is kept"
             if is_full(error):
-                raise StorageError(f"disk full: {told}; free space, and the same command goes on") from error
-            raise StorageError(f"checkpoint {step} cannot be written ({reason(error)}); {told}") from error
+                raise StorageError(f"disk full: {kept_text}; free space, and the same command goes on") from error
+            raise StorageError(f"checkpoint {step} cannot be written ({reason(error)}); {kept_text}") from error
 
 
-def _remove(folder, step):
-    """Removes what a save that failed has left."""
+def _step_of(path: str) -> int:
+    return int(path.rpartition("-")[2])
+
+
+def _remove(folder: Path, step: int) -> None:
+    """Deletes what a failed save has left."""
     shutil.rmtree(folder / f"ckpt-{step}_temp", ignore_errors=True)
     for pattern in (f"ckpt-{step}.*", "checkpoint.tmp*"):
         for leftover in folder.glob(pattern):
             leftover.unlink()
 
 
-def _settle_killed_saves(folder):
-    """Lists a checkpoint whose save was killed when its files were whole, and removes what is left of others."""
+def _clean_up_killed_saves(folder: Path) -> None:
+    """Lists checkpoints whose save was killed after their files were whole; deletes the rest of other killed saves."""
     for leftover in folder.glob("ckpt-*_temp"):
         shutil.rmtree(leftover)
-    listed = _listed(folder)
+    listed = _names_in_index(folder)
     for index in folder.glob("ckpt-*.index"):
         if index.stem in listed or not _NAME.fullmatch(index.stem):
             continue
@@ -125,7 +138,8 @@ def _settle_killed_saves(folder):
         (folder / "checkpoint").unlink(missing_ok=True)
         return
     in_order = sorted(listed, key=lambda name: int(name.removeprefix("ckpt-")))
-    times = [(folder / f"{name}.index").stat().st_mtime for name in in_order]  # without them none is ever deleted
+    # Without times, TensorFlow's manager would never delete these checkpoints.
+    times = [(folder / f"{name}.index").stat().st_mtime for name in in_order]
     lines = [
         f'model_checkpoint_path: "{in_order[-1]}"',
         *(f'all_model_checkpoint_paths: "{name}"' for name in in_order),
@@ -135,15 +149,15 @@ def _settle_killed_saves(folder):
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _listed(folder):
-    """Returns the names of the checkpoints that the folder lists and has.
+def _names_in_index(folder: Path) -> set[str]:
+    """Returns the names of the checkpoints that the folder's list names and that exist.
 
-    The list holds paths, and what it lists is read, and deleted when it is old. A run folder may come from elsewhere,
-    or have been moved; so no folder in the list is followed.
+    The list holds paths; TensorFlow reads the files there, and deletes old ones. A run folder may have been moved, or
+    come from someone else, so only the names in the list are used, never its folders.
     """
     try:
         state = tf.train.get_checkpoint_state(str(folder))
-    except (tf.errors.OpError, ValueError):  # which says of an empty list, too, that it is none
+    except (tf.errors.OpError, ValueError):  # raised for an empty list too
         state = None
     names = [Path(path).name for path in state.all_model_checkpoint_paths] if state else []
     return {name for name in names if _NAME.fullmatch(name) and (folder / f"{name}.index").is_file()}

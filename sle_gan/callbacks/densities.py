@@ -1,12 +1,16 @@
-"""The densities over time: `densities.jsonl`, TensorBoard and a plot."""
+"""The density of each layer over time, in `densities.jsonl`, TensorBoard and a plot."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import matplotlib.figure
 import tensorflow as tf
 
-from sle_gan.callbacks.clock import StepClock
+from sle_gan.callbacks.clock import Logs, StepClock
 from sle_gan.callbacks.metrics import append_row, keep_rows_until
+from sle_gan.sparsity.record import SparsityRecord
 
 
 class Densities(StepClock):
@@ -19,15 +23,15 @@ class Densities(StepClock):
         tensorboard: folder of the event files.
     """
 
-    def __init__(self, record, file, plot, tensorboard):
+    def __init__(self, record: SparsityRecord, file: Path, plot: Path, tensorboard: Path) -> None:
         super().__init__()
         self.record = record
         self.file = file
         self.plot = plot
         self.tensorboard = tensorboard
 
-    def on_train_begin(self, logs=None):
-        """Drops the rows that lie after the checkpoint, and adds one if the masks are others than theirs."""
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Drops the rows after the checkpoint, and adds one if the masks differ from those of the last row."""
         self._writer = tf.summary.create_file_writer(str(self.tensorboard), filename_suffix=".densities")
         step = int(self.model.steps.numpy())
         keep_rows_until(self.file, step)
@@ -36,26 +40,26 @@ class Densities(StepClock):
             self._write(step)
         self._seen = self._changes()
 
-    def on_step(self, step, logs):
+    def on_step(self, step: int, logs: Logs) -> None:
         """Writes a row if masks have changed."""
         if self._changes() != self._seen:
             self._seen = self._changes()
             self._write(step)
 
-    def on_train_end(self, logs=None):
-        """Plots, and closes the event file."""
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Writes the plot and closes the event file."""
         figure = density_plot(self._rows(), int(self.model.steps.numpy()))
         figure.savefig(self.plot)
         self._writer.close()
 
-    def _rows(self):
+    def _rows(self) -> list[dict[str, Any]]:
         lines = self.file.read_text(encoding="utf-8").splitlines() if self.file.exists() else []
         return [json.loads(line) for line in lines]
 
-    def _changes(self):
+    def _changes(self) -> list[int]:
         return [masks.changes for masks in self.record.masks.values()]
 
-    def _write(self, step):
+    def _write(self, step: int) -> None:
         self.record.follow(step)
         layers = self.record.layer_densities()
         append_row(self.file, {"step": step} | layers)
@@ -66,11 +70,11 @@ class Densities(StepClock):
                     tf.summary.scalar(f"density/{network}/{layer}", density)
 
 
-def density_plot(rows, end_step):
-    """Draws the densities of each network over time, all layers and their range.
+def density_plot(rows: Sequence[dict[str, Any]], end_step: int) -> matplotlib.figure.Figure:
+    """Plots the densities of each network's layers over time, and at the end.
 
     Args:
-        rows: of `densities.jsonl`: `step`, and densities by layer for each network.
+        rows: rows of `densities.jsonl`: `step`, and for each network a dictionary of densities by layer.
         end_step: last step of training.
 
     Returns:

@@ -1,16 +1,23 @@
-"""The health of the training so far, whenever a sheet of samples was drawn."""
+"""Judges the health of the training so far, whenever a sheet of samples is drawn."""
 
-from sle_gan.callbacks.clock import StepClock
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sle_gan.callbacks.clock import Logs, StepClock
 from sle_gan.callbacks.metrics import append_row
+from sle_gan.callbacks.samples import Samples
 from sle_gan.evaluation.health import judge, pixel_diversity
 from sle_gan.run import read_rows
 
 
 class Health(StepClock):
-    """Adds a row with a verdict to `metrics.jsonl`, and prints the verdict when it is another one.
+    """Adds a row with a verdict to `metrics.jsonl`, and prints the verdict when it changes.
 
-    It draws and trains nothing: the rows before it and the pictures of the last sheet are what it judges, so equal
-    runs have equal verdicts.
+    It judges the rows so far and the pictures of the last sheet. It draws and trains nothing, so equal runs have equal
+    verdicts.
 
     Args:
         file: path of `metrics.jsonl`.
@@ -19,23 +26,24 @@ class Health(StepClock):
         samples: the `sle_gan.callbacks.samples.Samples` of the training, called before this.
     """
 
-    def __init__(self, file, settings, images, samples):
+    def __init__(self, file: Path, settings: dict[str, Any], images: NDArray[np.uint8], samples: Samples) -> None:
         super().__init__()
         self.file = file
         self.settings = settings
         self.samples = samples
-        # Evenly over the folder, whose neighbors are often alike.
+        # Evenly spaced over the folder: images that are neighbors there are often alike.
         spaced = images[:: max(1, len(images) // len(samples.seeds))]
         self._diversity_of_images = pixel_diversity(spaced) if len(spaced) > 1 else 0.0
 
-    def on_step(self, step, logs):
-        """Judges when a sheet was drawn at this step."""
+    def on_step(self, step: int, logs: Logs) -> None:
+        """Judges if a sheet was drawn at this step."""
         if step % self.samples.frequency_steps:
             return
         rows = read_rows(self.file)
         row = {"step": step, "event": "health"}
-        if self._diversity_of_images:
-            row["pixel_diversity"] = pixel_diversity(self.samples.pictures) / self._diversity_of_images
+        pictures = self.samples.pictures
+        if self._diversity_of_images and pictures is not None:
+            row["pixel_diversity"] = pixel_diversity(pictures) / self._diversity_of_images
         verdict = judge(sorted([*rows, row], key=lambda row: row["step"]), self.settings)
         append_row(self.file, row | verdict._asdict())
         before = [row["verdict"] for row in rows if row.get("event") == "health"]

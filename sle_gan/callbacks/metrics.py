@@ -1,11 +1,14 @@
-"""The losses over time: `metrics.jsonl`, TensorBoard, and the end of a run whose losses are no longer finite."""
+"""The losses over time, in `metrics.jsonl` and TensorBoard; losses that are not finite end the training."""
 
 import json
 import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
-from sle_gan.callbacks.clock import StepClock
+from sle_gan.callbacks.clock import Logs, StepClock
 from sle_gan.json_files import replaced
 from sle_gan.run import read_rows
 
@@ -13,31 +16,33 @@ from sle_gan.run import read_rows
 class Metrics(StepClock):
     """Writes the means of the losses since the last row, every so many steps.
 
-    `metrics.jsonl` holds what is equal for equal runs, and nothing of the clock on the wall.
+    `metrics.jsonl` is equal for equal runs, so it holds no times; those are in `timings.jsonl`.
 
     Args:
         file: path of `metrics.jsonl`; rows are appended.
         tensorboard: folder of the event files.
         frequency_steps: steps between rows.
-        extra: function of the step -> values that a row holds beside the losses, by name.
+        extra: function of the step -> further values of a row, by name.
 
     Raises:
-        NotFiniteError: when a mean or a weight is not finite; nothing is written for it.
+        NotFiniteError: if a mean or a weight is not finite; no row is written then.
     """
 
-    def __init__(self, file, tensorboard, frequency_steps, extra):
+    def __init__(
+        self, file: Path, tensorboard: Path, frequency_steps: int, extra: Callable[[int], dict[str, Any]]
+    ) -> None:
         super().__init__()
         self.file = file
         self.frequency_steps = frequency_steps
         self.tensorboard = tensorboard
         self.extra = extra
 
-    def on_train_begin(self, logs=None):
-        """Drops the rows that lie after the checkpoint that the run goes on from."""
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Drops the rows after the checkpoint that the run goes on from."""
         keep_rows_until(self.file, int(self.model.steps.numpy()))
         self._writer = tf.summary.create_file_writer(str(self.tensorboard))
 
-    def on_step(self, step, logs):
+    def on_step(self, step: int, logs: Logs) -> None:
         """Writes a row when it is due."""
         if step % self.frequency_steps:
             return
@@ -51,17 +56,18 @@ class Metrics(StepClock):
             for name, value in row.items():
                 tf.summary.scalar(name, value)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs | None = None) -> None:
         """Closes the event file."""
         self._writer.close()
 
 
-def append_row(file, row):
-    """Adds a line to a file of JSON lines, on the disk when this returns.
+def append_row(file: Path, row: dict[str, Any]) -> None:
+    """Adds a line to a file of JSON lines and flushes it to the disk.
 
     Args:
         file: path; it need not exist.
-        row: a dictionary with the `step`. Rows of losses have no `event`; others are named by it, such as `scores`.
+        row: a dictionary with the `step`. Rows of losses have no `event`; for other rows it is their kind, such as
+            `scores`.
     """
     with file.open("a", encoding="utf-8") as opened:
         opened.write(json.dumps(row) + "\n")
@@ -69,15 +75,15 @@ def append_row(file, row):
         os.fsync(opened.fileno())
 
 
-def keep_rows_until(file, step):
-    """Rewrites a file of JSON lines without the rows after a step, wherever they stand, and without a torn last line.
+def keep_rows_until(file: Path, step: float) -> None:
+    """Drops the rows after a step from a file of JSON lines, wherever they are, and an incomplete last line.
 
     Args:
         file: path; it need not exist.
         step: the last step whose row is kept.
 
     Raises:
-        InputError: if a whole line is damaged.
+        InputError: if another line is damaged.
     """
     if not file.exists():
         return

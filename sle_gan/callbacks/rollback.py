@@ -1,8 +1,13 @@
-"""What becomes of a training whose numbers are lost: back to the last good checkpoint, and on with other draws."""
+"""Rolls a training back to its last good checkpoint when its numbers are no longer finite."""
 
+from pathlib import Path
+
+from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.metrics import append_row, keep_rows_until
-from sle_gan.errors import TrainingError
+from sle_gan.errors import NotFiniteError, TrainingError
 from sle_gan.run import read_rows
+from sle_gan.training.ema import Calibration
+from sle_gan.training.gan import GAN
 
 MOST_ROLLBACKS = 3
 _RATE_FACTOR = 0.5
@@ -10,14 +15,14 @@ _EVENT = "rollback"
 
 
 class Rollback:
-    """Starts a training where its run is, and takes it back there when a loss or a weight is no longer finite.
+    """Resumes a training from its newest checkpoint, and rolls it back there when a loss or a weight is not finite.
 
-    With each return the learning rates are halved for the rest of the run, and training draws other numbers. How often
-    a run has returned is written in its `metrics.jsonl` alone, in rows of the event `rollback` at the step that it
-    returned to. So a run that is killed goes on as it would have gone on, and one that is set back by hand to a
-    checkpoint before its returns knows nothing of them.
+    Each rollback halves the learning rates for the rest of the run, and changes the seed of what training draws. The
+    only record of rollbacks are rows of the event `rollback` in `metrics.jsonl`, at the step that the run went back to.
+    So a killed run resumes with the same rates and draws. A run that is set back by hand to an earlier checkpoint
+    forgets the rollbacks after it.
 
-    Build it before anything is restored: the learning rates are then those that were asked for.
+    Build it before anything is restored, while the optimizers still have the learning rates of the settings.
 
     Args:
         gan: a compiled `GAN`.
@@ -26,7 +31,7 @@ class Rollback:
         metrics_file: path of `metrics.jsonl`.
     """
 
-    def __init__(self, gan, checkpoints, calibrate, metrics_file):
+    def __init__(self, gan: GAN, checkpoints: Checkpoints, calibrate: Calibration, metrics_file: Path) -> None:
         self.gan = gan
         self.checkpoints = checkpoints
         self.calibrate = calibrate
@@ -34,8 +39,8 @@ class Rollback:
         self._optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
         self._rates = [float(optimizer.learning_rate.numpy()) for optimizer in self._optimizers]
 
-    def resume(self):
-        """Restores the newest checkpoint, if there is one, with the learning rates and draws of its returns.
+    def resume(self) -> int:
+        """Restores the newest checkpoint, if there is one, with the learning rates and draws of the rollbacks so far.
 
         Returns:
             Its step; 0 if there is none.
@@ -52,18 +57,18 @@ class Rollback:
             optimizer.learning_rate = rate * _RATE_FACTOR**count
         return step
 
-    def count(self):
-        """Returns how often the run has returned."""
+    def count(self) -> int:
+        """Returns how often the run was rolled back."""
         return sum(row.get("event") == _EVENT for row in read_rows(self.metrics_file))
 
-    def go_back(self, error):
-        """Returns to the newest checkpoint, all of whose numbers are finite.
+    def go_back(self, error: NotFiniteError) -> None:
+        """Goes back to the newest checkpoint; all its numbers are finite.
 
         Args:
             error: the `NotFiniteError`.
 
         Raises:
-            TrainingError: if there is no checkpoint, or the run has returned as often as is tried.
+            TrainingError: if there is no checkpoint, or the run was rolled back `MOST_ROLLBACKS` times already.
         """
         count, step = self.count(), self.checkpoints.latest_step()
         if step is None:

@@ -1,8 +1,14 @@
-"""Sheets of the same seeds over time: what training does to the pictures."""
+"""Draws sheets of the same seeds over time, which show what training does to the pictures."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
 import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
 
-from sle_gan.callbacks.clock import StepClock
+from sle_gan.callbacks.clock import Logs, StepClock
 from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.models.io import batch_at, postprocess_images, seed_inputs
 
@@ -10,46 +16,53 @@ _BATCH_SIZE = 8  # pictures drawn at once
 
 
 class Samples(StepClock):
-    """Draws a sheet of fixed seeds with the averaged generator, every so many steps; of the classes in turn.
+    """Draws a sheet of fixed seeds with the averaged generator, every so many steps. Classes take turns.
 
     Args:
         folder: where the sheets are written, as `step-000500.png`.
-        run_name: name of the run, kept in the pictures.
+        run_name: name of the run, written into the PNG files.
         seeds: seeds of the pictures, in reading order.
         frequency_steps: steps between sheets.
         calibrate: function of the step that brings the averaged generator's batch statistics up to date.
 
     Attributes:
-        pictures: uint8 `[count, side, side, channels]`, those of the last sheet; None before the first.
+        pictures: uint8 `[count, side, side, channels]`, the pictures of the last sheet; None before the first.
     """
 
-    def __init__(self, folder, run_name, seeds, frequency_steps, calibrate):
+    def __init__(
+        self,
+        folder: Path,
+        run_name: str,
+        seeds: Sequence[int],
+        frequency_steps: int,
+        calibrate: Callable[[int], object],
+    ) -> None:
         super().__init__()
         self.folder = folder
         self.run_name = run_name
         self.seeds = seeds
         self.frequency_steps = frequency_steps
         self.calibrate = calibrate
-        self.pictures = None
+        self.pictures: NDArray[np.uint8] | None = None
 
-    def set_model(self, model):
-        """Compiles the drawing of one batch, once."""
+    def set_model(self, model: keras.Model) -> None:
+        """Compiles, once, the function that draws a batch."""
         if model is self.model:
             return
         super().set_model(model)
         self._draw = tf.function(lambda inputs: postprocess_images(model(inputs, training=False)))
 
-    def on_train_begin(self, logs=None):
-        """Draws the sheet of the networks as they were initialized."""
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Draws a sheet with the initial weights, before the first step."""
         if int(self.model.steps.numpy()) == 0:
             self.write_sheet(0)
 
-    def on_step(self, step, logs):
+    def on_step(self, step: int, logs: Logs) -> None:
         """Draws a sheet when it is due."""
         if step % self.frequency_steps == 0:
             self.write_sheet(step)
 
-    def write_sheet(self, step):
+    def write_sheet(self, step: int) -> None:
         """Draws and writes the sheet of a step.
 
         Args:

@@ -1,14 +1,21 @@
-"""Scores over the time of training: rows in `metrics.jsonl` between those of the losses, and TensorBoard."""
+"""Scores during training, in `metrics.jsonl` between the rows of losses, and in TensorBoard."""
 
 import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
 
-from sle_gan.callbacks.clock import StepClock
+from sle_gan.callbacks.best import BestGenerators
+from sle_gan.callbacks.clock import Logs, StepClock
 from sle_gan.callbacks.metrics import append_row
 from sle_gan.data.pictures import opaque, write_picture
-from sle_gan.evaluation.scoring import image_seeds
+from sle_gan.evaluation.scoring import Scoring, image_seeds
 from sle_gan.models.io import padded_to, postprocess_images, seed_inputs
+from sle_gan.run import RunFolder
 
 _BATCH_SIZE = 8  # pictures drawn at once, always
 
@@ -16,20 +23,29 @@ _BATCH_SIZE = 8  # pictures drawn at once, always
 class Scores(StepClock):
     """Scores the averaged generator every so many steps.
 
-    Place it behind `Metrics`, which drops the rows of an interrupted run that lie behind its checkpoint, and before
+    Place it after `Metrics`, which drops the rows after the checkpoint of an interrupted run. Place it before
     `Checkpoints`, so that a checkpoint never lacks the row of its step. On the CPU equal runs have equal rows.
 
     Args:
-        run: the `RunFolder`: rows, sheets of the closest pairs and the features of the training images are its.
+        run: the `RunFolder` that rows and sheets of the closest pairs are written to.
         scoring: a `Scoring` of the training images.
         frequency_steps: steps between scores.
-        image_count: pictures drawn for each.
+        image_count: number of pictures drawn for each scoring.
         calibrate: function of the step that brings the averaged generator's batch statistics up to date.
-        background: three numbers in [0, 255], under the transparency of pictures with alpha.
-        best: the `BestGenerators` that is offered each, by its first score; or None.
+        background: three numbers in [0, 255]: the color under the transparency of pictures with alpha.
+        best: the `BestGenerators` that keeps the generators whose first score is best; or None.
     """
 
-    def __init__(self, run, scoring, frequency_steps, image_count, calibrate, background, best=None):
+    def __init__(
+        self,
+        run: RunFolder,
+        scoring: Scoring,
+        frequency_steps: int,
+        image_count: int,
+        calibrate: Callable[[int], object],
+        background: Sequence[int],
+        best: BestGenerators | None = None,
+    ) -> None:
         super().__init__()
         self.run = run
         self.scoring = scoring
@@ -39,20 +55,20 @@ class Scores(StepClock):
         self.best = best
         self._seeds = image_seeds(scoring.seed, image_count)
 
-    def set_model(self, model):
-        """Compiles the drawing of one batch, once."""
+    def set_model(self, model: keras.Model) -> None:
+        """Compiles, once, the function that draws a batch."""
         if model is self.model:
             return
         super().set_model(model)
         self._writer = tf.summary.create_file_writer(str(self.run.tensorboard))
         self._draw = tf.function(lambda inputs: postprocess_images(model(inputs, training=False)))
 
-    def on_step(self, step, logs):
+    def on_step(self, step: int, logs: Logs) -> None:
         """Scores when it is due."""
         if step % self.frequency_steps == 0:
             self.score(step)
 
-    def score(self, step):
+    def score(self, step: int) -> None:
         """Draws, scores, and writes a row.
 
         Args:
@@ -74,15 +90,17 @@ class Scores(StepClock):
         name, first = next(iter(scored.row["scores"].items()))
         if self.best is not None:
             self.best.offer(step, first["value"])
-        told = f"{name} {first['value']:.4g}" + ("" if first["spread"] is None else f", spread {first['spread']:.3g}")
+        text_of_first = f"{name} {first['value']:.4g}" + (
+            "" if first["spread"] is None else f", spread {first['spread']:.3g}"
+        )
         copies = scored.row["memorization"]["near_copies"]
-        print(f"step {step}: {told}; near copies {copies:.1%}; {time.monotonic() - start:.0f} s", flush=True)
+        print(f"step {step}: {text_of_first}; near copies {copies:.1%}; {time.monotonic() - start:.0f} s", flush=True)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs | None = None) -> None:
         """Closes the event file."""
         self._writer.close()
 
-    def _plot(self, step, row):
+    def _plot(self, step: int, row: dict[str, Any]) -> None:
         with self._writer.as_default(step):
             for name, score in row["scores"].items():
                 tf.summary.scalar(f"scores/{name}", score["value"])
@@ -90,7 +108,7 @@ class Scores(StepClock):
             if row["diversity"]:
                 tf.summary.scalar("scores/diversity_ratio", row["diversity"]["ratio"])
 
-    def _pictures(self):
+    def _pictures(self) -> Iterator[NDArray[np.uint8]]:
         for first in range(0, len(self._seeds), _BATCH_SIZE):
             seeds = self._seeds[first : first + _BATCH_SIZE]
             padded = padded_to(seed_inputs(self.model.generator, seeds), _BATCH_SIZE)

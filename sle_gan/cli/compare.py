@@ -11,7 +11,7 @@ from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.data.pictures import whole_file
 from sle_gan.errors import InputError
 from sle_gan.report.comparison import compare_runs, quality_plot, text_cells, to_csv, to_html
-from sle_gan.report.record import damage_told
+from sle_gan.report.record import damage_as_input_error
 
 _WIDTH_OF_A_FILE = 100_000
 
@@ -49,7 +49,7 @@ def parser():
 
 def _compare(arguments):
     comparison = compare_runs(arguments.runs, arguments.output_folder)
-    with damage_told("one of the runs"):
+    with damage_as_input_error("one of the runs"):
         _print(*text_cells(comparison))
         if arguments.csv:
             _write(arguments.csv, to_csv(comparison).encode("utf-8"))

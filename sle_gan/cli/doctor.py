@@ -12,7 +12,7 @@ from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.program import ArgumentParser, run_program
 from sle_gan.cli.settings_flags import add_setting
 from sle_gan.cli.train_flags import CHOICES
-from sle_gan.data.doctor import diagnose, told
+from sle_gan.data.doctor import describe_diagnosis, diagnose
 from sle_gan.data.folder import scan
 from sle_gan.json_files import write_json
 from sle_gan.settings.train import GIVABLE
@@ -58,7 +58,7 @@ def _examine(arguments):
     found = scan(arguments.data_folder)
     print(f"{found.folder}: looking at {len(found.images)} images", flush=True)
     diagnosis = diagnose(found, settings.images.resolution)
-    print("\n".join(told(diagnosis)), flush=True)
+    print("\n".join(describe_diagnosis(diagnosis)), flush=True)
     content = asdict(diagnosis)
     if not arguments.no_estimate:
         content["estimate"] = estimate_needs(settings, diagnosis.usable)

@@ -22,9 +22,18 @@ from sle_gan.assembly.step_probe import ask_probe
 from sle_gan.cli.program import run_program, signals_end_at_once
 from sle_gan.cli.train_flags import Given, parse
 from sle_gan.cluster import Cluster, wait_for_chief
-from sle_gan.data.classes import check_classes, class_labels, class_line, class_names, classes_unasked
+from sle_gan.data.classes import check_classes, class_labels, class_names, count_class_folders, describe_classes
 from sle_gan.data.decode import decode_folder
-from sle_gan.data.folder import FolderScan, changed_images, findings, hold_out, manifest, read_manifest, scan, some_of
+from sle_gan.data.folder import (
+    FolderScan,
+    changed_images,
+    describe_images,
+    hold_out,
+    manifest,
+    read_manifest,
+    scan,
+    subsample,
+)
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
@@ -170,7 +179,7 @@ def _found(images: ImageSettings, seed: int) -> tuple[FolderScan, FolderScan | N
     """Returns the images to train on, those held out, if any, and the names of the classes, if they are asked for."""
     scanned = scan(images.data_folder)
     _check_broken(scanned.skipped, strict=images.strict)
-    some = some_of(scanned, images.data_ratio, seed)
+    some = subsample(scanned, images.data_ratio, seed)
     folder, held_out = hold_out(some, images.held_out, seed)
     if not images.conditional:
         return folder, held_out, None
@@ -180,13 +189,13 @@ def _found(images: ImageSettings, seed: int) -> tuple[FolderScan, FolderScan | N
 
 
 def _print_findings(folder: FolderScan, held_out: FolderScan | None, settings: TrainSettings) -> None:
-    print("\n".join(f"data: {line}" for line in findings(folder, settings.images.resolution)))
+    print("\n".join(f"data: {line}" for line in describe_images(folder, settings.images.resolution)))
     images_per_step = settings.optimization.images_per_step
     if len(folder.images) < images_per_step:
         print(f"data: warning: a step shows {images_per_step} images; the {len(folder.images)} there are repeat in it")
     if settings.images.class_names:
-        print(f"data: {class_line(folder.images, settings.images.class_names)}")
-    elif unasked := classes_unasked(folder.images):
+        print(f"data: {describe_classes(folder.images, settings.images.class_names)}")
+    elif unasked := count_class_folders(folder.images):
         print(f"data: all images lie in {unasked} sub-folders; did you mean --conditional, to draw by class?")
     if held_out:
         print(f"data: {len(held_out.images)} more images held out, to judge the discriminator by")

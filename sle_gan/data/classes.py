@@ -6,54 +6,57 @@ Imports no TensorFlow.
 import collections
 import os
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sle_gan.data.folder import FolderScan, ImageFile
 from sle_gan.errors import InputError
 
 
-def class_names(found):
+def class_names(scanned: FolderScan) -> list[str]:
     """Names the classes of a folder.
 
     Args:
-        found: a `FolderScan`.
+        scanned: a `FolderScan`.
 
     Returns:
-        A list of the names of the sub-folders that hold usable images, in the order of their bytes; the place of a
-        name is the label of its class.
+        The names of the sub-folders that hold usable images, in the order of their bytes. The index of a name is the
+        label of its class.
 
     Raises:
         InputError: if an image lies in no sub-folder, there are less than two, or two have what a person would take
             for the same name.
     """
-    outside = [image.path for image in found.images if "/" not in image.path]
+    outside = [image.path for image in scanned.images if "/" not in image.path]
     if outside:
         raise InputError(
-            f"--conditional needs every image in a sub-folder of {found.folder}, which is its class; {len(outside)} "
+            f"--conditional needs every image in a sub-folder of {scanned.folder}, which is its class; {len(outside)} "
             f"lie in none, such as {outside[0]}"
         )
-    names = sorted({_class_of(image) for image in found.images}, key=os.fsencode)
+    names = sorted({_class_of(image) for image in scanned.images}, key=os.fsencode)
     if len(names) < 2:
-        raise InputError(f"--conditional needs two sub-folders with images at least; {found.folder} has {names[0]!r}")
-    alike = collections.defaultdict(list)
+        raise InputError(f"--conditional needs two sub-folders with images at least; {scanned.folder} has {names[0]!r}")
+    alike: dict[str, list[str]] = collections.defaultdict(list)
     for name in names:
         if _normalized(name).encode("utf-8", "replace").decode() != _normalized(name):
             raise InputError(f"a class must have a name in UTF-8; got {name!r}; rename its folder")
         alike[_normalized(name)].append(name)
-    for equal in alike.values():
-        if len(equal) > 1:
-            raise InputError(f"each class must have a name of its own; got {equal[0]!r} and {equal[1]!r}; rename one")
+    for same in alike.values():
+        if len(same) > 1:
+            raise InputError(f"each class must have a name of its own; got {same[0]!r} and {same[1]!r}; rename one")
     return names
 
 
-def classes_unasked(images):
-    """Counts the classes that a folder has without having been asked for any.
+def count_class_folders(images: Sequence[ImageFile]) -> int:
+    """Counts the sub-folders that could be classes, to suggest `--conditional`.
 
     Args:
         images: `ImageFile`s.
 
     Returns:
-        The number of sub-folders, if every image lies in one and there are two at least; otherwise 0.
+        The number of sub-folders, if every image lies in one and there are at least two; otherwise 0.
     """
     if any("/" not in image.path for image in images):
         return 0
@@ -61,18 +64,18 @@ def classes_unasked(images):
     return count if count > 1 else 0
 
 
-def class_labels(images, names):
-    """Returns the label of each image: int32 `[count]`, places in the list of names.
+def class_labels(images: Iterable[ImageFile], names: Iterable[str]) -> NDArray[np.int32]:
+    """Returns the label of each image: int32 `[count]`, indices into the names.
 
     Args:
         images: `ImageFile`s in sub-folders of these names.
         names: as `class_names` returns them.
     """
-    labels = {name: label for label, name in enumerate(names)}
-    return np.array([labels[_class_of(image)] for image in images], np.int32)
+    label_by_name = {name: label for label, name in enumerate(names)}
+    return np.array([label_by_name[_class_of(image)] for image in images], np.int32)
 
 
-def check_classes(images, names):
+def check_classes(images: Iterable[ImageFile], names: Iterable[str]) -> None:
     """Checks that every class has an image to train on.
 
     Args:
@@ -80,7 +83,7 @@ def check_classes(images, names):
         names: as `class_names` returns them.
 
     Raises:
-        InputError: if one has none.
+        InputError: if a class has none.
     """
     empty = sorted(set(names) - {_class_of(image) for image in images})
     if empty:
@@ -90,14 +93,14 @@ def check_classes(images, names):
         )
 
 
-def class_line(images, names):
+def describe_classes(images: Iterable[ImageFile], names: Sequence[str]) -> str:
     """Says how many images each class has, in one line of text."""
     counts = collections.Counter(map(_class_of, images))
     return f"{len(names)} classes: " + ", ".join(f"{name} ({counts[name]})" for name in names)
 
 
-def label_of(name, names):
-    """Finds a class by its name, whatever its case and the way its accents are written.
+def label_of(name: str, names: Sequence[str]) -> int:
+    """Finds a class by its name, in upper or lower case and in any Unicode form of its accents.
 
     Args:
         name: as a person writes it.
@@ -109,15 +112,15 @@ def label_of(name, names):
     Raises:
         InputError: if there is no such class.
     """
-    known = [_normalized(each) for each in names]
-    if _normalized(name) not in known:
+    normalized_names = [_normalized(each) for each in names]
+    if _normalized(name) not in normalized_names:
         raise InputError(f"--class must be one of {', '.join(names)}; got {name!r}")
-    return known.index(_normalized(name))
+    return normalized_names.index(_normalized(name))
 
 
-def _class_of(image):
+def _class_of(image: ImageFile) -> str:
     return image.path.partition("/")[0]
 
 
-def _normalized(name):
+def _normalized(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -1,29 +1,37 @@
-"""Images decoded to squares of bytes: oriented, composited, resized, once for a whole training.
+"""Decodes images to squares of 8-bit pixels, once for a whole training: rotated as EXIF says, composited, resized.
 
-Imports no TensorFlow. Pillow decodes and resizes outside Python's lock, so threads use all cores.
+Pillow decodes and resizes without Python's global lock, so threads use all cores. Imports no TensorFlow.
 """
 
 import concurrent.futures
 import math
 import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from sle_gan.data.folder import DAMAGE, open_image, pillow_warnings_ignored
+from sle_gan.data.folder import DAMAGE, FolderScan, ImageFile, open_image, pillow_warnings_ignored
 from sle_gan.disk import check_space
 from sle_gan.errors import InputError, StorageError
 
+Progress = Callable[[int, int], object]  # of (images done, images in all)
+
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-_REDUCING_GAP = 3.0  # a large image is first brought near its size by whole factors
+_REDUCING_GAP = 3.0  # Pillow first reduces a large image by a whole factor, to at least this multiple of its size
 
-_ALIGNMENT = 64  # bytes
+_ALIGNMENT_BYTES = 64  # what TensorFlow needs to use an array without a copy
 
-# The ranges that numbers of 32 bits may fill, by Pillow's mode: I holds whole numbers, F the others.
-_RANGES = {"I": (255, 65535), "F": (1,)}
+_Decoding = concurrent.futures.Future[NDArray[np.uint8]]
+
+# The ends of the ranges that 32-bit values are assumed to fill, by Pillow's mode: I is integer, F is float.
+_RANGES: dict[str, tuple[int, ...]] = {"I": (255, 65535), "F": (1,)}
 
 
-def read_image(path, resolution, channels, fit, background):
+def read_image(path: Path, resolution: int, channels: int, fit: str, background: Sequence[int]) -> NDArray[np.uint8]:
     """Decodes one image.
 
     Args:
@@ -31,12 +39,12 @@ def read_image(path, resolution, channels, fit, background):
         resolution: side of the result in pixels.
         channels: 1 (grey), 3 (RGB) or 4 (RGB and alpha).
         fit: `crop` cuts the middle out, `pad` adds borders of the background, `stretch` changes the aspect.
-        background: three numbers in [0, 255], under transparency and around `pad`.
+        background: three numbers in [0, 255]: the color under transparency and of the borders of `pad`.
 
     Returns:
-        uint8 `[resolution, resolution, channels]`. Of an animated image the first frame. Images of more than 8
-        bits are scaled: 16-bit ones from [0, 65535]; 32-bit whole numbers from the smaller of [0, 255] and
-        [0, 65535] that holds them, other numbers from [0, 1]; what fits in none of these from its own range.
+        uint8 `[resolution, resolution, channels]`; of an animated image, the first frame. Values of more than 8 bits
+        are scaled to [0, 255]: 16-bit ones from [0, 65535]; 32-bit integers from [0, 255] if they fit, otherwise from
+        [0, 65535]; 32-bit floats from [0, 1]. Values outside these ranges are scaled from the image's own range.
 
     Raises:
         InputError: if the file cannot be decoded.
@@ -44,74 +52,86 @@ def read_image(path, resolution, channels, fit, background):
     try:
         with open_image(path) as image:
             if image.format == "PNG":
-                _check_sums(path)
-            image.draft("RGB", (2 * resolution, 2 * resolution))  # JPEG alone: decodes at a smaller scale
+                _verify_png_checksums(path)
+            image.draft("RGB", (2 * resolution, 2 * resolution))  # only for JPEG: decodes at a smaller scale
             image.load()
-            image = _eight_bits(ImageOps.exif_transpose(image))
+            image = _to_eight_bits(ImageOps.exif_transpose(image))
     except (OSError, *DAMAGE) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"cannot be decoded ({error})") from None
-    image = _square(_composited(image, channels, background), resolution, fit, background)
+    image = _fit_to_square(_over_background(image, channels, background), resolution, fit, background)
     return np.asarray(image.convert(_MODES[channels])).reshape(resolution, resolution, channels)
 
 
-def _check_sums(path):
-    """Compares the checksums of a PNG, which Pillow does not when it decodes, with its bytes."""
+def _verify_png_checksums(path: Path) -> None:
+    """Verifies the checksums of a PNG; Pillow does not when it decodes."""
     with open_image(path) as image:
         image.verify()
 
 
-def decode_folder(found, *, resolution, channels, fit, background, memory_limit_bytes, cache_file, progress):
+def decode_folder(
+    scanned: FolderScan,
+    *,
+    resolution: int,
+    channels: int,
+    fit: str,
+    background: Sequence[int],
+    memory_limit_bytes: int,
+    cache_file: Path | None,
+    progress: Progress | None,
+) -> tuple[NDArray[np.uint8], tuple[ImageFile, ...], tuple[tuple[str, str], ...]]:
     """Decodes all images of a scanned folder, on all cores.
 
     Args:
-        found: a `FolderScan`.
+        scanned: a `FolderScan`.
         resolution: side of the results in pixels.
         channels: 1, 3 or 4; see `read_image`.
         fit: see `read_image`.
         background: see `read_image`.
-        memory_limit_bytes: above this the result lies in a file.
-        cache_file: path of that file, a `.npy`; it appears when it is whole. No two programs may write it at a time.
+        memory_limit_bytes: a larger result is written to a file and mapped from there.
+        cache_file: path of that file, a `.npy`, which appears when it is whole; only one program at a time may write
+            it. None if the memory limit is never reached.
         progress: function of (images done, images in all), or None.
 
     Returns:
         `(images, kept, failures)`: uint8 `[count, resolution, resolution, channels]` in the order of the folder,
-        their `ImageFile`s, and (path, reason) of those that could not be decoded.
+        their `ImageFile`s, and (path, reason) of the images that could not be decoded.
 
     Raises:
         InputError: if none could be decoded.
         StorageError: if the file cannot be written.
     """
-    shape = (len(found.images), resolution, resolution, channels)
-    kept, failures = [], []
+    shape = (len(scanned.images), resolution, resolution, channels)
+    kept: list[ImageFile] = []
+    failures: list[tuple[str, str]] = []
 
-    def decode(image):
-        return read_image(found.folder / image.path, resolution, channels, fit, background)
+    def decode(image: ImageFile) -> NDArray[np.uint8]:
+        return read_image(scanned.folder / image.path, resolution, channels, fit, background)
 
-    def decoded():
+    def decoded() -> Iterator[NDArray[np.uint8]]:
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            for done, (image, pixels) in enumerate(_in_order(pool, decode, found.images), start=1):
+            for done, (image, pixels) in enumerate(_in_order(pool, decode, scanned.images), start=1):
                 if isinstance(pixels, InputError):
                     failures.append((image.path, str(pixels)))
                 else:
                     kept.append(image)
                     yield pixels
                 if progress is not None:
-                    progress(done, len(found.images))
+                    progress(done, len(scanned.images))
         if not kept:
             path, reason = failures[0]
             raise InputError(f"none of the {len(failures)} images can be decoded; the first: {path}: {reason}")
 
     with pillow_warnings_ignored():
-        if math.prod(shape) <= memory_limit_bytes:
+        if cache_file is None or math.prod(shape) <= memory_limit_bytes:
             images = _in_memory(decoded(), shape)
         else:
             images = _in_file(decoded(), shape, cache_file)
     return images, tuple(kept), tuple(failures)
 
 
-def _in_memory(decoded, shape):
+def _in_memory(decoded: Iterable[NDArray[np.uint8]], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     images, count = _aligned_empty(shape), 0
     for pixels in decoded:
         images[count] = pixels
@@ -119,27 +139,27 @@ def _in_memory(decoded, shape):
     return images[:count]
 
 
-def _aligned_empty(shape):
+def _aligned_empty(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Returns uninitialized bytes of a shape that begin where TensorFlow can use them without a copy."""
     size = math.prod(shape)
-    content = np.empty(size + _ALIGNMENT - 1, np.uint8)
-    start = -content.ctypes.data % _ALIGNMENT
+    content = np.empty(size + _ALIGNMENT_BYTES - 1, np.uint8)
+    start = -content.ctypes.data % _ALIGNMENT_BYTES
     return content[start : start + size].reshape(shape)
 
 
-def _in_file(decoded, shape, cache_file):
-    # Always the same name, so that what a killed run left does not stay. Written, and not mapped, until it is
-    # whole: a full disk is an error where a file is written, and ends the process where it is mapped.
+def _in_file(decoded: Iterable[NDArray[np.uint8]], shape: tuple[int, ...], cache_file: Path) -> NDArray[np.uint8]:
+    # Always the same name, so that the rest of a killed run is overwritten. The file is written, and mapped only when
+    # it is whole: a full disk raises an error in a write, but kills the process in a mapped file.
     unfinished, count = cache_file.with_suffix(".unfinished"), 0
     check_space(cache_file.parent, math.prod(shape), "the decoded images", "or give a higher --cache-limit")
     try:
         with unfinished.open("wb") as file:
             _write_header(file, shape)
             for pixels in decoded:
-                file.write(pixels)
+                file.write(pixels.data)
                 count += 1
             file.seek(0)
-            _write_header(file, (count, *shape[1:]))  # as long as the first: NumPy leaves room for any count
+            _write_header(file, (count, *shape[1:]))  # as long as the first header: NumPy pads for any count
         unfinished.replace(cache_file)
     except OSError as error:
         raise StorageError(
@@ -147,33 +167,37 @@ def _in_file(decoded, shape, cache_file):
         ) from error
     finally:
         unfinished.unlink(missing_ok=True)
-    return np.load(cache_file, mmap_mode="r")
+    mapped: NDArray[np.uint8] = np.load(cache_file, mmap_mode="r")
+    return mapped
 
 
-def _write_header(file, shape):
+def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
-def _in_order(pool, function, items):
-    """Yields (item, result or InputError) in order, with a bounded number of results waiting."""
-    waiting = []
-    for item in items:
-        waiting.append((item, pool.submit(function, item)))
-        if len(waiting) == 4 * os.cpu_count():
-            yield _settled(*waiting.pop(0))
-    for item, future in waiting:
-        yield _settled(item, future)
+def _in_order(
+    pool: concurrent.futures.Executor, function: Callable[[ImageFile], NDArray[np.uint8]], images: Iterable[ImageFile]
+) -> Iterator[tuple[ImageFile, NDArray[np.uint8] | InputError]]:
+    """Yields (image, pixels or InputError) in order, with a bounded number of results waiting."""
+    waiting: list[tuple[ImageFile, _Decoding]] = []
+    for image in images:
+        waiting.append((image, pool.submit(function, image)))
+        if len(waiting) == 4 * (os.cpu_count() or 1):
+            oldest, future = waiting.pop(0)
+            yield oldest, _pixels_or_error(future)
+    for image, future in waiting:
+        yield image, _pixels_or_error(future)
 
 
-def _settled(item, future):
+def _pixels_or_error(future: _Decoding) -> NDArray[np.uint8] | InputError:
     try:
-        return item, future.result()
+        return future.result()
     except InputError as error:
-        return item, error
+        return error
 
 
-def _eight_bits(image):
-    """Brings images of more than 8 bits to 8; the others are returned as they are."""
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Scales images of more than 8 bits to 8; others are returned as they are."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image).astype(np.float64) / 257).round().astype(np.uint8))
     if image.mode not in _RANGES:
@@ -186,8 +210,8 @@ def _eight_bits(image):
     return Image.fromarray(((values - low) / (high - low) * 255).round().astype(np.uint8))
 
 
-def _composited(image, channels, background):
-    """Lays a transparent image over the background, unless its alpha is kept."""
+def _over_background(image: Image.Image, channels: int, background: Sequence[int]) -> Image.Image:
+    """Composites a transparent image over the background, unless its alpha is kept."""
     if image.mode in {"LA", "La", "PA", "RGBa"} or "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode != "RGBA" or channels == 4:
@@ -196,28 +220,29 @@ def _composited(image, channels, background):
     return Image.alpha_composite(canvas, image).convert("RGB")
 
 
-def _square(image, resolution, fit, background):
-    # Alpha is multiplied in while pixels are mixed, so that the colors of invisible ones do not bleed.
+def _fit_to_square(image: Image.Image, resolution: int, fit: str, background: Sequence[int]) -> Image.Image:
+    # Resizing mixes pixels. With premultiplied alpha the colors of invisible pixels do not bleed into visible ones.
     premultiplied = image.convert("RGBa") if image.mode == "RGBA" else image
     size = (resolution, resolution)
     if fit == "stretch":
-        result = _resized(premultiplied, size)
+        result = _resize(premultiplied, size)
     elif fit == "crop":
         left, top = ((side - min(image.size)) // 2 for side in image.size)
         side = min(image.size)
-        result = _resized(premultiplied, size, (left, top, left + side, top + side))
+        result = _resize(premultiplied, size, (left, top, left + side, top + side))
     else:
         scale = resolution / max(image.size)
-        inner = tuple(max(1, round(side * scale)) for side in image.size)
-        result = _resized(premultiplied, inner)
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        result = _resize(premultiplied, (width, height))
     if image.mode == "RGBA":
         result = result.convert("RGBA")
     if fit == "pad":
         canvas = Image.new(image.mode, size, (*background, 0) if image.mode == "RGBA" else tuple(background))
-        canvas.paste(result, tuple((resolution - side) // 2 for side in result.size))
+        left, top = ((resolution - side) // 2 for side in result.size)
+        canvas.paste(result, (left, top))
         result = canvas
     return result
 
 
-def _resized(image, size, box=None):
+def _resize(image: Image.Image, size: tuple[int, int], box: tuple[int, int, int, int] | None = None) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_REDUCING_GAP)

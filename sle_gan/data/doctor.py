@@ -1,17 +1,17 @@
-"""What is good and bad about a folder of images, before GPU time is spent on it.
-
-Imports no TensorFlow.
-"""
+"""What is good and bad about a folder of images, before GPU time is spent on it. Imports no TensorFlow."""
 
 import collections
 import concurrent.futures
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sle_gan.data.decode import read_image
-from sle_gan.data.folder import FEW_IMAGES, pillow_warnings_ignored
+from sle_gan.data.folder import FEW_IMAGES, FolderScan, ImageFile, pillow_warnings_ignored
 from sle_gan.data.near_duplicates import SIDE_PX, near_duplicates
 from sle_gan.errors import InputError
 
@@ -19,30 +19,32 @@ ENOUGH_IMAGES = 100
 MANY_IMAGES = 2000
 LEAST_RESOLUTION = 64
 
+Groups = tuple[tuple[str, ...], ...]  # of paths
+
 _WHITE = (255, 255, 255)
-_TOLD_AT_MOST = 10
-_WIDE = 1.5  # width / height from which cutting out the middle loses a third
-_UNEVEN = 3.0  # images of the largest class for each of the smallest
+_LISTED_AT_MOST = 10
+_WIDE = 1.5  # width / height from which a square crop loses a third of the image
+_UNEVEN = 3.0  # images in the largest class for each image in the smallest
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found out about a folder of images.
+    """What is good and bad about a folder of images.
 
     Attributes:
         folder: its path.
         resolution: side of the images in training, in pixels.
         usable: number of images that can be decoded.
-        broken: (path, reason) of what has the name of an image and cannot be used.
+        broken: (path, reason) of the files that are named like images and cannot be used.
         ignored: number of other files and folders.
-        exact_duplicates: groups of paths of equal bytes.
-        near_duplicates: groups of paths of images that show the same, or its mirror image; of those of equal bytes
-            the first stands for all.
-        shorter_side_px: smallest, median and largest, of usable images, as those below.
+        exact_duplicates: groups of paths whose files are equal.
+        near_duplicates: groups of paths whose images show the same, or its mirror image; of equal files only the
+            first is listed.
+        shorter_side_px: smallest, median and largest of the shorter sides of the usable images.
         aspect: smallest, median and largest width / height.
-        modes: number of images by Pillow's name of the channels.
-        formats: number of images by Pillow's name of the format.
-        classes: number of images by the folder's first sub-folders, `.` for itself; empty without sub-folders.
+        modes: number of images by Pillow's name for the channels, such as `RGB`.
+        formats: number of images by Pillow's name for the format, such as `JPEG`.
+        classes: number of images by top-level sub-folder, `.` for the folder itself; empty without sub-folders.
         smaller: number of images smaller than the resolution.
         animated: number of images of several frames.
         advice: lines of text.
@@ -51,25 +53,25 @@ class Diagnosis:
     folder: str
     resolution: int
     usable: int
-    broken: tuple
+    broken: tuple[tuple[str, str], ...]
     ignored: int
-    exact_duplicates: tuple
-    near_duplicates: tuple
-    shorter_side_px: tuple
-    aspect: tuple
-    modes: dict
-    formats: dict
-    classes: dict
+    exact_duplicates: Groups
+    near_duplicates: Groups
+    shorter_side_px: tuple[float, float, float]
+    aspect: tuple[float, float, float]
+    modes: dict[str, int]
+    formats: dict[str, int]
+    classes: dict[str, int]
     smaller: int
     animated: int
-    advice: tuple
+    advice: tuple[str, ...]
 
 
-def diagnose(found, resolution):
-    """Decodes every image of a scanned folder and judges what it finds.
+def diagnose(scanned: FolderScan, resolution: int) -> Diagnosis:
+    """Decodes every image of a scanned folder and says what is good and bad about it.
 
     Args:
-        found: a `FolderScan`.
+        scanned: a `FolderScan`.
         resolution: side of the images in training, in pixels.
 
     Returns:
@@ -78,12 +80,12 @@ def diagnose(found, resolution):
     Raises:
         InputError: if no image can be decoded.
     """
-    images, pictures, broken = _decoded(found)
+    images, pictures, broken = _decode(scanned)
     if not images:
         path, reason = broken[0]
         raise InputError(f"none of the {len(broken)} images can be decoded; the first: {path}: {reason}")
     sides_px = [min(image.width_px, image.height_px) for image in images]
-    facts = {
+    facts: dict[str, Any] = {
         "usable": len(images),
         "exact_duplicates": _exact_duplicates(images),
         "near_duplicates": _near_duplicates(images, pictures),
@@ -96,17 +98,17 @@ def diagnose(found, resolution):
         "animated": sum(image.frames > 1 for image in images),
     }
     return Diagnosis(
-        folder=str(found.folder),
+        folder=str(scanned.folder),
         resolution=resolution,
         broken=broken,
-        ignored=found.ignored,
+        ignored=scanned.ignored,
         advice=tuple(_advice(facts, resolution)),
         **facts,
     )
 
 
-def told(diagnosis):
-    """Says what was found out.
+def describe_diagnosis(diagnosis: Diagnosis) -> list[str]:
+    """Describes a folder of images for a person.
 
     Args:
         diagnosis: a `Diagnosis`.
@@ -117,10 +119,10 @@ def told(diagnosis):
     low, middle, high = diagnosis.shorter_side_px
     lines = [
         f"usable: {diagnosis.usable}",
-        *_listed("broken", [f"{path} ({reason})" for path, reason in diagnosis.broken]),
+        *_list_lines("broken", [f"{path} ({reason})" for path, reason in diagnosis.broken]),
         f"other files: {diagnosis.ignored}",
-        *_listed("copies of equal bytes", [" = ".join(group) for group in diagnosis.exact_duplicates]),
-        *_listed("near duplicates", [" ~ ".join(group) for group in diagnosis.near_duplicates]),
+        *_list_lines("copies of equal bytes", [" = ".join(group) for group in diagnosis.exact_duplicates]),
+        *_list_lines("near duplicates", [" ~ ".join(group) for group in diagnosis.near_duplicates]),
         f"shorter side: {low:g} to {high:g} px, median {middle:g} px",
         "width / height: {:.2f} to {:.2f}, median {:.2f}".format(*(diagnosis.aspect[place] for place in (0, 2, 1))),
         "channels: " + ", ".join(f"{count} {mode}" for mode, count in diagnosis.modes.items()),
@@ -134,54 +136,54 @@ def told(diagnosis):
     return lines + [f"advice: {line}" for line in diagnosis.advice]
 
 
-def _decoded(found):
-    """Returns the `ImageFile`s that can be decoded, small grey pictures of them, and [(path, reason)] of the others."""
+def _decode(scanned: FolderScan) -> tuple[list[ImageFile], list[NDArray[np.uint8]], tuple[tuple[str, str], ...]]:
+    """Returns the `ImageFile`s that can be decoded, grey thumbnails of them, and (path, reason) of the others."""
 
-    def small_picture(image):
+    def small_picture(image: ImageFile) -> NDArray[np.uint8] | str:
         try:
-            return read_image(found.folder / image.path, SIDE_PX, 1, "stretch", _WHITE)[..., 0]
+            return read_image(scanned.folder / image.path, SIDE_PX, 1, "stretch", _WHITE)[..., 0]
         except InputError as error:
             return str(error)
 
     with pillow_warnings_ignored(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(zip(found.images, pool.map(small_picture, found.images), strict=True))
+        results = list(zip(scanned.images, pool.map(small_picture, scanned.images), strict=True))
     whole = [(image, picture) for image, picture in results if not isinstance(picture, str)]
-    broken = [(image.path, reason) for image, reason in results if isinstance(reason, str)]
-    broken = sorted([*found.skipped, *broken], key=lambda one: os.fsencode(one[0]))
+    undecodable = [(image.path, reason) for image, reason in results if isinstance(reason, str)]
+    broken = sorted([*scanned.skipped, *undecodable], key=lambda path_and_reason: os.fsencode(path_and_reason[0]))
     return [image for image, _ in whole], [picture for _, picture in whole], tuple(broken)
 
 
-def _exact_duplicates(images):
-    groups = collections.defaultdict(list)
+def _exact_duplicates(images: Iterable[ImageFile]) -> Groups:
+    groups: dict[str, list[str]] = collections.defaultdict(list)
     for image in images:
         groups[image.sha256].append(image.path)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
-def _near_duplicates(images, pictures):
-    first_of = {}
+def _near_duplicates(images: Sequence[ImageFile], pictures: Sequence[NDArray[np.uint8]]) -> Groups:
+    first_by_sha256: dict[str, int] = {}
     for index, image in enumerate(images):
-        first_of.setdefault(image.sha256, index)
-    firsts = list(first_of.values())
+        first_by_sha256.setdefault(image.sha256, index)
+    firsts = list(first_by_sha256.values())
     groups = near_duplicates(np.stack([pictures[index] for index in firsts]))
     return tuple(tuple(images[firsts[place]].path for place in group) for group in groups)
 
 
-def _classes(images):
+def _classes(images: Iterable[ImageFile]) -> dict[str, int]:
     counts = _counts(image.path.split("/")[0] if "/" in image.path else "." for image in images)
     return counts if set(counts) != {"."} else {}
 
 
-def _counts(names):
+def _counts(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(collections.Counter(names).items()))
 
 
-def _range(values):
+def _range(values: Sequence[float]) -> tuple[float, float, float]:
     return min(values), float(np.median(values)), max(values)
 
 
-def _advice(facts, resolution):
-    """Yields what to do, the weightiest first."""
+def _advice(facts: dict[str, Any], resolution: int) -> Iterator[str]:
+    """Yields what to do, the most important first."""
     yield _advice_on_number(facts["usable"])
     copies = sum(len(group) - 1 for group in (*facts["exact_duplicates"], *facts["near_duplicates"]))
     if copies:
@@ -202,7 +204,7 @@ def _advice(facts, resolution):
         yield f"the largest sub-folder has {max(counts) / min(counts):.0f} times the images of the smallest"
 
 
-def _advice_on_number(count):
+def _advice_on_number(count: int) -> str:
     if count < FEW_IMAGES:
         return f"fewer than {FEW_IMAGES} images: the samples will be near copies of them"
     if count < ENOUGH_IMAGES:
@@ -212,14 +214,14 @@ def _advice_on_number(count):
     return "many images: --diff-augment matters less, and more --steps pay"
 
 
-def _listed(name, items):
+def _list_lines(name: str, items: Sequence[str]) -> Iterator[str]:
     yield f"{name}: {len(items)}"
-    for item in items[:_TOLD_AT_MOST]:
+    for item in items[:_LISTED_AT_MOST]:
         yield f"  {_printable(item)}"
-    if len(items) > _TOLD_AT_MOST:
-        yield f"  and {len(items) - _TOLD_AT_MOST} more"
+    if len(items) > _LISTED_AT_MOST:
+        yield f"  and {len(items) - _LISTED_AT_MOST} more"
 
 
-def _printable(text):
-    # A name of other bytes than UTF-8 is held as surrogates, which cannot be printed.
+def _printable(text: str) -> str:
+    # Python holds a file name that is not UTF-8 with surrogates, which cannot be printed.
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

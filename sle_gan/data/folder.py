@@ -1,6 +1,6 @@
-"""A folder of images: what is usable in it, what is not and why, and the manifest that a run keeps of it.
+"""A folder of images: which are usable, which are not and why, and the manifest of them that a run keeps.
 
-Imports no TensorFlow, so that an empty folder is told within a second.
+Imports no TensorFlow, so that an empty folder is reported within a second.
 """
 
 import collections
@@ -13,8 +13,10 @@ import stat
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import IO, Any
 
 from PIL import Image, UnidentifiedImageError
 
@@ -28,7 +30,8 @@ MOST_ASPECT = 20
 FEW_IMAGES = 20
 MANIFEST_SCHEMA = 1
 
-# What Pillow raises, besides OSError, where a file does not hold what its format promises.
+Manifest = dict[str, Any]  # see `manifest`
+# What Pillow raises, besides OSError, for a damaged file.
 DAMAGE = (SyntaxError, ValueError, TypeError, EOFError, LookupError, ArithmeticError, struct.error, zlib.error)
 
 _EXIF_ORIENTATION = 0x0112
@@ -42,11 +45,11 @@ class ImageFile:
     Attributes:
         path: relative to the folder, with `/` between its parts.
         sha256: of the file's bytes, in hexadecimal.
-        width_px: as it is shown.
-        height_px: as it is shown.
-        mode: Pillow's name of its channels, such as `RGB`.
-        format: Pillow's name of the format, such as `JPEG`.
-        frames: more than 1 if it is animated or has pages.
+        width_px: width as shown, after the rotation that EXIF asks for.
+        height_px: height as shown.
+        mode: Pillow's name for its channels, such as `RGB`.
+        format: Pillow's name for the format, such as `JPEG`.
+        frames: number of frames or pages; 1 for a still image.
     """
 
     path: str
@@ -60,44 +63,44 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class FolderScan:
-    """What was found in a folder.
+    """The images of a folder, and what else lies there.
 
     Attributes:
-        folder: the folder.
+        folder: path of the folder.
         images: usable images, in the order of their paths' bytes.
-        skipped: (path, reason) of what has the name of an image, or is a folder, and cannot be used; in the same order.
-        ignored: number of the others: other extensions, pipes and devices, files and folders whose names begin
-            with a dot.
+        skipped: (path, reason) of the files named like images, and the folders, that cannot be read; in the same order.
+        ignored: number of other entries: files of other extensions, pipes and devices, files and folders whose names
+            begin with a dot.
     """
 
     folder: Path
-    images: tuple
-    skipped: tuple
+    images: tuple[ImageFile, ...]
+    skipped: tuple[tuple[str, str], ...]
     ignored: int
 
-    def duplicates(self):
-        """Returns the paths of images of equal bytes, a tuple for each group."""
-        groups = collections.defaultdict(list)
+    def duplicates(self) -> tuple[tuple[str, ...], ...]:
+        """Returns the paths of images whose files are equal, a tuple for each group."""
+        groups: dict[str, list[str]] = collections.defaultdict(list)
         for image in self.images:
             groups[image.sha256].append(image.path)
         return tuple(tuple(paths) for paths in groups.values() if len(paths) > 1)
 
 
-def scan(folder):
-    """Looks through a folder and its sub-folders for images; reads headers and checksums, decodes nothing.
+def scan(folder: Path | str) -> FolderScan:
+    """Finds the images in a folder and its sub-folders. Reads headers and computes checksums; decodes nothing.
 
     Args:
         folder: path of the folder.
 
     Returns:
-        A `FolderScan` with one usable image at least.
+        A `FolderScan` with at least one usable image.
 
     Raises:
         InputError: if the folder cannot be read, or there is no usable image in it.
     """
     folder = Path(folder)
     try:
-        os.listdir(folder)  # noqa: PTH208  (only whether it can be)
+        os.listdir(folder)  # noqa: PTH208  (only to learn whether it can be read)
     except (OSError, ValueError) as error:
         raise InputError(f"the data folder must be a folder of images; got {folder} ({_reason(error)})") from None
     candidates, skipped, ignored = _candidates(folder)
@@ -108,7 +111,7 @@ def scan(folder):
                 images.append(_inspect(folder, path))
             except (InputError, OSError) as error:
                 skipped.append((path, _reason(error)))
-    skipped.sort(key=lambda told: os.fsencode(told[0]))
+    skipped.sort(key=lambda path_and_reason: os.fsencode(path_and_reason[0]))
     if not images:
         looked_at = len(skipped) + ignored
         why = f"; the first: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
@@ -119,11 +122,11 @@ def scan(folder):
     return FolderScan(folder, tuple(images), tuple(skipped), ignored)
 
 
-def some_of(found, share, seed):
-    """Keeps a share of the images, drawn at random.
+def subsample(scanned: FolderScan, share: float, seed: int) -> FolderScan:
+    """Draws a random share of the images.
 
     Args:
-        found: a `FolderScan`.
+        scanned: a `FolderScan`.
         share: of the images, above 0 and up to 1; at least one image is kept.
         seed: whole number.
 
@@ -131,105 +134,106 @@ def some_of(found, share, seed):
         A `FolderScan` whose images are in the same order.
     """
     if share == 1:
-        return found
-    count = max(1, round(share * len(found.images)))
-    chosen = sorted(random.Random(f"data ratio {seed}").sample(range(len(found.images)), count))
-    return replace(found, images=tuple(found.images[index] for index in chosen))
+        return scanned
+    count = max(1, round(share * len(scanned.images)))
+    chosen = sorted(random.Random(f"data ratio {seed}").sample(range(len(scanned.images)), count))
+    return replace(scanned, images=tuple(scanned.images[index] for index in chosen))
 
 
-def hold_out(found, share, seed):
-    """Parts the images in those to train on and those to judge the discriminator by.
+def hold_out(scanned: FolderScan, share: float, seed: int) -> tuple[FolderScan, FolderScan | None]:
+    """Splits the images into those to train on and those to judge the discriminator by.
 
-    Images of equal bytes stay together, or what is held out would be trained on all the same.
+    Equal files stay on one side, or the discriminator would train on held-out images.
 
     Args:
-        found: a `FolderScan`.
-        share: of the images that is held out, from 0 to below 1.
-        seed: whole number, of the choice.
+        scanned: a `FolderScan`.
+        share: of the images to hold out, from 0 to below 1.
+        seed: whole number; seeds the choice.
 
     Returns:
-        Two `FolderScan`s whose images are in the same order; the second is None for a share of 0.
+        The `FolderScan`s of both, with images in the same order; the second is None for a share of 0.
 
     Raises:
-        InputError: if no image would be left to train on, or none be held out.
+        InputError: if no image would be left to train on, or none would be held out.
     """
     if share == 0:
-        return found, None
-    groups = collections.defaultdict(list)
-    for index, image in enumerate(found.images):
+        return scanned, None
+    groups: dict[str, list[int]] = collections.defaultdict(list)
+    for index, image in enumerate(scanned.images):
         groups[image.sha256].append(index)
     order = random.Random(f"held out {seed}").sample(list(groups), len(groups))
     chosen = {index for checksum in order[: round(share * len(groups))] for index in groups[checksum]}
     parts = [
-        tuple(image for index, image in enumerate(found.images) if (index in chosen) is is_held_out)
+        tuple(image for index, image in enumerate(scanned.images) if (index in chosen) is is_held_out)
         for is_held_out in (False, True)
     ]
+    count = len(scanned.images)
     if not all(parts):
-        count = len(found.images)
         raise InputError(f"--held-out must leave images to train on and hold some out; got {share:g} of {count} images")
-    return tuple(replace(found, images=images) for images in parts)
+    kept, held_out = (replace(scanned, images=images) for images in parts)
+    return kept, held_out
 
 
-def findings(found, resolution):
-    """Says what a person should know of the images before training.
+def describe_images(scanned: FolderScan, resolution: int) -> list[str]:
+    """Describes the images: what a person should know of them before training.
 
     Args:
-        found: a `FolderScan`.
+        scanned: a `FolderScan`.
         resolution: side of the images in training, in pixels.
 
     Returns:
         Lines of text.
     """
-    images = found.images
+    images = scanned.images
     sides_px = [min(image.width_px, image.height_px) for image in images]
     aspects = [image.width_px / image.height_px for image in images]
     modes = collections.Counter(image.mode for image in images)
     lines = [
-        f"{_counted(len(images), 'image')}, shorter side {min(sides_px)} to {max(sides_px)} px, "
+        f"{_count_of(len(images), 'image')}, shorter side {min(sides_px)} to {max(sides_px)} px, "
         f"width / height {min(aspects):.2f} to {max(aspects):.2f}, "
         + ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()))
     ]
-    if found.ignored:
-        lines.append(f"{_counted(found.ignored, 'other file')} ignored")
-    if found.skipped:
-        told = [f"{path} ({reason})" for path, reason in found.skipped]
-        lines.append(f"{_counted(len(told), 'file')} skipped: {format_some(told)}")
-    duplicates = found.duplicates()
+    if scanned.ignored:
+        lines.append(f"{_count_of(scanned.ignored, 'other file')} ignored")
+    if scanned.skipped:
+        skipped = [f"{path} ({reason})" for path, reason in scanned.skipped]
+        lines.append(f"{_count_of(len(skipped), 'file')} skipped: {format_some(skipped)}")
+    duplicates = scanned.duplicates()
     if duplicates:
         equal = format_some([" = ".join(paths) for paths in duplicates])
-        lines.append(f"{_counted(len(duplicates), 'image')} more than once: {equal}")
+        lines.append(f"{_count_of(len(duplicates), 'image')} more than once: {equal}")
     small = sum(side_px < resolution for side_px in sides_px)
     if small:
-        lines.append(f"{_counted(small, 'image')} smaller than {resolution} px, enlarged")
+        lines.append(f"{_count_of(small, 'image')} smaller than {resolution} px, enlarged")
     animated = sum(image.frames > 1 for image in images)
     if animated:
-        lines.append(f"{_counted(animated, 'image')} of several frames: the first is used")
+        lines.append(f"{_count_of(animated, 'image')} of several frames: the first is used")
     if len(images) < FEW_IMAGES:
         lines.append(f"fewer than {FEW_IMAGES} images: the samples will be near copies of them")
     return lines
 
 
-def manifest(found, held_out=None):
+def manifest(scanned: FolderScan, held_out: FolderScan | None = None) -> Manifest:
     """Returns what a run keeps of its images, ready for JSON.
 
     Args:
-        found: a `FolderScan` of those that are trained on.
-        held_out: a `FolderScan` of those that are not, or None.
+        scanned: a `FolderScan` of the images to train on.
+        held_out: a `FolderScan` of the held-out images, or None.
 
     Returns:
-        A dictionary of `schema`, `images`: path, checksum and size of each, `held_out`: the same of the others,
-        `skipped`: path and reason of each, and `ignored`: the number of other files.
+        A dictionary: `schema`; `images`, a list of `ImageFile`s as dictionaries; `held_out`, the same of the held-out
+        images; `skipped`, path and reason of each; `ignored`, the number of other files.
     """
     return {
         "schema": MANIFEST_SCHEMA,
-        "images": [asdict(image) for image in found.images],
+        "images": [asdict(image) for image in scanned.images],
         "held_out": [asdict(image) for image in held_out.images] if held_out else [],
-        "skipped": found.skipped,
-        "ignored": found.ignored,
+        "skipped": scanned.skipped,
+        "ignored": scanned.ignored,
     }
 
 
-def read_manifest(file):
+def read_manifest(file: Path) -> Manifest:
     """Reads a manifest.
 
     Args:
@@ -242,18 +246,18 @@ def read_manifest(file):
         InputError: if it is damaged.
     """
     try:
-        content = read_json(file)
+        content: Manifest = read_json(file)
         images = content["images"] + content.get("held_out", [])
         if content["schema"] == MANIFEST_SCHEMA and all(
             stays_below(image["path"]) and re.fullmatch(r"[0-9a-f]{64}", image["sha256"]) for image in images
         ):
             return content
     except (InputError, KeyError, TypeError, AttributeError):
-        pass  # told below, like a manifest of another schema
+        pass  # reported below, like a manifest of another schema
     raise InputError(f"{file} is damaged or of another version; restore it, or give another --name")
 
 
-def changed_images(old, new):
+def changed_images(old: Manifest, new: Manifest) -> tuple[list[str], list[str], list[str]]:
     """Compares two manifests, the held-out images included.
 
     Args:
@@ -274,8 +278,8 @@ def changed_images(old, new):
     )
 
 
-def open_image(path):
-    """Opens an image of an allowed format whose header promises a reasonable size; decodes nothing.
+def open_image(path: Path) -> Image.Image:
+    """Opens an image of an allowed format, size and aspect (see the constants above); decodes nothing.
 
     Args:
         path: the file.
@@ -284,7 +288,7 @@ def open_image(path):
         A `PIL.Image.Image`, to be closed by the caller.
 
     Raises:
-        InputError: if it is no such image.
+        InputError: if it is not such an image.
     """
     try:
         image = Image.open(path, formats=FORMATS)
@@ -307,11 +311,8 @@ def open_image(path):
 
 
 @contextlib.contextmanager
-def pillow_warnings_ignored():
-    """Keeps Pillow's warnings, of odd metadata and of many pixels, off the terminal.
-
-    For the thread that starts the others: the filters of warnings belong to the whole process.
-    """
+def pillow_warnings_ignored() -> Iterator[None]:
+    """Hides Pillow's warnings in the whole process: enter it in the thread that starts the others."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
@@ -325,21 +326,21 @@ def format_some(texts: list[str]) -> str:
     return ", ".join(texts[:_NAMED_AT_MOST]) + more
 
 
-def _candidates(folder):
-    """Returns paths of regular files named like images, in order, [(path, reason)], and the number of others."""
-    entered, paths, unreadable, ignored = set(), [], [], 0
+def _candidates(folder: Path) -> tuple[list[str], list[tuple[str, str]], int]:
+    """Returns the paths of files named like images, (path, reason) of what cannot be read, and the number of others."""
+    entered, paths, unreadable, ignored = set(), [], list[tuple[str, str]](), 0
 
-    def cannot_be_listed(error):
+    def cannot_be_listed(error: OSError) -> None:
         unreadable.append((_relative(error.filename, folder), _reason(error)))
 
     for below, folders, names in os.walk(folder, onerror=cannot_be_listed, followlinks=True):
         status = Path(below).stat()
         if (status.st_dev, status.st_ino) in entered:
-            folders.clear()  # a link to a folder above or beside it
+            folders.clear()  # a link to a folder that was entered before
             continue
         entered.add((status.st_dev, status.st_ino))
         ignored += sum(name.startswith(".") for name in folders)
-        # In order, so that of two names for one folder the same one is entered everywhere.
+        # Sorted, so that of two names for one folder the same one is entered on every machine.
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=os.fsencode)
         for name in names:
             path = Path(below, name)
@@ -358,42 +359,41 @@ def _candidates(folder):
     return sorted(paths, key=os.fsencode), unreadable, ignored
 
 
-def _relative(path, folder):
+def _relative(path: Path | str, folder: Path) -> str:
     return Path(path).relative_to(folder).as_posix()
 
 
-def _inspect(folder, path):
+def _inspect(folder: Path, path: str) -> ImageFile:
     file = folder / path
     if file.stat().st_size == 0:
         raise InputError("an empty file")
     with open_image(file) as image:
         width, height = image.size
         try:
-            # Asked for the EXIF data that a PNG does not begin with, Pillow would decode it all.
+            # To look for EXIF data behind the pixels of a PNG, Pillow would decode all of them.
             has_exif = image.format != "PNG" or "exif" in image.info
             lies_on_its_side = has_exif and image.getexif().get(_EXIF_ORIENTATION, 1) in {5, 6, 7, 8}
-            # The pictures beside the first in an MPO, a telephone's JPEG, are previews and depths, no frames.
+            # The other pictures in an MPO, a phone's JPEG, are previews and depth maps, not frames.
             frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         except DAMAGE as error:
             raise InputError(f"a damaged header ({error})") from None
         if lies_on_its_side:
             width, height = height, width
-        facts = (width, height, image.mode, image.format, frames)
+        facts = (width, height, image.mode, str(image.format), frames)
     with file.open("rb") as content:
-        checksum = hashlib.file_digest(content, "sha256") if hasattr(hashlib, "file_digest") else _sha256(content)
-    return ImageFile(path, checksum.hexdigest(), *facts)
+        return ImageFile(path, _sha256(content), *facts)
 
 
-def _sha256(content):  # Python 3.10 has no hashlib.file_digest
+def _sha256(content: IO[bytes]) -> str:  # Python 3.10 has no hashlib.file_digest
     digest = hashlib.sha256()
     for block in iter(lambda: content.read(2**20), b""):
         digest.update(block)
-    return digest
+    return digest.hexdigest()
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
-def _counted(number, noun):
+def _count_of(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"

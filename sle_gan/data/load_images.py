@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import format_some, scan
@@ -21,7 +22,7 @@ def load_images(
     background: str = ImageSettings.background,
     *,
     strict: bool = False,
-) -> np.ndarray:
+) -> NDArray[np.uint8]:
     """Decodes the images of a folder and its sub-folders to squares of one size, as a training does.
 
     JPEG, PNG, WebP, BMP, GIF and TIFF, turned as their EXIF says, resized by Lanczos; of an animation the first
@@ -53,9 +54,9 @@ def load_images(
     """
     asked = {"resolution": resolution, "channels": channels, "fit": fit, "background": background}
     settings = make_group(ImageSettings, asked | {"data_folder": folder})
-    found = scan(folder)
+    scanned = scan(folder)
     images, _, failures = decode_folder(
-        found,
+        scanned,
         resolution=settings.resolution,
         channels=settings.channels,
         fit=settings.fit,
@@ -64,11 +65,11 @@ def load_images(
         cache_file=None,
         progress=None,
     )
-    skipped = [f"{path} ({reason})" for path, reason in (*found.skipped, *failures)]
+    skipped = [f"{path} ({reason})" for path, reason in (*scanned.skipped, *failures)]
     if skipped:
-        told = f"{len(skipped)} of {len(skipped) + len(images)} images in {folder} cannot be used: "
-        told += format_some(skipped)
+        message = f"{len(skipped)} of {len(skipped) + len(images)} images in {folder} cannot be used: "
+        message += format_some(skipped)
         if strict:
-            raise InputError(told)
-        warnings.warn(told, stacklevel=2)
+            raise InputError(message)
+        warnings.warn(message, stacklevel=2)
     return images

@@ -8,28 +8,32 @@ import io
 import math
 import os
 import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from sle_gan.errors import InputError
 
 _GAP_PX = 2
 _LARGEST_SIDE_PX = {"JPEG": 65500, "WEBP": 16383}
-_PNG_LEVEL = 1  # up to a seventh larger than with the usual 6, in two thirds to a fifth of its time
+_PNG_LEVEL = 1  # files are up to a seventh larger than at the usual level 6, and take a fifth to two thirds of the time
 
 
-def image_sheet(images, columns=None):
+def image_sheet(images: NDArray[np.uint8], columns: int | None = None) -> NDArray[np.uint8]:
     """Lays images out in rows, with a thin gap between them.
 
     Args:
         images: uint8 `[count, height, width, channels]`.
-        columns: images in a row; without it a number that leaves no place empty, from as wide as high to four
-            times as wide, or else about half as wide again as high.
+        columns: images in a row. If None, a number that fills every row, for a sheet that is one to four times as wide
+            as high; if there is no such number, one for a sheet about 1.5 times as wide as high.
 
     Returns:
-        uint8 `[rows * height + gaps, columns * width + gaps, channels]`; gaps and places without an image are
-        white (and transparent, if there is alpha).
+        uint8 `[rows * height + gaps, columns * width + gaps, channels]`. Gaps and empty places are white, and
+        transparent if there is alpha.
     """
     count, height, width, channels = images.shape
     columns = columns or _columns(count)
@@ -42,41 +46,41 @@ def image_sheet(images, columns=None):
     return sheet[:-_GAP_PX, :-_GAP_PX]
 
 
-def write_picture(path, image, text):
-    """Writes a picture so that the file is either whole or not there.
+def write_picture(path: Path, image: NDArray[np.uint8], text: Mapping[str, str]) -> None:
+    """Writes a picture atomically: the file is either whole or not there.
 
     Args:
         path: `Path` of the file; its extension names the format.
         image: uint8 `[height, width, channels]` of 1, 3 or 4 channels.
-        text: what a PNG says of itself: words by name. Other formats hold none.
+        text: text chunks of a PNG, by keyword; other formats leave them out.
 
     Raises:
-        InputError: if the format holds no picture of this size.
+        InputError: if the format cannot hold a picture of this size.
     """
     picture = picture_of(image)
-    form = Image.registered_extensions()[path.suffix.lower()]
-    largest = _LARGEST_SIDE_PX.get(form)
+    format_name = Image.registered_extensions()[path.suffix.lower()]
+    largest = _LARGEST_SIDE_PX.get(format_name)
     if largest is not None and max(picture.size) > largest:
         width, height = picture.size
-        raise InputError(f"a side of a {form} must be at most {largest} px; got {width} x {height}; write PNG")
+        raise InputError(f"a side of a {format_name} must be at most {largest} px; got {width} x {height}; write PNG")
     information = PngImagePlugin.PngInfo()
     for name, value in text.items():
         information.add_text(name, value)
-    png_options = {"pnginfo": information, "compress_level": _PNG_LEVEL}
-    options = png_options if form == "PNG" else {"quality": 95}
+    png_options: dict[str, Any] = {"pnginfo": information, "compress_level": _PNG_LEVEL}
+    options = png_options if format_name == "PNG" else {"quality": 95}
     content = io.BytesIO()  # Pillow does not say that a disk is full
-    picture.save(content, form, **options)
+    picture.save(content, format_name, **options)
     with whole_file(path) as temporary:
         temporary.write_bytes(content.getbuffer())
 
 
-def picture_of(image):
+def picture_of(image: NDArray[np.uint8]) -> Image.Image:
     """Returns uint8 `[height, width, channels]` of 1, 3 or 4 channels as a Pillow image: grey, RGB or RGBA."""
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def opaque(images, background):
-    """Lays images with alpha over a color; others are returned as they are.
+def opaque(images: NDArray[np.uint8], background: Sequence[int]) -> NDArray[np.uint8]:
+    """Composites images with alpha over a color; images without alpha are returned as they are.
 
     Args:
         images: uint8 `[count, height, width, 1, 3 or 4]`.
@@ -87,14 +91,15 @@ def opaque(images, background):
     """
     if images.shape[-1] != 4:
         return images
-    share = images[..., 3:].astype(np.float32) / 255
-    mixed = images[..., :3] * share + np.asarray(background, np.float32) * (1 - share)
-    return mixed.round().astype(np.uint8)
+    alpha = images[..., 3:].astype(np.float32) / 255
+    composited = images[..., :3] * alpha + np.asarray(background, np.float32) * (1 - alpha)
+    opaque_images: NDArray[np.uint8] = composited.round().astype(np.uint8)
+    return opaque_images
 
 
 @contextlib.contextmanager
-def whole_file(path):
-    """Gives a file another name while it is written, so that it is either whole or not there.
+def whole_file(path: Path) -> Iterator[Path]:
+    """Writes a file atomically: it has another name until it is whole.
 
     Args:
         path: `Path` of the file; one of that name is replaced at the end.
@@ -110,7 +115,7 @@ def whole_file(path):
         temporary.unlink(missing_ok=True)
 
 
-def _columns(count):
+def _columns(count: int) -> int:
     root = math.sqrt(count)
     without_holes = (columns for columns in range(math.ceil(root), int(2 * root) + 1) if count % columns == 0)
     return next(without_holes, math.ceil(math.sqrt(1.5 * count)))

@@ -2,23 +2,23 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sle_gan.data.decode import decode_folder
-from sle_gan.data.folder import changed_images, manifest, read_manifest, scan
+from sle_gan.data.folder import Manifest, changed_images, manifest, read_manifest, scan
 from sle_gan.data.pictures import opaque
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder
 
 
-def read_training_images(run: RunFolder, data_folder: Path | str | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+def read_training_images(run: RunFolder, data_folder: Path | str | None = None) -> tuple[NDArray[np.uint8], Manifest]:
     """Reads the images that a run was trained on.
 
     Args:
         run: the `RunFolder`, locked: what does not fit in memory is written to its file of decoded images.
-        data_folder: where the images are now; where they were without it.
+        data_folder: where the images are now; if None, where they were in training.
 
     Returns:
         uint8 `[count, side, side, 1 or 3]`, alpha laid over the background; and the run's manifest.

@@ -1,12 +1,18 @@
-"""Distances between sets of features, in float64 and in blocks, so that no matrix of all pairs is ever held."""
+"""Distances between sets of features, in float64. They are computed in blocks, never as one matrix of all pairs."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+Features = NDArray[np.floating[Any]]
 
 BLOCK_ROWS = 1024
 
 
-def blocks(features):
-    """Walks through features block by block.
+def blocks(features: Features) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Iterates over features in blocks of rows.
 
     Args:
         features: `[count, d]`.
@@ -19,22 +25,23 @@ def blocks(features):
         yield rows, np.asarray(features[rows], np.float64)
 
 
-def squared_distances(first, second):
-    """Returns the squared Euclidean distance of each pair: float64 `[n, m]`, 0 or more.
+def squared_distances(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the squared Euclidean distances of all pairs: float64 `[n, m]`, 0 or more.
 
     Args:
         first: float64 `[n, d]`.
         second: float64 `[m, d]`.
     """
     squares = np.square(first).sum(axis=1)[:, None] + np.square(second).sum(axis=1) - 2 * (first @ second.T)
-    return np.maximum(squares, 0)  # of equal rows rounding leaves a little on either side of 0
+    distances: NDArray[np.float64] = np.maximum(squares, 0)  # rounding can leave a little less than 0 for equal rows
+    return distances
 
 
-def neighbor_distances(features, neighbors):
-    """Finds how far each row's k-th nearest other row is.
+def neighbor_distances(features: Features, neighbors: int) -> NDArray[np.float64]:
+    """Computes the distance from each row to its k-th nearest other row.
 
     Args:
-        features: `[count, d]`, more rows than `neighbors`.
+        features: `[count, d]`, with more rows than `neighbors`.
         neighbors: k.
 
     Returns:
@@ -46,7 +53,7 @@ def neighbor_distances(features, neighbors):
         for columns, others in blocks(features):
             squares = squared_distances(block, others)
             if rows == columns:
-                np.fill_diagonal(squares, np.inf)  # no row is its own neighbor; equal rows are
+                np.fill_diagonal(squares, np.inf)  # a row is not its own neighbor, but an equal row is
             nearest = np.concatenate([nearest, squares], axis=1)
             nearest = np.partition(nearest, neighbors - 1, axis=1)[:, :neighbors]
         result[rows] = nearest.max(axis=1)

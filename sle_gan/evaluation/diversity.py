@@ -1,8 +1,12 @@
-"""How different the images of a set are from each other, as the perceptual distance has it."""
+"""The diversity of a set of images: their mean perceptual distance from each other."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
+from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
 from sle_gan.evaluation.features import DISTANCE_TAPS, efficientnet_lite0, unit_length
@@ -12,16 +16,16 @@ _ENOUGH_PX = 256
 
 
 class UnitMaps:
-    """The maps behind the perceptual distance, of length 1 at each position.
+    """The feature maps that the perceptual distance compares, scaled to length 1 at each position.
 
     Args:
-        side_px: side of the images, 32 or more. From 512 px on means of k x k pixels are judged, at 256 px or a
-            little more.
+        side_px: side of the images, 32 or more. Images of 512 px and more are first averaged over squares of pixels,
+            down to 256 px or a little more.
 
-    Source: as `sle_gan.evaluation.features.PerceptualDistance`.
+    Source: that of `sle_gan.evaluation.features.PerceptualDistance`.
     """
 
-    def __init__(self, side_px):
+    def __init__(self, side_px: int) -> None:
         images = keras.Input([side_px, side_px, 3], dtype="uint8")
         x = keras.layers.Rescaling(1 / 127.5, -1, dtype="float32")(images)
         if side_px >= 2 * _ENOUGH_PX:
@@ -30,8 +34,8 @@ class UnitMaps:
         signature = [tf.TensorSpec([_BATCH_SIZE, side_px, side_px, 3], tf.uint8)]
         self._pass = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
 
-    def __call__(self, images):
-        """Walks through images.
+    def __call__(self, images: NDArray[np.uint8]) -> Iterator[list[NDArray[np.float64]]]:
+        """Computes the maps of images, batch by batch.
 
         Args:
             images: uint8 `[count, side_px, side_px, 1 or 3]`.
@@ -47,26 +51,27 @@ class UnitMaps:
 
 
 class Diversity:
-    """The mean perceptual distance over all pairs of a set of images, without going through the pairs.
+    """The mean perceptual distance over all pairs of a set of images, without computing the pairs.
 
-    A distance is a squared difference of unit-length maps, so its mean over all pairs follows from the mean map and
-    the mean square: the work grows with the images and not with the pairs, and one map of each tap is held.
+    The distance is the squared difference of two maps of length 1. So its mean over all pairs follows from the sum of
+    all maps and the sum of their squares. The time grows with the number of images, not of pairs, and only one map for
+    each tap is kept in memory.
 
     Args:
         unit_maps: the `UnitMaps` of the images' side.
 
     Attributes:
-        count: images so far.
+        count: number of images added so far.
     """
 
-    def __init__(self, unit_maps):
+    def __init__(self, unit_maps: UnitMaps) -> None:
         self.count = 0
         self._unit_maps = unit_maps
-        self._sums = [0.0] * len(DISTANCE_TAPS)
+        self._sums: list[Any] = [0.0] * len(DISTANCE_TAPS)  # a map for each tap, once images are added
         self._square_sums = [0.0] * len(DISTANCE_TAPS)
 
-    def add(self, images):
-        """Takes more images in.
+    def add(self, images: NDArray[np.uint8]) -> "Diversity":
+        """Adds images to the set.
 
         Args:
             images: uint8 `[count, side_px, side_px, 1 or 3]`.
@@ -81,8 +86,8 @@ class Diversity:
                 self._square_sums[number] += np.square(maps).sum()
         return self
 
-    def mean_distance(self):
-        """Returns the mean distance over all pairs: float, 0 for equal images, at most 4.
+    def mean_distance(self) -> float:
+        """Returns the mean distance over all pairs: 0 if all images are equal, at most 4.
 
         Raises:
             InputError: if there are fewer than two images.

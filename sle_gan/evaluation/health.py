@@ -1,14 +1,18 @@
-"""The health of a training, judged from the rows of `metrics.jsonl` alone. Imports no TensorFlow.
+"""The health of a training, judged only from the rows of `metrics.jsonl`. Imports no TensorFlow.
 
-Nothing here is certain: a verdict names what was measured, and one flag that is worth a try.
+No verdict is certain: it names what was measured, and one flag that is worth a try.
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sle_gan.settings import DiffAugmentSettings
+from sle_gan.settings import DiffAugmentSettings, TrainSettings
+
+Row = dict[str, Any]  # of `metrics.jsonl`
 
 NOT_FINITE = "numbers not finite"
 TOO_EARLY = "too early to say"
@@ -18,64 +22,64 @@ HEALTHY = "healthy"
 
 _EARLY_STEPS = 200
 _FEWEST_ROWS = 4
-_COLLAPSED_RATIO = 0.3  # of the samples' diversity to that of the training images
-_FALLEN_SHARE = 0.5  # of the largest diversity so far
-# Where the authors of adaptive augmentation hold the mean sign; and what a held-out image must be besides, or two mean
-# outputs that hardly differ would say much.
+_COLLAPSED_RATIO = 0.3  # diversity of the samples, as a multiple of that of the training images
+_FALLEN_SHARE = 0.5  # diversity of the samples, as a share of the largest so far
+# The target of the overfitting heuristics in adaptive augmentation (Karras et al. 2020, arXiv:2006.06676). Overfitting
+# is reported only if most pairs agree too, because r_v is noise where the mean outputs hardly differ.
 _OVERFITTING = 0.6
-_MOSTLY_BELOW = 0.75
+_MOSTLY_BELOW = 0.75  # share of pairs in which the held-out image has the lower output
 _SCORINGS_WITHOUT_GAIN = 3
-_GAIN = 0.05
+_GAIN = 0.05  # least relative decrease of a score that counts as a gain
 _THUMB_PX = 16
 
 
 class Verdict(NamedTuple):
-    """What is said of a training.
+    """What is said about a training.
 
     Attributes:
         verdict: `healthy`, `discriminator overfits`, `collapsing`, `no gain since step N`, `too early to say` or
             `numbers not finite`.
-        evidence: sentences that name what was measured.
+        evidence: sentences that say what was measured.
         suggestion: a flag for the next run, or None.
     """
 
     verdict: str
-    evidence: list
+    evidence: list[str]
     suggestion: str | None
 
 
-def judge(rows, settings):
-    """Judges a training from what it has written.
+def judge(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
+    """Judges a training from the rows that it has written.
 
     Args:
-        rows: of `metrics.jsonl`, in the order of their steps: losses, scores, and measurements of diversity.
+        rows: rows of `metrics.jsonl`, in the order of their steps: losses, scores, and measurements of diversity.
         settings: the resolved settings; the suggestion depends on them.
 
     Returns:
-        A `Verdict`: the gravest of what was found, its evidence and then that of the others.
+        A `Verdict`: the gravest one, with its evidence first, then the evidence of the others.
     """
     losses = [row for row in rows if "event" not in row]
-    broken = _not_finite(rows) + _late_returns(rows, losses)
+    broken = _not_finite(rows) + _late_rollbacks(rows, losses)
     if broken:
         return Verdict(NOT_FINITE, broken, f"--G-learning-rate {settings.optimization.G_learning_rate / 2:g}")
     step = losses[-1]["step"] if losses else 0
     if step < _EARLY_STEPS or len(losses) < _FEWEST_ROWS:
         needed = f"{_EARLY_STEPS} steps and {_FEWEST_ROWS} rows"
         return Verdict(TOO_EARLY, [f"{step} steps and {len(losses)} rows of losses; judged from {needed} on"], None)
-    found = [of(rows, losses, settings) for of in (_diversity, _discriminator, _plateau)]
-    gravest = next((one for one in found if one.verdict != HEALTHY), Verdict(HEALTHY, [], None))
-    others = [sentence for one in found if one is not gravest for sentence in one.evidence]
+    verdicts = [judge_part(rows, losses, settings) for judge_part in (_diversity, _discriminator, _plateau)]
+    gravest = next((verdict for verdict in verdicts if verdict.verdict != HEALTHY), Verdict(HEALTHY, [], None))
+    others = [sentence for verdict in verdicts if verdict is not gravest for sentence in verdict.evidence]
     return gravest._replace(evidence=[*gravest.evidence, *others, *_balance(losses)])
 
 
-def pixel_diversity(images):
-    """Returns how different images are, without a network: a quick sign of collapse.
+def pixel_diversity(images: NDArray[np.uint8]) -> float:
+    """Measures how different images are from each other, without a network: a quick sign of collapse.
 
     Args:
         images: uint8 `[count, side, side, channels]`, two or more, side a multiple of 16.
 
     Returns:
-        float: root mean squared difference over all pairs of the images' 16x16 thumbnails, in [0, 255].
+        Root mean squared difference of the images' 16x16 thumbnails over all pairs, in [0, 255].
     """
     count, side, _, channels = images.shape
     block = side // _THUMB_PX
@@ -85,17 +89,17 @@ def pixel_diversity(images):
     return float(np.sqrt(2 * thumbs.var(axis=0, ddof=1).mean()))
 
 
-def overfitting(rows):
-    """Returns r_v: 0 where the discriminator rates held-out images like those it trains on, 1 like drawn ones.
+def overfitting(rows: Sequence[Row]) -> float | None:
+    """Computes r_v: 0 if the discriminator rates held-out images like training images, 1 if like drawn ones.
 
     Args:
-        rows: of losses, one or more, with `train_logits`, `held_out_logits` and `drawn_logits`, measured alike.
+        rows: one or more rows of losses with `train_logits`, `held_out_logits` and `drawn_logits`.
 
     Returns:
-        float; beyond 1 where held-out images are rated below drawn ones. None where training images are rated
-        no higher than drawn ones.
+        r_v; above 1 if held-out images are rated below drawn ones. None if training images are rated no higher than
+        drawn ones.
 
-    Source: Karras et al. 2020, arXiv:2006.06676, equation 1, of the means over the rows.
+    Source: Karras et al. 2020, arXiv:2006.06676, equation 1, with means over the rows.
     """
     train, held_out, drawn = (
         float(np.mean([row[f"{kind}_logits"] for row in rows])) for kind in ("train", "held_out", "drawn")
@@ -103,19 +107,19 @@ def overfitting(rows):
     return (train - held_out) / (train - drawn) if train > drawn else None
 
 
-def _not_finite(rows):
+def _not_finite(rows: Sequence[Row]) -> list[str]:
     numbers = ((row["step"], name, value) for row in rows for name, value in _numbers(row))
     return [f"{name} at step {step} is {value}" for step, name, value in numbers if not math.isfinite(value)][:5]
 
 
-def _late_returns(rows, losses):
-    """Tells of the returns to a checkpoint in the last quarter of the training."""
+def _late_rollbacks(rows: Sequence[Row], losses: Sequence[Row]) -> list[str]:
+    """Describes the rollbacks in the last quarter of the training."""
     step = losses[-1]["step"] if losses else 0
-    returns = [row for row in rows if row.get("event") == "rollback" and row["failed_step"] >= 3 / 4 * step]
-    return [f"{row['cause']}; the training went back to step {row['step']}" for row in returns]
+    rollbacks = [row for row in rows if row.get("event") == "rollback" and row["failed_step"] >= 3 / 4 * step]
+    return [f"{row['cause']}; the training went back to step {row['step']}" for row in rollbacks]
 
 
-def _numbers(value, name=""):
+def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
     if isinstance(value, dict):
         for key, below in value.items():
             yield from _numbers(below, key if name in {"", "scores"} else f"{name} {key}")
@@ -123,7 +127,7 @@ def _numbers(value, name=""):
         yield name, value
 
 
-def _diversity(rows, losses, settings):
+def _diversity(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings) -> Verdict:
     ratios = [row["diversity"]["ratio"] for row in rows if row.get("diversity")]
     kind = "perceptual distance"
     if not ratios:
@@ -138,10 +142,10 @@ def _diversity(rows, losses, settings):
         evidence.append(f"they differed {best:.2f} times as much before")
     is_collapsed = last < _COLLAPSED_RATIO or (has_fallen and last < 2 * _COLLAPSED_RATIO)
     rate = f"--G-learning-rate {settings.optimization.G_learning_rate / 2:g}"
-    return _found(COLLAPSING if is_collapsed else HEALTHY, evidence, _augmentation(settings) or rate)
+    return _verdict(COLLAPSING if is_collapsed else HEALTHY, evidence, _augmentation(settings) or rate)
 
 
-def _discriminator(rows, losses, settings):
+def _discriminator(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings) -> Verdict:
     recent = _recent(losses)
     measured = [row for row in recent if "held_out_logits" in row]
     if measured:
@@ -150,14 +154,14 @@ def _discriminator(rows, losses, settings):
     if not signs or settings.optimization.loss == "wasserstein":  # whose critic has no zero between real and drawn
         return Verdict(HEALTHY, [], None)
     sign = float(np.mean(signs))
-    told = f"it calls {(1 + sign) / 2:.0%} of what it sees of real images real (mean sign {sign:.2f})"
+    rated_real = f"it calls {(1 + sign) / 2:.0%} of what it sees of real images real (mean sign {sign:.2f})"
     if sign <= _OVERFITTING:
-        return Verdict(HEALTHY, [told], None)
+        return Verdict(HEALTHY, [rated_real], None)
     unsure = "without held-out images this is a sign of overfitting, not a proof"
-    return Verdict(OVERFITS, [told, unsure], "--held-out 0.1")
+    return Verdict(OVERFITS, [rated_real, unsure], "--held-out 0.1")
 
 
-def _by_held_out(rows, settings):
+def _by_held_out(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
     share, below = overfitting(rows), float(np.mean([row["held_out_below"] for row in rows]))
     last = rows[-1]
     evidence = [
@@ -170,11 +174,11 @@ def _by_held_out(rows, settings):
     evidence.append(f"lately held-out images lie {share:.0%} of the way from training images to drawn ones")
     is_overfit = share > _OVERFITTING and below > _MOSTLY_BELOW
     rate = f"--D-learning-rate {settings.optimization.D_learning_rate / 2:g}"
-    return _found(OVERFITS if is_overfit else HEALTHY, evidence, _augmentation(settings) or rate)
+    return _verdict(OVERFITS if is_overfit else HEALTHY, evidence, _augmentation(settings) or rate)
 
 
-def _plateau(rows, losses, settings):
-    by_kind = {}
+def _plateau(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings) -> Verdict:
+    by_kind: dict[tuple[Any, ...], list[tuple[int, float, float]]] = {}
     for row in rows:
         for name, score in row.get("scores", {}).items():
             if row.get("event") == "scores" and name.startswith("kid"):
@@ -185,17 +189,17 @@ def _plateau(rows, losses, settings):
     kind, series = max(by_kind.items(), key=lambda item: len(item[1]))
     best_step, best, best_index = series[0][0], series[0][1], 0
     for index, (step, value, spread) in enumerate(series):
-        # A hundred subsets: their mean is ten times as sure as each.
+        # A score is the mean of 100 subsets, so its standard error is a tenth of their spread.
         if value < best - max(_GAIN * abs(best), spread / 10):
             best_step, best, best_index = step, value, index
     last_step, last, _ = series[-1]
     evidence = [f"{kind[0]} is {last:.3g}, at best {best:.3g} at step {best_step}"]
     is_long_ago = len(series) - 1 - best_index >= _SCORINGS_WITHOUT_GAIN and last_step >= 4 / 3 * best_step
     verdict = f"no gain since step {best_step}" if is_long_ago else HEALTHY
-    return _found(verdict, evidence, f"--steps {best_step}")
+    return _verdict(verdict, evidence, f"--steps {best_step}")
 
 
-def _balance(losses):
+def _balance(losses: Sequence[Row]) -> list[str]:
     recent = _recent(losses)
     real, fake = (float(np.mean([row[name] for row in recent])) for name in ("real_logits", "fake_logits"))
     sentences = [f"in training the discriminator's mean output is {real:+.2f} on reals and {fake:+.2f} on fakes"]
@@ -204,17 +208,17 @@ def _balance(losses):
     return sentences
 
 
-def _found(verdict, evidence, suggestion):
+def _verdict(verdict: str, evidence: list[str], suggestion: str) -> Verdict:
     return Verdict(verdict, evidence, None if verdict == HEALTHY else suggestion)
 
 
-def _recent(losses):
+def _recent(losses: Sequence[Row]) -> Sequence[Row]:
     """Returns the last quarter of the rows."""
     return losses[-max(_FEWEST_ROWS, len(losses) // 4) :]
 
 
-def _augmentation(settings):
-    """Returns the flag that augments more than the settings do, or None."""
+def _augmentation(settings: TrainSettings) -> str | None:
+    """Returns a flag that augments more than the settings do, or None if there is none."""
     match settings.augmentation:
         case None:
             return "--diff-augment"

@@ -1,13 +1,15 @@
-"""Is the 2015 Inception here the one of the tables? The Inception Score of CIFAR-10 has been published.
+"""Checks that the 2015 Inception here is that of published tables, by the Inception Score of CIFAR-10.
 
-The weights and the images must be there: nothing is fetched. Imports no TensorFlow.
+The weights and the images must be there: nothing is downloaded. Imports no TensorFlow.
 """
 
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
 from sle_gan.evaluation import NETWORKS
@@ -20,7 +22,7 @@ CIFAR10_ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 PUBLISHED_SCORE, PUBLISHED_SPREAD = 11.24, 0.12  # of ten splits of 5,000 training images
 _MEMBER = "cifar-10-batches-bin/data_batch_1.bin"
 _IMAGES = 5000
-_ROW_BYTES = 1 + 3 * 32 * 32  # the class, then a plane for each of red, green and blue
+_ROW_BYTES = 1 + 3 * 32 * 32  # the class, then the planes of red, green and blue
 
 
 def check_inception(
@@ -51,7 +53,7 @@ def check_inception(
     return check_score(network, images, tell_pace(len(images), tell))
 
 
-def cifar10_images(archive):
+def cifar10_images(archive: Path | str) -> NDArray[np.uint8]:
     """Reads the first 5,000 training images of CIFAR-10.
 
     Args:
@@ -61,20 +63,24 @@ def cifar10_images(archive):
         uint8 `[5000, 32, 32, 3]`.
 
     Raises:
-        InputError: if it is not there or damaged.
+        InputError: if the archive is missing or damaged.
     """
     try:
         with tarfile.open(archive) as opened:
-            content = opened.extractfile(_MEMBER).read(_IMAGES * _ROW_BYTES)
+            member = opened.extractfile(_MEMBER)
+            content = b"" if member is None else member.read(_IMAGES * _ROW_BYTES)
         rows = np.frombuffer(content, np.uint8).reshape(_IMAGES, _ROW_BYTES)
     except FileNotFoundError:
         raise InputError(f"the self-check needs CIFAR-10; get {CIFAR10_ADDRESS} and put it at {archive}") from None
     except (OSError, KeyError, EOFError, ValueError, tarfile.TarError) as error:
         raise InputError(f"{archive} must be {CIFAR10_ADDRESS}; it cannot be read ({error})") from error
-    return rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    images: NDArray[np.uint8] = rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return images
 
 
-def check_score(network, images, tell):
+def check_score(
+    network: Callable[[NDArray[np.uint8], str], Sequence[Any]], images: NDArray[np.uint8], tell: Callable[[int], object]
+) -> str:
     """Compares the Inception Score of images with the published one.
 
     Args:
@@ -86,7 +92,7 @@ def check_score(network, images, tell):
         A line of text.
 
     Raises:
-        InputError: if the score is further from the published mean than three of its spreads.
+        InputError: if the score is more than three published standard deviations away from the published mean.
 
     Source: Salimans et al. 2016, arXiv:1606.03498, table 3: real data, 11.24 +- .12.
     """
@@ -95,10 +101,10 @@ def check_score(network, images, tell):
         logits.append(network(images[first : first + step], "legacy")[1])
         tell(min(first + step, len(images)))
     score, _ = inception_score(np.concatenate(logits))
-    found = (
+    comparison = (
         f"Inception Score of {len(images)} CIFAR-10 images {score:.2f}; published {PUBLISHED_SCORE} "
         f"(spread {PUBLISHED_SPREAD} over splits of 5000)"
     )
     if abs(score - PUBLISHED_SCORE) > 3 * PUBLISHED_SPREAD:
-        raise InputError(f"{found}: they do not agree; get fresh copies of the weights and of CIFAR-10")
-    return f"{found}: they agree"
+        raise InputError(f"{comparison}: they do not agree; get fresh copies of the weights and of CIFAR-10")
+    return f"{comparison}: they agree"

@@ -1,9 +1,9 @@
-"""Reads the tensors of a PyTorch weight file with NumPy alone, and executes nothing that the file holds.
+"""Reads the tensors of a PyTorch weight file with NumPy alone, and executes no code that the file names.
 
-Both formats that `torch.save` has written are read: the one from before PyTorch 1.6 (a row of pickles, then
-the raw numbers) and the zip archive since. In either a pickle describes the tensors, and a pickle may name
-any function to call. Here it can name an ordered dictionary, "rebuild a tensor" and the types of storage, and
-gets inert stand-ins for the last two; every other name is refused.
+It reads both formats of `torch.save`: the one from before PyTorch 1.6 (several pickles, then the raw numbers), and the
+zip archive since. In both, a pickle describes the tensors, and a pickle may name any function to call. Here it may
+name only an ordered dictionary, "rebuild a tensor" and the types of storage. For the last two it gets stand-ins that
+do nothing but hold values; every other name is refused.
 """
 
 import io
@@ -13,11 +13,14 @@ import struct
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sle_gan.errors import InputError, StorageError
+
+RawByKey = dict[str, bytes | memoryview]  # the bytes of each storage
 
 ZIP_START = b"PK\x03\x04"
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -31,7 +34,7 @@ class StorageType(NamedTuple):
 
 
 class Storage(NamedTuple):
-    """Stands for a run of numbers that lies elsewhere in the file.
+    """Stands for a block of numbers elsewhere in the file.
 
     Attributes:
         key: its name in the file.
@@ -39,7 +42,7 @@ class Storage(NamedTuple):
     """
 
     key: str
-    dtype: np.dtype
+    dtype: np.dtype[Any]
 
 
 class TensorPlan(NamedTuple):
@@ -47,21 +50,22 @@ class TensorPlan(NamedTuple):
 
     storage: Storage
     offset: int
-    size: tuple
-    strides: tuple
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
 
-    def view(self, raw):
+    def view(self, raw: bytes | memoryview) -> NDArray[Any]:
         """Returns the tensor as a read-only view of the bytes of its whole storage.
 
         Raises:
             ValueError: if the tensor does not lie within them.
         """
         dtype = self.storage.dtype
-        # A stride of 0 would let a few bytes pass for any amount of memory.
+        # With strides of 0, a few bytes could pretend to be a tensor of any size.
         if np.prod(self.size, dtype=object) * dtype.itemsize > len(raw):
             raise ValueError(f"a tensor of size {self.size} does not fit in {len(raw)} bytes")
         strides = [step * dtype.itemsize for step in self.strides]
-        return np.ndarray(self.size, dtype, raw, self.offset * dtype.itemsize, strides)
+        tensor: NDArray[Any] = np.ndarray(self.size, dtype, raw, self.offset * dtype.itemsize, strides)
+        return tensor
 
 
 class TensorRebuilder:
@@ -69,12 +73,19 @@ class TensorRebuilder:
 
     __slots__ = ()
 
-    def __call__(self, storage, offset, size, strides, *_gradient_settings):
+    def __call__(
+        self,
+        storage: Storage,
+        offset: int,
+        size: tuple[int, ...],
+        strides: tuple[int, ...],
+        *_gradient_settings: object,
+    ) -> TensorPlan:
         """Returns the plan of one tensor."""
         return TensorPlan(storage, offset, size, strides)
 
 
-ALLOWED_NAMES = {
+ALLOWED_NAMES: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): TensorRebuilder(),
     ("torch", "HalfStorage"): StorageType("<f2"),
@@ -96,14 +107,14 @@ class RestrictedUnpickler(pickle.Unpickler):
         file: binary file that stands at the pickle's beginning.
 
     Attributes:
-        storages: `Storage` by key, of those that the pickle has mentioned so far.
+        storages: the `Storage`s that the pickle has named so far, by key.
     """
 
-    def __init__(self, file):
+    def __init__(self, file: BinaryIO) -> None:
         super().__init__(file, encoding="utf-8")
-        self.storages = {}
+        self.storages: dict[str, Storage] = {}
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         """Returns the stand-in for a name.
 
         Raises:
@@ -113,11 +124,11 @@ class RestrictedUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no table of weights needs")
         return ALLOWED_NAMES[module, name]
 
-    def persistent_load(self, pid):
-        """Returns the storage of ("storage", type, key, device, count) and, in old files, a view of it.
+    def persistent_load(self, pid: Any) -> Storage:
+        """Returns the storage that `pid` names: ("storage", type, key, device, count), in old files with a view of it.
 
         Raises:
-            pickle.UnpicklingError: if it is something else.
+            pickle.UnpicklingError: if `pid` is something else.
         """
         kind, storage_type, key, _device, _count, *view = pid
         if kind != "storage" or not isinstance(storage_type, StorageType) or view not in ([], [None]):
@@ -126,18 +137,18 @@ class RestrictedUnpickler(pickle.Unpickler):
         return self.storages[key]
 
 
-def read_state_dict(path):
+def read_state_dict(path: Path | str) -> dict[str, NDArray[Any]]:
     """Reads the weights of a PyTorch file.
 
     Args:
         path: file that `torch.save` wrote of a state dict (a flat table of tensors by name).
 
     Returns:
-        dict of name -> `np.ndarray`, read-only, in the file's order, sizes and types. PyTorch lays out a
-        convolution's kernel as `[out, in, height, width]` and a dense layer's as `[out, in]`.
+        Read-only arrays by name, with the file's order, shapes and types. In PyTorch the kernel of a convolution is
+        `[out, in, height, width]` and that of a dense layer `[out, in]`.
 
     Raises:
-        InputError: if there is no such file, if it is damaged, holds anything but tensors, or names any code.
+        InputError: if there is no such file, or it is damaged, or holds anything but tensors.
         StorageError: if the file cannot be read.
     """
     try:
@@ -157,9 +168,9 @@ def read_state_dict(path):
         raise InputError(f"{path} must be a whole PyTorch state dict; {cause}; get a fresh copy") from error
 
 
-def _read_zip(file_bytes):
+def _read_zip(file_bytes: bytes) -> tuple[Any, RawByKey]:
     with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:
-        # PyTorch never compresses, and so the file's own size bounds the memory.
+        # PyTorch never compresses. Without compression, the size of the file bounds the memory that is needed.
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise pickle.UnpicklingError("its archive is compressed, which PyTorch does not do")
         members = {name.partition("/")[2]: name for name in archive.namelist()}
@@ -169,7 +180,7 @@ def _read_zip(file_bytes):
         return plans, {key: archive.read(members[f"data/{key}"]) for key in storages}
 
 
-def _read_legacy(file_bytes):
+def _read_legacy(file_bytes: bytes) -> tuple[Any, RawByKey]:
     file = io.BytesIO(file_bytes)
     if [_unpickle(file)[0], _unpickle(file)[0]] != [LEGACY_MAGIC, LEGACY_PROTOCOL]:
         raise pickle.UnpicklingError("it does not begin as PyTorch's files do")
@@ -178,7 +189,7 @@ def _read_legacy(file_bytes):
     plans, storages = _unpickle(file)
     keys, _ = _unpickle(file)
     numbers, position = memoryview(file_bytes), file.tell()
-    raw_by_key = {}
+    raw_by_key: RawByKey = {}
     for key in keys:
         (count,) = struct.unpack_from("<q", numbers, position)
         start = position + 8
@@ -189,13 +200,13 @@ def _read_legacy(file_bytes):
     return plans, raw_by_key
 
 
-def _unpickle(file):
-    """Returns what the pickle at the file's position describes, and the storages it mentions by key."""
+def _unpickle(file: BinaryIO) -> tuple[Any, dict[str, Storage]]:
+    """Returns the object that the pickle at the file's position describes, and the storages that it names, by key."""
     start, size = file.tell(), file.seek(0, io.SEEK_END)
     file.seek(start)
     for opcode, argument, _ in pickletools.genops(file):
-        # An unpickler makes room for as many remembered objects as the highest number that it meets.
-        if opcode.name in ("PUT", "LONG_BINPUT") and argument > size:
+        # An unpickler allocates memory for the highest index of a remembered object, so that must be bounded.
+        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > size:
             raise pickle.UnpicklingError(f"it numbers an object {argument} within {size} bytes")
     file.seek(start)
     unpickler = RestrictedUnpickler(file)

@@ -7,23 +7,28 @@ import collections
 import concurrent.futures
 import io
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from sle_gan.data.pictures import image_sheet, picture_of, whole_file
 from sle_gan.disk import check_space
 from sle_gan.run import check_writable
 
-# The most frames in a second. A GIF counts hundredths of a second, and programs show a frame of one hundredth for ten;
-# others count thousandths.
+Pixels = NDArray[np.uint8]  # [height, width, channels]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# The most frames in a second. A GIF counts in hundredths of a second, and programs show a frame of one hundredth for
+# ten of them. The other formats count in thousandths.
 LARGEST_FPS = {".gif": 50, ".webp": 1000, ".png": 1000}
 FILM_EXTENSIONS = tuple(LARGEST_FPS)
 _WAITING_AT_MOST = 32  # pictures drawn and not yet encoded
-# Of the bytes of its pixels, what the file of a picture takes at least.
+# The least size of a picture file, as a share of the bytes of its pixels.
 _LEAST_SHARES = {".png": 0.2, ".webp": 0.05, ".jpg": 0.02, ".gif": 0.02}
 _NO_ALPHA = {".jpg", ".gif"}
 
@@ -33,24 +38,24 @@ class Film(NamedTuple):
 
     Attributes:
         frames: iterator of uint8 `[height, width, channels]` of 1, 3 or 4 channels, 3 at most for a GIF.
-        fps: frames shown in a second; 50 at most for a GIF, 1000 for others.
-        loop: whether it is shown again and again; otherwise it stops at its last frame.
-        key_frames: iterator of some frames; a GIF has 256 colors in all and chooses them from these.
+        fps: frames shown in a second: at most 50 in a GIF, 1000 in other formats.
+        loop: whether it is repeated; otherwise it stops at its last frame.
+        key_frames: iterator of the frames that the 256 colors of a GIF are chosen from.
     """
 
-    frames: Iterator[np.ndarray]
+    frames: Iterator[Pixels]
     fps: int
     loop: bool
-    key_frames: Iterator[np.ndarray]
+    key_frames: Iterator[Pixels]
 
 
 def check_output(output: Path, pictures: tuple[int, str] | None = None, picture_bytes: int = 0) -> None:
-    """Makes sure, before anything costly begins, that a file or folder can be written and its pictures have room.
+    """Checks, before anything costly begins, that a file or folder can be written and that its pictures will fit.
 
     Args:
         output: the file or folder; it need not exist.
-        pictures: how many will be written and the extension of their format, such as `.png`; or None if none will be.
-        picture_bytes: bytes of the pixels of one.
+        pictures: number of pictures and the extension of their format, such as `.png`; None if there are none.
+        picture_bytes: bytes of the pixels of one picture.
 
     Raises:
         StorageError: if it cannot be written, or the disk has no room for the pictures.
@@ -64,10 +69,8 @@ def check_output(output: Path, pictures: tuple[int, str] | None = None, picture_
         check_space(folder, least_bytes, f"{count:,} pictures", "or ask for fewer, or for another --output")
 
 
-def without_alpha(
-    images: Iterable[np.ndarray], extension: str, background: tuple[int, int, int]
-) -> Iterator[np.ndarray]:
-    """Lays pictures with alpha over a color where the format of a file holds no alpha.
+def without_alpha(images: Iterable[Pixels], extension: str, background: tuple[int, int, int]) -> Iterator[Pixels]:
+    """Composites pictures with alpha over a color, if the format of a file has no alpha.
 
     Args:
         images: uint8 `[height, width, channels]` each.
@@ -75,7 +78,7 @@ def without_alpha(
         background: the color, three numbers in [0, 255].
 
     Yields:
-        uint8 `[height, width, channels]`; 3 channels where there were 4 and the format holds no alpha.
+        uint8 `[height, width, channels]`; 3 channels instead of 4 if the format has no alpha.
     """
     for image in images:
         if image.shape[-1] != 4 or extension not in _NO_ALPHA:
@@ -86,19 +89,19 @@ def without_alpha(
         yield np.asarray(canvas.convert("RGB"))
 
 
-def map_ahead(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """Applies a function to items in threads, reading only a few items ahead of those that are done.
+def map_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Applies a function to items in threads. At most 33 items are read and not yet done.
 
     Args:
         function: of one item.
         items: iterable; it is read in the caller's thread.
 
     Yields:
-        The function's results, in the order of the items. What the function raised is raised here, when no thread
-        is at work any more.
+        The function's results, in the order of the items. An error of the function is raised here, after all threads
+        have ended.
     """
     pool = concurrent.futures.ThreadPoolExecutor()
-    waiting = collections.deque()
+    waiting: collections.deque[concurrent.futures.Future[Result]] = collections.deque()
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
@@ -107,11 +110,11 @@ def map_ahead(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[
         while waiting:
             yield waiting.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)  # after an error the others would be done in vain
+        pool.shutdown(cancel_futures=True)  # after an error, the other results are not needed
 
 
 def write_film(path: Path, film: Film) -> None:
-    """Writes a film so that the file is either whole or not there; its frames are held in memory.
+    """Writes a film atomically: the file is either whole or not there. All frames are held in memory.
 
     Args:
         path: `Path` of the file; its extension is one of `FILM_EXTENSIONS`.
@@ -137,15 +140,15 @@ def write_film(path: Path, film: Film) -> None:
         temporary.write_bytes(content.getbuffer())
 
 
-def _with_one_palette(pictures, key_frames):
-    """Brings pictures to the 256 colors of the key frames: with a palette for each frame the colors would flicker."""
+def _with_one_palette(pictures: Sequence[Image.Image], key_frames: Iterable[Pixels]) -> list[Image.Image]:
+    """Reduces pictures to 256 colors chosen from the key frames; with a palette for each frame they would flicker."""
     if pictures[0].mode == "L":
-        return pictures  # 256 greys are a palette already
+        return list(pictures)  # 256 greys are a palette already
     palette = picture_of(image_sheet(np.stack(list(key_frames)))).quantize(256, Image.Quantize.MEDIANCUT)
     return [picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for picture in pictures]
 
 
-def _durations_ms(count, fps, ticks_per_second):
-    """Lists how long each frame is shown, in whole ticks that add up to the right time."""
+def _durations_ms(count: int, fps: int, ticks_per_second: int) -> list[int]:
+    """Returns how long each frame is shown, in milliseconds: whole ticks, which add up to the right time."""
     ends = [round(index * ticks_per_second / fps) for index in range(count + 1)]
     return [(end - start) * 1000 // ticks_per_second for start, end in itertools.pairwise(ends)]

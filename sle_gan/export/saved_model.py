@@ -1,43 +1,46 @@
-"""A generator as a SavedModel that needs TensorFlow alone."""
+"""Exports a generator as a SavedModel, which needs nothing but TensorFlow."""
 
 import os
 import shutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from sle_gan.disk import reason
 from sle_gan.errors import StorageError
+from sle_gan.export.trained import TrainedGenerator
 from sle_gan.json_files import write_json
 from sle_gan.models.io import EACH_ITS_OWN, interpolate_codes, postprocess_images, seed_inputs
 
 _CHECKED_SEEDS = 8
-_LARGEST_DIFFERENCE = 1  # of 255: in batches of another size the last bits of a picture are rounded differently
+_LARGEST_DIFFERENCE = 1  # of 255: results are rounded differently in batches of another size
 
 
-def export_saved_model(trained, folder):
-    """Writes the next numbered version under a folder, after a check of it.
+def export_saved_model(trained: TrainedGenerator, folder: Path) -> Path:
+    """Writes the next numbered version to a folder, and checks it.
 
-    Signatures, each giving `images`:
+    It has these signatures, each of which returns `images`:
 
     - `serving_default(z)`: float32 `[batch, latent size]` -> float32 `[batch, side, side, channels]` in [-1, 1].
-    - `sample(seed, n)`: int32 scalars -> uint8 `[n, side, side, channels]`, of the seeds `seed` to `seed + n - 1`.
+    - `sample(seed, n)`: int32 scalars -> uint8 `[n, side, side, channels]`, for the seeds `seed` to `seed + n - 1`.
     - `interpolate(seed_a, seed_b, steps)`: int32 scalars -> uint8 `[steps, side, side, channels]`, both ends included.
 
-    With classes each takes `label` too: `serving_default` int32 `[batch]`, the others an int32 scalar, or -1 for the
-    class of each seed, the classes in turn.
+    With classes, each also takes `label`: int32 `[batch]` for `serving_default`, an int32 scalar for the others. There
+    -1 draws the classes in turn, each seed its own.
 
-    All images of a call are drawn at once. `assets.extra/generator.json` says where the generator comes from.
+    All images of a call are drawn in one batch. `assets.extra/generator.json` says where the generator comes from.
 
     Args:
         trained: a `TrainedGenerator`.
-        folder: `Path` where versions lie: `folder/1`, `folder/2`, ...
+        folder: `Path` of the folder of all versions: `folder/1`, `folder/2`, ...
 
     Returns:
         The path of the version.
 
     Raises:
-        StorageError: if it cannot be written, or what was written draws other pictures than the run.
+        StorageError: if it cannot be written, or if it draws other pictures than the run.
     """
     numbers = [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
     version = folder / str(max(numbers, default=0) + 1)
@@ -57,28 +60,28 @@ def export_saved_model(trained, folder):
     return version
 
 
-def _module(trained):
+def _module(trained: TrainedGenerator) -> tuple[tf.Module, dict[str, Any]]:
     generator, latent_size = trained.generator, trained.latent_size
 
-    def bytes_of(inputs):
+    def drawn_images(inputs: Any) -> dict[str, tf.Tensor]:
         return {"images": postprocess_images(generator(inputs, training=False), tf.uint8)}
 
-    # With classes the signatures have one argument more: the label.
-    def serving_default(z, *label):
+    # With classes, each signature has one more argument: the label.
+    def serving_default(z: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"images": generator([z, *(tf.one_hot(part, len(trained.class_names)) for part in label)])}
 
-    def sample(seed, n, *label):
-        return bytes_of(seed_inputs(generator, seed + tf.range(n), *label))
+    def sample(seed: tf.Tensor, n: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
+        return drawn_images(seed_inputs(generator, seed + tf.range(n), *label))
 
-    def interpolate(seed_a, seed_b, steps, *label):
+    def interpolate(seed_a: tf.Tensor, seed_b: tf.Tensor, steps: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
         inputs = seed_inputs(generator, tf.stack([seed_a, seed_b]), *label)
         codes, *labels = tf.nest.flatten(inputs)
         shares = tf.linspace(0.0, 1.0, steps)
         walked = [interpolate_codes(codes[0], codes[1], shares)]
         walked += [part[0] + shares[:, None] * (part[1] - part[0]) for part in labels]
-        return bytes_of(tf.nest.pack_sequence_as(inputs, walked))
+        return drawn_images(tf.nest.pack_sequence_as(inputs, walked))
 
-    def number(name):
+    def number(name: str) -> tf.TensorSpec:
         return tf.TensorSpec([], tf.int32, name)
 
     label, labels = ([number("label")], [tf.TensorSpec([None], tf.int32, "label")]) if trained.class_names else ([], [])
@@ -89,13 +92,13 @@ def _module(trained):
         "interpolate": tf.function(interpolate, [number("seed_a"), number("seed_b"), number("steps"), *label]),
     }
     module = tf.Module(name="generator")
-    # The functions hold the graph. The variables alone are tracked, not the Keras model: with the functions of
-    # each of its layers the file would be twice as large and take three times as long to load.
+    # The functions hold the graph, so only the variables are tracked, not the Keras model. With the functions of each
+    # of its layers, the file would be twice as large and take three times as long to load.
     module.weights = generator.variables
     return module, signatures
 
 
-def _description(trained, signatures):
+def _description(trained: TrainedGenerator, signatures: dict[str, Any]) -> dict[str, Any]:
     side, _, channels = trained.generator.output_shape[1:]
     classes = {"classes": trained.class_names} if trained.class_names else {}
     return classes | {
@@ -110,9 +113,9 @@ def _description(trained, signatures):
     }
 
 
-def _check(trained, folder):
-    """Compares what the export draws with what the run draws, on eight seeds."""
-    loaded = tf.saved_model.load(str(folder))  # its functions fail once it is gone
+def _check(trained: TrainedGenerator, folder: Path) -> None:
+    """Compares the pictures of the export with those of the run, for eight seeds."""
+    loaded = tf.saved_model.load(str(folder))  # kept in a variable, because its functions fail once it is deleted
     codes, *one_hot = tf.nest.flatten(seed_inputs(trained.generator, range(_CHECKED_SEEDS)))
     labels = {"label": tf.argmax(one_hot[0], axis=1, output_type=tf.int32)} if one_hot else {}
     own = {"label": tf.constant(EACH_ITS_OWN)} if one_hot else {}

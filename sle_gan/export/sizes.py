@@ -1,9 +1,10 @@
-"""What a generator takes on disk: as it is, compressed, and with its pruned weights left out."""
+"""The size of a generator's weights on disk: as they are, compressed, and without the pruned ones."""
 
 import gzip
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import tf_keras as keras
@@ -16,10 +17,10 @@ class WeightSizes(NamedTuple):
 
     Attributes:
         dense: every weight as float32.
-        dense_gzip: that, compressed.
-        sparse: each array in the smaller of two forms: as it is, or one bit for each weight and the live ones.
-        sparse_gzip: that, compressed.
-        zero_share: of the weights, those that are 0, in [0, 1].
+        dense_gzip: `dense`, compressed.
+        sparse: each array in the smaller of two forms: as it is, or as `encode_sparse` writes it.
+        sparse_gzip: `sparse`, compressed.
+        zero_share: share of the weights that are 0, in [0, 1].
     """
 
     dense: int
@@ -29,29 +30,29 @@ class WeightSizes(NamedTuple):
     zero_share: float
 
 
-def sparse_encoded(array: np.ndarray) -> bytes:
+def encode_sparse(array: NDArray[np.float32]) -> bytes:
     """Encodes an array with many zeros.
 
     Args:
         array: float32 of any shape.
 
     Returns:
-        Bytes: one bit for each element, 1 where it is not 0, filled up to whole bytes; then the elements that are
-        not 0, in order. `sparse_decoded` is the inverse.
+        Bytes: first one bit for each element, 1 if it is not 0, padded to whole bytes; then the elements that are not
+        0, in order. `decode_sparse` is the inverse.
     """
-    live = array != 0
+    live: NDArray[np.bool_] = array != 0
     return np.packbits(live.ravel()).tobytes() + array[live].tobytes()
 
 
-def sparse_decoded(content: bytes, shape: tuple[int, ...]) -> np.ndarray:
-    """Decodes what `sparse_encoded` wrote.
+def decode_sparse(content: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Decodes what `encode_sparse` wrote.
 
     Args:
-        content: bytes.
-        shape: of the array.
+        content: the bytes.
+        shape: shape of the array.
 
     Returns:
-        float32 of that shape.
+        float32 array of that shape.
     """
     size = int(np.prod(shape))
     bits = -(-size // 8)
@@ -62,7 +63,7 @@ def sparse_decoded(content: bytes, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def weight_sizes(generator: "keras.Model") -> WeightSizes:
-    """Measures the weights of a generator, by writing them in memory.
+    """Measures the sizes of a generator's weights, by encoding them in memory.
 
     Args:
         generator: a `keras.Model`.
@@ -72,7 +73,7 @@ def weight_sizes(generator: "keras.Model") -> WeightSizes:
     """
     arrays = [variable.numpy().astype(np.float32) for variable in generator.variables]
     dense = b"".join(array.tobytes() for array in arrays)
-    sparse = b"".join(min(array.tobytes(), sparse_encoded(array), key=len) for array in arrays)
+    sparse = b"".join(min(array.tobytes(), encode_sparse(array), key=len) for array in arrays)
     live = sum(np.count_nonzero(array) for array in arrays)
     return WeightSizes(
         dense=len(dense),
@@ -84,7 +85,7 @@ def weight_sizes(generator: "keras.Model") -> WeightSizes:
 
 
 def size_lines(sizes: WeightSizes) -> list[str]:
-    """Says what the weights take, dense, compressed and sparse-encoded, in lines of text."""
+    """Describes the sizes in lines of text: dense and sparse, each with and without compression."""
     return [
         f"weights: {sizes.dense / 1e6:.2f} MB as float32, {sizes.dense_gzip / 1e6:.2f} MB gzipped; "
         f"{sizes.zero_share:.1%} are 0",

@@ -1,12 +1,12 @@
-"""How many images a batch holds."""
+"""The size of a batch."""
 
 import tensorflow as tf
 
 
-def count_of(batch):
-    """Returns the length of a batch's first axis: a number where that is static, otherwise an int32 scalar.
+def count_of(batch: tf.Tensor) -> int | tf.Tensor:
+    """Returns the length of a batch's first axis: an int if it is static, otherwise an int32 scalar tensor.
 
-    XLA needs numbers for shapes, also in a gradient of `tf.cond`, where whatever the branch computed is unknown.
+    XLA needs ints in shapes. It also needs them in the gradient of `tf.cond`, where computed shapes are unknown.
 
     Args:
         batch: tensor `[batch, ...]`.

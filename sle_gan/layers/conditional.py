@@ -1,4 +1,4 @@
-"""How a network is told of classes: batch normalization that rests on them, and a projection of features on them."""
+"""How classes enter a network: class-conditional batch normalization, and the projection of features on a class."""
 
 import tensorflow as tf
 import tf_keras as keras
@@ -6,12 +6,12 @@ import tf_keras as keras
 from sle_gan.layers.norm import is_shared
 
 
-def conditional_batch_norm(x, gain, bias, name):
-    """Normalizes over the batch, then scales and shifts the channels of each image as its condition says.
+def conditional_batch_norm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, name: str) -> tf.Tensor:
+    """Normalizes over the batch, then scales and shifts the channels of each image by its own gain and bias.
 
     Args:
         x: float `[batch, height, width, channels]`.
-        gain: float `[batch, channels]`, what is added to a scale of 1.
+        gain: float `[batch, channels]`, added to a scale of 1.
         bias: float `[batch, channels]`.
         name: name of the layer of batch normalization, which has no weights of its own.
 
@@ -26,16 +26,16 @@ def conditional_batch_norm(x, gain, bias, name):
     return norm(x) * (1.0 + gain)[:, None, None] + bias[:, None, None]
 
 
-def class_batch_norm(x, labels, gain, name):
-    """Normalizes over the batch, then scales and shifts the channels of each image as its class says.
+def class_batch_norm(x: tf.Tensor, labels: tf.Tensor, gain: keras.initializers.Initializer, name: str) -> tf.Tensor:
+    """Normalizes over the batch, then scales and shifts the channels of each image by its class's gain and bias.
 
-    Each class has a gain and a bias of its own in this place of the network: two kernels of a dense layer each.
+    Gains and biases are the kernels of two dense layers, which hold a row for each class.
 
     Args:
         x: float `[batch, height, width, channels]`.
         labels: one-hot float `[batch, classes]`.
-        gain: initializer of what is added to a scale of 1.
-        name: of the layer of batch normalization, and the beginning of the others' names.
+        gain: initializer of the gains, which are added to a scale of 1.
+        name: name of the batch normalization layer, and prefix of the names of the dense layers.
 
     Returns:
         The shape of `x`.
@@ -49,30 +49,30 @@ def class_batch_norm(x, labels, gain, name):
     return conditional_batch_norm(x, gains, biases, name)
 
 
-def projection(features, embedding):
-    """Returns how far features go along the embedding of the class: float `[batch, 1]`.
+def projection(features: tf.Tensor, embedding: tf.Tensor) -> tf.Tensor:
+    """Returns the inner product of the features and the embedding of the class: float `[batch, 1]`.
 
     Args:
         features: float `[batch, size]`.
-        embedding: float `[batch, size]`, of each image's class.
+        embedding: float `[batch, size]`, that of each image's class.
 
     Source: Miyato & Koyama 2018, arXiv:1802.05637.
     """
     return tf.reduce_sum(features * embedding, axis=1, keepdims=True)
 
 
-def patch_projection(features, embedding, size):
-    """Returns how far the mean features of each patch go along the embedding of the class.
+def patch_projection(features: tf.Tensor, embedding: tf.Tensor, size: int) -> tf.Tensor:
+    """Returns the inner product of each patch's mean features and the embedding of the class.
 
     Args:
         features: float `[batch, height, width, channels]`.
-        embedding: float `[batch, channels]`, of each image's class.
+        embedding: float `[batch, channels]`, that of each image's class.
         size: side of a patch in pixels.
 
     Returns:
-        float `[batch, height - size + 1, width - size + 1, 1]`, of every patch.
+        float `[batch, height - size + 1, width - size + 1, 1]`, a value for every patch.
 
     Source: `projection`, for a discriminator that judges patches.
     """
-    along = tf.reduce_sum(features * embedding[:, None, None], axis=-1, keepdims=True)
-    return tf.nn.conv2d(along, tf.fill([size, size, 1, 1], tf.cast(1 / size**2, along.dtype)), 1, "VALID")
+    products = tf.reduce_sum(features * embedding[:, None, None], axis=-1, keepdims=True)
+    return tf.nn.conv2d(products, tf.fill([size, size, 1, 1], tf.cast(1 / size**2, products.dtype)), 1, "VALID")

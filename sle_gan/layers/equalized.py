@@ -1,27 +1,28 @@
 """Equalized learning rate: weights are stored with variance 1 and scaled when they are used.
 
-Adam's steps are of one size for all weights, so all layers then learn at one pace.
+Adam's steps have the same size for all weights, so all layers then learn at the same rate.
 
 Source: Karras et al. 2018, arXiv:1710.10196, section 4.1.
 """
 
 import math
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
 
 
-def scaled_leaky_relu(x):
+def scaled_leaky_relu(x: tf.Tensor) -> tf.Tensor:
     """Applies a leaky ReLU of slope 0.2 below zero, times sqrt(2), which keeps the variance of N(0, 1) near 1."""
     return math.sqrt(2.0) * tf.nn.leaky_relu(x, 0.2)
 
 
-def equalized_kernel(kernel, learning_rate_multiplier=1.0):
-    """Scales a stored kernel to the variance of He et al. without its gain: 1 / fan in.
+def equalized_kernel(kernel: tf.Tensor, learning_rate_multiplier: float = 1.0) -> tf.Tensor:
+    """Scales a stored kernel to the variance of He's initializer without its gain, which is 1 / fan in.
 
     Args:
         kernel: `[..., channels in, channels out]`, N(0, 1) / `learning_rate_multiplier` at first.
-        learning_rate_multiplier: how fast the layer learns beside others.
+        learning_rate_multiplier: how fast the layer learns, relative to other layers.
 
     Returns:
         The kernel's shape and dtype.
@@ -30,7 +31,7 @@ def equalized_kernel(kernel, learning_rate_multiplier=1.0):
     return kernel * (learning_rate_multiplier / math.sqrt(fan_in))
 
 
-def _initializers(seed, learning_rate_multiplier, initial_bias):
+def _initializers(seed: int, learning_rate_multiplier: float, initial_bias: float) -> dict[str, Any]:
     return {
         "kernel_initializer": keras.initializers.RandomNormal(0.0, 1.0 / learning_rate_multiplier, seed=seed),
         "bias_initializer": keras.initializers.Constant(initial_bias),
@@ -41,27 +42,29 @@ class EqualizedDense(keras.layers.Dense):
     """`Dense` with equalized learning rate.
 
     Args:
-        units: numbers out.
+        units: features out.
         seed: of the initial weights.
-        learning_rate_multiplier: how fast the layer learns beside others; 0.01 in a mapping network.
-        initial_bias: what every bias begins at, before it is multiplied by `learning_rate_multiplier`.
+        learning_rate_multiplier: how fast the layer learns, relative to other layers; 0.01 in a mapping network.
+        initial_bias: initial value of every bias, not yet multiplied by `learning_rate_multiplier`.
         **kwargs: as `keras.layers.Dense`.
     """
 
-    def __init__(self, units, seed=0, learning_rate_multiplier=1.0, initial_bias=0.0, **kwargs):
+    def __init__(
+        self, units: int, seed: int = 0, learning_rate_multiplier: float = 1.0, initial_bias: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(units, **(_initializers(seed, learning_rate_multiplier, initial_bias) | kwargs))
         self.seed = seed
         self.learning_rate_multiplier = learning_rate_multiplier
         self.initial_bias = initial_bias
 
-    def call(self, inputs):
-        """Multiplies `[batch, size]` with the scaled kernel."""
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Multiplies `[batch, size]` by the scaled kernel."""
         outputs = tf.matmul(inputs, equalized_kernel(self.kernel, self.learning_rate_multiplier))
         if self.use_bias:
             outputs += self.bias * self.learning_rate_multiplier
         return self.activation(outputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         own = ("seed", "learning_rate_multiplier", "initial_bias")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
@@ -77,17 +80,17 @@ class EqualizedConv2D(keras.layers.Conv2D):
         **kwargs: as `keras.layers.Conv2D`.
     """
 
-    def __init__(self, filters, kernel_size, seed=0, **kwargs):
+    def __init__(self, filters: int, kernel_size: int, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(filters, kernel_size, **(_initializers(seed, 1.0, 0.0) | kwargs))
         self.seed = seed
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Convolves `[batch, height, width, channels]` with the scaled kernel."""
         outputs = self.convolution_op(inputs, equalized_kernel(self.kernel))
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, self.bias)
         return self.activation(outputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "seed": self.seed}

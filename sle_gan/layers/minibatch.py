@@ -1,4 +1,4 @@
-"""Minibatch standard deviation: what a discriminator sees of the other images of its batch.
+"""Minibatch standard deviation: how much the images of a batch vary, as a feature for the discriminator.
 
 Source: Karras et al. 2018, arXiv:1710.10196, section 3.
 """
@@ -12,12 +12,12 @@ LARGEST_GROUP = 4
 
 
 class MinibatchDeviation(keras.layers.Layer):
-    """Appends a channel that holds how much the images of a group differ from each other.
+    """Appends a channel that holds the mean standard deviation of the features over a group of images.
 
-    Groups are of four images, or of three, two or one where four does not divide the batch.
+    A group has four images, or three, two or one if four does not divide the batch.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Appends the channel.
 
         Args:
@@ -36,8 +36,8 @@ class MinibatchDeviation(keras.layers.Layer):
         return tf.concat([inputs, tf.cast(channel, inputs.dtype)], axis=-1)
 
 
-def _group_size(inputs):
-    """Returns the largest divisor of the batch up to four: a number where the batch is static, which XLA needs."""
+def _group_size(inputs: tf.Tensor) -> int | tf.Tensor:
+    """Returns the largest divisor of the batch up to four: an int if the batch is static, which XLA needs."""
     count = count_of(inputs)
     if not tf.is_tensor(count):
         return max(size for size in range(1, LARGEST_GROUP + 1) if count % size == 0)

@@ -1,4 +1,4 @@
-"""Resampling by whole factors and cropping, in forms whose gradients are right at every order and under XLA.
+"""Resampling by integer factors, and cropping, with gradients that are right at every order and under XLA.
 
 `tf.image.resize` and `UpSampling2D` have wrong or missing second-order gradients, so nothing here uses them.
 """
@@ -6,7 +6,7 @@
 import tensorflow as tf
 
 
-def upsample_nearest(images, factor=2):
+def upsample_nearest(images: tf.Tensor, factor: int = 2) -> tf.Tensor:
     """Repeats every pixel `factor` times along height and width.
 
     Args:
@@ -24,8 +24,8 @@ def upsample_nearest(images, factor=2):
     return tf.reshape(tf.concat([rows] * factor, axis=2), [-1, factor * height, factor * width, channels])
 
 
-def downsample_nearest(images, size_px):
-    """Takes pixel `k * i` of every `k`, as an image is brought down to `size_px`; smaller ones are repeated up.
+def downsample_nearest(images: tf.Tensor, size_px: int) -> tf.Tensor:
+    """Keeps every k-th pixel, so that `size_px` remain along each side; repeats the pixels of smaller images instead.
 
     Args:
         images: float `[batch, side, side, channels]`; `side` is static and a multiple or a divisor of `size_px`.
@@ -46,8 +46,8 @@ def downsample_nearest(images, size_px):
     raise ValueError(f"one side must divide the other; got images of {side} px for {size_px} px")
 
 
-def average_pool_to(images, size_px):
-    """Averages equal squares so that `size_px` of them stand along each side.
+def average_pool_to(images: tf.Tensor, size_px: int) -> tf.Tensor:
+    """Averages equal squares of pixels, `size_px` of them along each side.
 
     Args:
         images: float `[batch, side, side, channels]`; `side` is static and a multiple of `size_px`.
@@ -68,7 +68,7 @@ def average_pool_to(images, size_px):
     return tf.nn.avg_pool2d(images, window, window, "VALID")
 
 
-def crop_quadrant(images, quadrants):
+def crop_quadrant(images: tf.Tensor, quadrants: tf.Tensor) -> tf.Tensor:
     """Cuts one quarter out of each square image or map.
 
     Args:
@@ -80,15 +80,15 @@ def crop_quadrant(images, quadrants):
     """
     half, channels = images.shape[1] // 2, images.shape[-1]
     quarters = tf.reshape(images, [-1, 2, half, 2, half, channels])
-    # A sum over three zeros and a one: a slice at a drawn place would compile badly under XLA.
+    # A weighted sum with weights 0, 0, 0 and 1: XLA compiles a slice at a drawn position badly.
     chosen = tf.reshape(tf.one_hot(quadrants, 4, dtype=images.dtype), [-1, 2, 1, 2, 1, 1])
     return tf.reduce_sum(quarters * chosen, axis=[1, 3])
 
 
-def upsample_fir(images):
-    """Doubles the side, each pixel 3/4 of its nearest and 1/4 of its next neighbor along each axis.
+def upsample_fir(images: tf.Tensor) -> tf.Tensor:
+    """Doubles the side: each new pixel is 3/4 of its nearest and 1/4 of its second nearest pixel along each axis.
 
-    Zeros inserted between pixels, filtered with [1, 3, 3, 1]; the border sees zeros beyond it.
+    This inserts zeros between the pixels and filters with [1, 3, 3, 1] / 4. Beyond the border there are zeros.
 
     Args:
         images: float `[batch, height, width, channels]`; height and width are static.
@@ -98,13 +98,13 @@ def upsample_fir(images):
 
     Source: Karras et al. 2020, arXiv:1912.04958.
     """
-    return _doubled(_doubled(images, axis=1), axis=2)
+    return _double(_double(images, axis=1), axis=2)
 
 
-def blur_fir(images):
-    """Filters with [1, 3, 3, 1] / 8 along each axis, two pixels of zeros around: the side grows by one.
+def blur_fir(images: tf.Tensor) -> tf.Tensor:
+    """Filters with [1, 3, 3, 1] / 8 along each axis, with two pixels of zeros around: the side grows by one.
 
-    A 3x3 convolution of stride 2 without padding then halves the side that the images had.
+    A 3x3 convolution of stride 2 without padding then gives half the original side.
 
     Args:
         images: float `[batch, height, width, channels]`.
@@ -117,13 +117,13 @@ def blur_fir(images):
     x = tf.pad(images, [[0, 0], [2, 2], [2, 2], [0, 0]])
     for axis in (1, 2):
         size = x.shape[axis] - 3
-        taps = [_part(x, axis, start, size) for start in range(4)]
+        taps = [_slice(x, axis, start, size) for start in range(4)]
         x = 0.125 * (taps[0] + taps[3]) + 0.375 * (taps[1] + taps[2])
     return x
 
 
-def downsample_fir(images):
-    """Halves the side after a filter of [1, 3, 3, 1] / 8 along each axis; the border sees zeros beyond it.
+def downsample_fir(images: tf.Tensor) -> tf.Tensor:
+    """Filters with [1, 3, 3, 1] / 8 along each axis, then halves the side. Beyond the border there are zeros.
 
     Args:
         images: float `[batch, height, width, channels]` of even height and width.
@@ -133,33 +133,33 @@ def downsample_fir(images):
 
     Source: Karras et al. 2020, arXiv:1912.04958.
     """
-    return _halved(_halved(images, axis=1), axis=2)
+    return _halve(_halve(images, axis=1), axis=2)
 
 
-def _doubled(images, axis):
+def _double(images: tf.Tensor, axis: int) -> tf.Tensor:
     size = images.shape[axis]
     padded = tf.pad(images, [[0, 0] if each != axis else [1, 1] for each in range(4)])
-    before, after = (_part(padded, axis, start, size) for start in (0, 2))
+    before, after = (_slice(padded, axis, start, size) for start in (0, 2))
     near = 0.75 * images
     shape = [-1, *images.shape[1:]]
     shape[axis] = 2 * size
     return tf.reshape(tf.stack([0.25 * before + near, near + 0.25 * after], axis=axis + 1), shape)
 
 
-def _halved(images, axis):
-    """Filters and keeps every second pixel; the others are never computed."""
+def _halve(images: tf.Tensor, axis: int) -> tf.Tensor:
+    """Filters, but computes only every second pixel."""
     padded = tf.pad(images, [[0, 0] if each != axis else [1, 1] for each in range(4)])
     pairs = padded.shape[axis] // 2
     shape = [-1, *padded.shape[1:]]
     even, odd = tf.unstack(tf.reshape(padded, [*shape[:axis], pairs, 2, *shape[axis + 1 :]]), axis=axis + 1)
-    first = _part(0.125 * even + 0.375 * odd, axis, 0, pairs - 1)
-    return first + _part(0.375 * even + 0.125 * odd, axis, 1, pairs - 1)
+    first = _slice(0.125 * even + 0.375 * odd, axis, 0, pairs - 1)
+    return first + _slice(0.375 * even + 0.125 * odd, axis, 1, pairs - 1)
 
 
-def _part(images, axis, start, size):
-    """Slices along one axis by `tf.split`.
+def _slice(images: tf.Tensor, axis: int, start: int, size: int) -> tf.Tensor:
+    """Slices along one axis with `tf.split`.
 
-    Its gradient, a concatenation, is much cheaper on a CPU than that of `[start:end]`, and has a gradient under XLA,
-    where that of `tf.slice` has none.
+    The gradient of `tf.split` is a concatenation. It is much cheaper on a CPU than that of `[start:end]`, and under XLA
+    it has a gradient itself, which that of `tf.slice` does not.
     """
     return tf.split(images, [start, size, images.shape[axis] - start - size], axis)[1]

@@ -1,10 +1,12 @@
 """Spectral normalization: layers whose kernel is divided by its largest singular value.
 
-The stored kernel is never overwritten: sigma is computed in the forward pass, so gradients flow through it,
-masks and optimizers see the kernel itself, and a weight file holds it once.
+The stored kernel is never overwritten: sigma is computed in the forward pass. So gradients flow through sigma, masks
+and optimizers see the kernel itself, and a weight file holds it once.
 
 Source: Miyato et al. 2018, arXiv:1802.05957, algorithm 1.
 """
+
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 import tf_keras as keras
@@ -12,20 +14,20 @@ import tf_keras as keras
 from sle_gan.layers.batch import count_of
 from sle_gan.layers.resample import upsample_nearest
 
-# From this side on the transposed convolution is cheaper than what it takes to filter its kernel.
+# For smaller maps, filtering the kernel costs more than the transposed convolution saves.
 _TRANSPOSED_FROM_SIDE = 16
 
 
-def spectral_norm(matrix, left_vector):
-    """Makes one power iteration towards the largest singular value.
+def spectral_norm(matrix: tf.Tensor, left_vector: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Makes one step of the power iteration for the largest singular value.
 
     Args:
         matrix: float32 `[rows, columns]`.
-        left_vector: float32 `[1, columns]`, the estimate so far; need not be of length 1.
+        left_vector: float32 `[1, columns]`, the estimate so far, of any length.
 
     Returns:
-        `(sigma, new_left_vector)`: float32 scalar with its gradient to `matrix`, and `[1, columns]` of length 1; of a
-        matrix of zeros, all of whose weights are pruned, 0 and the estimate so far.
+        `(sigma, new_left_vector)`: a float32 scalar, differentiable in `matrix`, and `[1, columns]` of length 1. For a
+        matrix of zeros, such as a layer that is pruned whole, 0 and the estimate so far.
     """
     right = tf.math.l2_normalize(tf.matmul(left_vector, matrix, transpose_b=True), epsilon=1e-12)
     product = tf.matmul(tf.stop_gradient(right), matrix)  # [1, columns]
@@ -34,10 +36,16 @@ def spectral_norm(matrix, left_vector):
     return tf.reduce_sum(product * new_left_vector), new_left_vector
 
 
-class _SpectralKernel:
-    """What the layers share: an estimate of the singular vector, and the division by sigma."""
+if TYPE_CHECKING:
+    from tf_keras.layers import Layer as _KerasLayer  # every subclass below is a Keras layer too
+else:
+    _KerasLayer = object
 
-    def build(self, input_shape):
+
+class _SpectralKernel(_KerasLayer):
+    """Shared by the layers: the estimate of the singular vector, and the division by sigma."""
+
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Adds the kernel and the estimate of its singular vector."""
         super().build(input_shape)
         self.left_vector = self.add_weight(
@@ -47,18 +55,18 @@ class _SpectralKernel:
             trainable=False,
             dtype=tf.float32,
             experimental_autocast=False,
-            # Every replica computes the same vector from the same kernel, so any one of them is right.
+            # All replicas compute the same vector from the same kernel, so that of the first is right.
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
-    def normalized_kernel(self, training):
-        """Returns the kernel divided by its sigma; a training pass also keeps the new estimate.
+    def normalized_kernel(self, training: bool | None) -> tf.Tensor:
+        """Returns the kernel divided by its largest singular value; a training pass also stores the new estimate.
 
         Args:
             training: whether this is a training pass.
 
         Returns:
-            The kernel's shape, in the dtype of the computation.
+            The kernel's shape, in the dtype that the layer computes in.
         """
         matrix = tf.reshape(self._channels_out_last(self.kernel), [-1, self.left_vector.shape[1]])
         sigma, left_vector = spectral_norm(tf.cast(matrix, tf.float32), self.left_vector)
@@ -66,47 +74,47 @@ class _SpectralKernel:
             self.left_vector.assign(left_vector)
         return self.kernel * tf.cast(tf.math.divide_no_nan(1.0, sigma), self.kernel.dtype)
 
-    def _channels_out_last(self, kernel):
+    def _channels_out_last(self, kernel: tf.Tensor) -> tf.Tensor:
         return kernel
 
-    def _finish(self, outputs):
+    def _finish(self, outputs: tf.Tensor) -> tf.Tensor:
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "left_vector_seed": self.left_vector_seed}
 
 
 class SpectralDense(_SpectralKernel, keras.layers.Dense):
-    """`Dense` with a spectrally normalized kernel; every training pass makes one power iteration.
+    """`Dense` with a spectrally normalized kernel; every training pass makes one step of the power iteration.
 
     Args:
-        units: numbers out.
+        units: features out.
         left_vector_seed: seed of the first estimate of the singular vector.
         **kwargs: as `keras.layers.Dense`.
     """
 
-    def __init__(self, units, left_vector_seed=0, **kwargs):
+    def __init__(self, units: int, left_vector_seed: int = 0, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
         self.left_vector_seed = left_vector_seed
 
-    def call(self, inputs, training=None):
-        """Multiplies `[batch, size]` with the normalized kernel."""
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Multiplies `[batch, size]` by the normalized kernel."""
         return self._finish(tf.matmul(inputs, self.normalized_kernel(training)))
 
 
 class _SpectralConvolution(_SpectralKernel):
-    """What the convolutions share: the constructor."""
+    """Shared by the convolutions: the constructor."""
 
-    def __init__(self, filters, kernel_size, left_vector_seed=0, **kwargs):
+    def __init__(self, filters: int, kernel_size: int, left_vector_seed: int = 0, **kwargs: Any) -> None:
         super().__init__(filters, kernel_size, **kwargs)
         self.left_vector_seed = left_vector_seed
 
 
 class SpectralConv2D(_SpectralConvolution, keras.layers.Conv2D):
-    """`Conv2D` with a spectrally normalized kernel; every training pass makes one power iteration.
+    """`Conv2D` with a spectrally normalized kernel; every training pass makes one step of the power iteration.
 
     Args:
         filters: channels out.
@@ -115,7 +123,7 @@ class SpectralConv2D(_SpectralConvolution, keras.layers.Conv2D):
         **kwargs: as `keras.layers.Conv2D`.
     """
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Convolves `[batch, height, width, channels]` with the normalized kernel."""
         return self._finish(self.convolution_op(inputs, self.normalized_kernel(training)))
 
@@ -123,8 +131,8 @@ class SpectralConv2D(_SpectralConvolution, keras.layers.Conv2D):
 class SpectralUpConv2D(SpectralConv2D):
     """Nearest upsampling by two, then a spectrally normalized 3x3 convolution that keeps the side.
 
-    On larger maps the two are one transposed convolution of stride 2 with the kernel filtered by a 2x2 box: the
-    same sums with 16 products for every 36, so the result differs by rounding alone.
+    On larger maps both are one transposed convolution of stride 2, whose kernel is filtered by a 2x2 box. It computes
+    the same sums with 16 products instead of 36, so the result differs only by rounding.
 
     Args:
         filters: channels out.
@@ -132,11 +140,11 @@ class SpectralUpConv2D(SpectralConv2D):
         **kwargs: as `keras.layers.Conv2D`.
     """
 
-    def __init__(self, filters, kernel_size=3, left_vector_seed=0, **kwargs):
+    def __init__(self, filters: int, kernel_size: int = 3, left_vector_seed: int = 0, **kwargs: Any) -> None:
         super().__init__(filters, kernel_size, left_vector_seed, **(kwargs | {"padding": "same"}))
 
-    def call(self, inputs, training=None):
-        """Doubles and convolves `[batch, height, width, channels]`, of static height and width."""
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Upsamples and convolves `[batch, height, width, channels]`, of static height and width."""
         kernel = self.normalized_kernel(training)
         if inputs.shape[1] < _TRANSPOSED_FROM_SIDE:
             return self._finish(self.convolution_op(upsample_nearest(inputs), kernel))
@@ -148,20 +156,20 @@ class SpectralUpConv2D(SpectralConv2D):
         )
         return self._finish(outputs)
 
-    def compute_output_shape(self, input_shape):
-        """Returns the shape of the doubled map."""
+    def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
+        """Returns the shape of the upsampled map."""
         batch, height, width, _ = input_shape
         return tf.TensorShape([batch, 2 * height, 2 * width, self.filters])
 
 
-def _box_filtered(kernel):
-    """Sums each 2x2 square of a kernel and its border of zeros: `[3, 3, in, out]` -> `[4, 4, in, out]`."""
+def _box_filtered(kernel: tf.Tensor) -> tf.Tensor:
+    """Sums each 2x2 square of a zero-padded kernel: `[3, 3, in, out]` -> `[4, 4, in, out]`."""
     rows = tf.pad(kernel, [[0, 1], [0, 0], [0, 0], [0, 0]]) + tf.pad(kernel, [[1, 0], [0, 0], [0, 0], [0, 0]])
     return tf.pad(rows, [[0, 0], [0, 1], [0, 0], [0, 0]]) + tf.pad(rows, [[0, 0], [1, 0], [0, 0], [0, 0]])
 
 
 class SpectralConv2DTranspose(_SpectralConvolution, keras.layers.Conv2DTranspose):
-    """`Conv2DTranspose` with a spectrally normalized kernel, a matrix with one column per channel out.
+    """`Conv2DTranspose` with a spectrally normalized kernel; as a matrix it has one column per output channel.
 
     Args:
         filters: channels out.
@@ -170,10 +178,10 @@ class SpectralConv2DTranspose(_SpectralConvolution, keras.layers.Conv2DTranspose
         **kwargs: as `keras.layers.Conv2DTranspose`.
     """
 
-    def _channels_out_last(self, kernel):
+    def _channels_out_last(self, kernel: tf.Tensor) -> tf.Tensor:
         return tf.transpose(kernel, [0, 1, 3, 2])
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Convolves `[batch, height, width, channels]`, of static height and width."""
         outputs = tf.nn.conv2d_transpose(
             inputs,

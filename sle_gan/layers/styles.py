@@ -1,10 +1,13 @@
-"""What lies between a mapping and a synthesis network: styles mixed, averaged, and the map they begin to shape.
+"""The layers between a mapping and a synthesis network: style mixing, the average style, the learned constant.
 
-What is drawn is a pure function of the latent codes, as in `sle_gan.layers.noise`, so that a resumed run draws
-what the uninterrupted one would have drawn.
+As in `sle_gan.layers.noise`, the latent codes are the seed of all that is drawn, so a resumed run draws the same as an
+uninterrupted one.
 
 Source: Karras et al. 2019, arXiv:1812.04948.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
@@ -15,26 +18,26 @@ _PARTNERS, _COIN, _CUT = range(3)
 
 
 class LearnedConstant(keras.layers.Layer):
-    """The map that a synthesis network begins with, the same for all images.
+    """The feature map that a synthesis network begins with, the same for all images.
 
     Args:
         shape: height, width and channels.
-        seed: of the initial values, N(0, 1).
+        seed: seed of the initial values, N(0, 1).
         **kwargs: as `keras.layers.Layer`.
     """
 
-    def __init__(self, shape, seed=0, **kwargs):
+    def __init__(self, shape: Sequence[int], seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.shape = tuple(shape)
         self.seed = seed
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Adds the map."""
         initializer = keras.initializers.RandomNormal(0.0, 1.0, seed=self.seed)
         self.values = self.add_weight(name="values", shape=self.shape, initializer=initializer)
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Repeats the map for every image of a batch.
 
         Args:
@@ -45,16 +48,16 @@ class LearnedConstant(keras.layers.Layer):
         """
         return tf.tile(self.values[None], [count_of(inputs), 1, 1, 1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "shape": self.shape, "seed": self.seed}
 
 
 class PartnerCodes(keras.layers.Layer):
-    """Draws other latent codes for the batch, whose styles are mixed in; outside training returns the codes."""
+    """Draws the latent codes whose styles are mixed in; outside training it returns the codes themselves."""
 
-    def call(self, inputs, training=None):
-        """Draws.
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Draws latent codes.
 
         Args:
             inputs: latent codes `[batch, size]`.
@@ -69,21 +72,21 @@ class PartnerCodes(keras.layers.Layer):
 
 
 class StyleMixing(keras.layers.Layer):
-    """Gives every layer of a synthesis network its style; in training the later ones often have another's.
+    """Gives every layer of a synthesis network its style; in training, later layers often get that of another code.
 
     Args:
         layer_count: number of styles that the synthesis network takes.
-        probability: of a batch to be mixed; the first layer that has the other style is then drawn evenly.
+        probability: probability that a batch is mixed. The first layer with the other style is then drawn uniformly.
         **kwargs: as `keras.layers.Layer`.
     """
 
-    def __init__(self, layer_count, probability=0.9, **kwargs):
+    def __init__(self, layer_count: int, probability: float = 0.9, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.layer_count = layer_count
         self.probability = probability
 
-    def call(self, inputs, training=None):
-        """Repeats and mixes.
+    def call(self, inputs: Sequence[tf.Tensor], training: bool | None = None) -> tf.Tensor:
+        """Repeats the styles for every layer, and mixes them in training.
 
         Args:
             inputs: styles `[batch, size]`, other styles `[batch, size]`, and latent codes `[batch, latent size]`.
@@ -101,27 +104,27 @@ class StyleMixing(keras.layers.Layer):
         is_other = (tf.range(self.layer_count) >= cut) & mixes
         return tf.where(is_other[None, :, None], others[:, None], repeated)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "layer_count": self.layer_count, "probability": self.probability}
 
 
 class StyleAverage(keras.layers.Layer):
-    """Passes styles on and keeps their moving average, towards which truncation draws them.
+    """Returns styles as they are and keeps their moving average, toward which truncation moves them.
 
     Args:
-        decay: what is kept of the average at each training pass.
+        decay: share of the average that is kept at each training pass.
         **kwargs: as `keras.layers.Layer`.
 
     Attributes:
         average: float32 `[size]`.
     """
 
-    def __init__(self, decay=0.995, **kwargs):
+    def __init__(self, decay: float = 0.995, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.decay = decay
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Adds the average."""
         self.average = self.add_weight(
             name="average",
@@ -135,19 +138,19 @@ class StyleAverage(keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs, training=None):
-        """Returns styles `[batch, size]` as they came; a training pass moves the average towards their mean."""
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Returns styles `[batch, size]` as they are; a training pass moves the average toward their mean."""
         if training:
             mean = tf.reduce_mean(tf.cast(inputs, tf.float32), axis=0)
             self.average.assign_add((1.0 - self.decay) * (mean - self.average))
         return tf.identity(inputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "decay": self.decay}
 
 
-def _seed(codes, use):
-    # Layers of noise fold their index, which is not negative, into other bits.
+def _seed(codes: tf.Tensor, use: int) -> tf.Tensor:
+    # Other bits than those that `NoiseInjection` folds its index into, so that no two draws have the same seed.
     bits = tf.bitcast(tf.cast(codes[0, -2:], tf.float32), tf.int32)
     return tf.random.experimental.stateless_fold_in(bits, use)

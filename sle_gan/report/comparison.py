@@ -1,35 +1,42 @@
-"""The comparison of runs: what each scored beside what it holds and what it cost in theory.
+"""The comparison of runs: the scores of each, the size of its generator and the theoretical cost of its training.
 
-Scores stand in one column only if they were measured alike: the same network and weights, preprocessing, number of
-images, resolution and training images. Runs that differ in their seed alone become one row.
+Scores are in one column only if they were measured in the same way: with the same network and weights, preprocessing,
+number of images, resolution and training images. Runs that differ only in their seed become one row.
 """
 
 import csv
 import io
 import statistics
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import matplotlib.figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from sle_gan.errors import InputError
 from sle_gan.report.curves import short_number
 from sle_gan.report.page import element, page, picture, table
-from sle_gan.report.record import damage_told, read_record
+from sle_gan.report.record import RunRecord, damage_as_input_error, read_record
 from sle_gan.report.run_report import score_kind, training_flops
 from sle_gan.run import find_run
 from sle_gan.settings.train import FREE_NAMES
 
-# Settings that do not change what is trained. Of those that may change on the way, these do.
-_TOLD_APART = {"steps", "data_folder", "generator_weights", "discriminator_weights"}
-_NOT_TOLD_APART = (FREE_NAMES - _TOLD_APART) | {"seed"}
+Settings = dict[str, Any]
+ScoreKey = tuple[Any, ...]  # (name, kind, network, SHA-256 of its weights, images)
+
+# Runs that differ only in these settings are compared as one configuration. Most settings that may change when a run is
+# resumed do not change what is trained; those in `_CHANGE_THE_TRAINING` do.
+_CHANGE_THE_TRAINING = {"steps", "data_folder", "generator_weights", "discriminator_weights"}
+_NOT_COMPARED = (FREE_NAMES - _CHANGE_THE_TRAINING) | {"seed"}
 _COSTS = {"live parameters": "live parameters of the generator", "training FLOPs": "FLOPs of training, in theory"}
 
 
-class Mean(NamedTuple):
-    """A number of several runs.
+@dataclass(frozen=True)
+class Mean:
+    """The mean of a number over several runs.
 
     Attributes:
         value: the mean.
@@ -41,7 +48,7 @@ class Mean(NamedTuple):
     spread: float | None
     count: int
 
-    def __str__(self):
+    def __str__(self) -> str:
         spread = f" ± {short_number(self.spread)}" if self.spread else ""
         return short_number(self.value) + spread
 
@@ -50,33 +57,33 @@ class Row(NamedTuple):
     """Runs of one configuration.
 
     Attributes:
-        names: of the runs.
-        differs: settings in which it differs from other rows, such as `width 32`; empty if in none.
-        costs: `Mean`s by name: `step`, `live parameters`, `training FLOPs`; what is not known is not there.
+        names: names of the runs.
+        differs: settings in which they differ from other rows, such as `width 32`; empty if there are none.
+        costs: a `Mean` for each of `step`, `live parameters` and `training FLOPs` that is known.
         scores: `Mean`s by column.
     """
 
-    names: list
+    names: list[str]
     differs: str
-    costs: dict
-    scores: dict
+    costs: dict[str, Mean]
+    scores: dict[str, Mean]
 
     @property
-    def label(self):
-        """The names in few words."""
+    def label(self) -> str:
+        """A short name for the legend of a plot."""
         return self.names[0] if len(self.names) == 1 else f"{self.names[0]} and {len(self.names) - 1} of other seeds"
 
 
 class Comparison(NamedTuple):
-    """Rows, and the columns of scores that they have among them.
+    """A table of runs.
 
     Attributes:
-        rows: a list of `Row`.
-        columns: what each column of scores is called.
+        rows: the rows.
+        columns: titles of all columns of scores.
     """
 
-    rows: list
-    columns: list
+    rows: list[Row]
+    columns: list[str]
 
 
 def compare_runs(runs: Iterable[Path | str], output_folder: Path | str = "runs") -> Comparison:
@@ -100,21 +107,22 @@ def compare_runs(runs: Iterable[Path | str], output_folder: Path | str = "runs")
     folders = [find_run(str(run), output_folder) for run in runs]
     if len({run.path.resolve() for run in folders}) < len(folders):
         raise InputError("each run must be given once")
-    with damage_told("one of the runs"):
+    with damage_as_input_error("one of the runs"):
         return compare([read_record(run) for run in folders])
 
 
-def compare(records):
+def compare(records: Iterable[RunRecord]) -> Comparison:
     """Compares runs.
 
     Args:
         records: `sle_gan.report.record.RunRecord`s, one or more.
 
     Returns:
-        A `Comparison`. Of each kind of score a run's newest counts; its costs are those of its newest score, or of
-        its last step if it has none.
+        A `Comparison`. Of each kind of score, the newest of a run is taken. Its costs are those at its newest score, or
+        at its last step if it has no score.
     """
-    groups = {}
+    records = list(records)
+    groups: dict[tuple[tuple[str, str], ...], list[RunRecord]] = {}
     for record in records:
         groups.setdefault(_configuration(record.settings.named()), []).append(record)
     titles = _titles({key: record for record in records for key in _newest(record)})
@@ -131,8 +139,8 @@ def compare(records):
     return Comparison(rows, list(titles.values()))
 
 
-def text_cells(comparison):
-    """Returns the head and the rows of the table for people, as text."""
+def text_cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Returns the header and the rows of the table, as text for people."""
     costs = [name for name in ("step", *_COSTS) if any(name in row.costs for row in comparison.rows)]
     has_differences = any(row.differs for row in comparison.rows)
     head = ["run", *(["differs in"] if has_differences else []), *costs, *comparison.columns]
@@ -148,21 +156,22 @@ def text_cells(comparison):
     return head, lines
 
 
-def to_csv(comparison):
-    """Returns the table as CSV: each number, its spread over runs, and how many these are, in columns of their own."""
+def to_csv(comparison: Comparison) -> str:
+    """Returns the table as CSV: for each number a column for its mean, its spread and its number of runs."""
     numbers = ["step", *_COSTS, *comparison.columns]
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(["runs", "differs in", *(f"{name}{part}" for name in numbers for part in ("", " spread", " runs"))])
     for row in comparison.rows:
-        cells = [(row.costs | row.scores).get(name, ("", "", "")) for name in numbers]
-        told = ["" if value is None else value for cell in cells for value in cell]
-        writer.writerow([_printable(text) for text in ("; ".join(row.names), row.differs)] + told)
+        means = row.costs | row.scores
+        cells = [_csv_cells(means[name]) if name in means else [""] * 3 for name in numbers]
+        texts = [_printable(text) for text in ("; ".join(row.names), row.differs)]
+        writer.writerow([*texts, *(cell for of_mean in cells for cell in of_mean)])
     return lines.getvalue()
 
 
-def to_html(comparison):
-    """Returns the table and the plot, if there is one, as one page that needs nothing but itself: bytes."""
+def to_html(comparison: Comparison) -> bytes:
+    """Returns a self-contained HTML page, as bytes, with the table and the plot, if there is one."""
     parts = [element("h1", "Comparison of runs"), table(*text_cells(comparison))]
     notes = (
         "Numbers of several runs are means and standard deviations over their seeds. Scores stand in one column only "
@@ -175,8 +184,8 @@ def to_html(comparison):
     return page("Comparison of runs", *parts)
 
 
-def quality_plot(comparison):
-    """Draws each score against what the runs hold and cost.
+def quality_plot(comparison: Comparison) -> bytes | None:
+    """Plots each score against the parameters and the cost of the runs.
 
     Args:
         comparison: a `Comparison`.
@@ -192,7 +201,7 @@ def quality_plot(comparison):
     if not columns or not costs:
         return None
     size = (5.5 * len(costs), 3.4 * len(columns) + 0.3 * len(comparison.rows))
-    figure = matplotlib.figure.Figure(figsize=size, dpi=100, layout="constrained")
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
     grid = figure.subplots(len(columns), len(costs), squeeze=False)
     for axes_of_score, column in zip(grid, columns, strict=True):
         for axes, cost in zip(axes_of_score, costs, strict=True):
@@ -202,43 +211,51 @@ def quality_plot(comparison):
             axes.set_title(_plain(column), fontsize=8)
             axes.set(xlabel=_COSTS[cost], xscale="log")
             axes.grid(alpha=0.3, which="both")
-    named = {}
+    handles: dict[str, Any] = {}
     for axes in grid.flat:
-        named |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-    figure.legend(named.values(), named.keys(), loc="outside lower center", fontsize=8)
+        handles |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", fontsize=8)
     encoded = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name in a script that the font has not
+        warnings.filterwarnings(
+            "ignore", "Glyph .* missing from font"
+        )  # a name in a script that the font does not have
         figure.savefig(encoded, format="png")
     return encoded.getvalue()
 
 
-def _configuration(settings):
-    return tuple(sorted((name, repr(value)) for name, value in settings.items() if name not in _NOT_TOLD_APART))
+def _csv_cells(mean: Mean) -> list[float | str]:
+    return [mean.value, "" if mean.spread is None else mean.spread, mean.count]
 
 
-def _differences(settings, all_settings):
-    names = sorted({name for each in all_settings for name in each} - _NOT_TOLD_APART)
+def _configuration(settings: Settings) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, repr(value)) for name, value in settings.items() if name not in _NOT_COMPARED))
+
+
+def _differences(settings: Settings, all_settings: Sequence[Settings]) -> str:
+    names = sorted({name for each in all_settings for name in each} - _NOT_COMPARED)
     differing = [name for name in names if len({repr(each[name]) for each in all_settings if name in each}) > 1]
     return ", ".join(f"{name} {settings[name]}" for name in differing if settings.get(name) is not None)
 
 
-def _newest(record):
-    """Returns the newest value of each score by all that two of them must have in common to be compared."""
-    newest = {}
+def _newest(record: RunRecord) -> dict[ScoreKey, float]:
+    """Returns the newest value of each score. Its key is all that two scores must have in common to be compared."""
+    newest: dict[ScoreKey, float] = {}
     for row in record.scores:
-        measured = (score_kind(row), row.get("network"), row.get("weights_sha256"), _images_of(record))
+        measured = (score_kind(row), row.get("network"), row.get("weights_sha256"), _image_identity(record))
         scores = {(name, *measured): score.get("value") for name, score in row.get("scores", {}).items()}
-        # These two are measured in one way, whatever the scores are.
-        measured = (score_kind(row | {"mode": None}), None, None, _images_of(record))
-        scores[("diversity ratio", *measured)] = row.get("diversity", {}).get("ratio")
-        scores[("near copies", *measured)] = row.get("memorization", {}).get("near_copies")
+        # These two are measured in the same way for all scores.
+        measured = (score_kind(row | {"mode": None}), None, None, _image_identity(record))
+        scores |= {
+            ("diversity ratio", *measured): row.get("diversity", {}).get("ratio"),
+            ("near copies", *measured): row.get("memorization", {}).get("near_copies"),
+        }
         newest |= {key: value for key, value in scores.items() if value is not None}
     return newest
 
 
-def _images_of(record):
-    """Names the training images: by their bytes, or, where each seed draws its own, by where they are drawn from."""
+def _image_identity(record: RunRecord) -> tuple[Any, ...]:
+    """Identifies the training images: by their SHA-256, or, if each seed draws others, by what they are drawn from."""
     settings = record.settings.images
     shares = (settings.data_ratio, settings.held_out)
     if shares != (1.0, 0.0) or record.images is None:
@@ -246,13 +263,13 @@ def _images_of(record):
     return tuple(image.sha256 for image in record.images.images)
 
 
-def _titles(measured):
-    """Names the columns, telling more where less would name two of them alike.
+def _titles(measured: Mapping[ScoreKey, RunRecord]) -> dict[ScoreKey, str]:
+    """Makes the titles of the columns, with more details if two would have the same title.
 
     Args:
-        measured: a record that has it, by each key of `_newest`.
+        measured: for each key of `_newest`, a record that has this score.
     """
-    titles = {}
+    titles: dict[ScoreKey, str] = {}
     for key, record in measured.items():
         name, kind, network, weights, _ = key
         short = f"{name} ({kind})" if kind else name
@@ -266,17 +283,17 @@ def _titles(measured):
     return titles
 
 
-def _costs(record):
+def _costs(record: RunRecord) -> dict[str, float]:
     step = record.scores[-1]["step"] if record.scores else record.step
     until = record._replace(losses=[row for row in record.losses if row["step"] <= step])
     last = until.losses[-1] if until.losses else {}
     parameters = last.get("live_parameters", record.networks.get("generator", {}).get("parameters"))
     flops, _ = training_flops(until)
-    costs = {"step": step, "live parameters": parameters, "training FLOPs": flops}
+    costs: dict[str, float | None] = {"step": step, "live parameters": parameters, "training FLOPs": flops}
     return {name: value for name, value in costs.items() if value is not None}
 
 
-def _means(of_runs):
+def _means(of_runs: Sequence[Mapping[str, float]]) -> dict[str, Mean]:
     """Returns the `Mean` of each number that at least one of the runs has."""
     means = {}
     for name in dict.fromkeys(name for of_run in of_runs for name in of_run):
@@ -285,7 +302,7 @@ def _means(of_runs):
     return means
 
 
-def _point(axes, cost, score, index, label):
+def _point(axes: Axes, cost: Mean, score: Mean, index: int, label: str) -> None:
     markers = "osD^vP*X"
     axes.errorbar(
         cost.value,
@@ -299,9 +316,9 @@ def _point(axes, cost, score, index, label):
     )
 
 
-def _plain(text):
-    return _printable(text).replace("$", r"\$")  # or Matplotlib reads formulas
+def _plain(text: str) -> str:
+    return _printable(text).replace("$", r"\$")  # Matplotlib reads text between dollars as a formula
 
 
-def _printable(text):
+def _printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()

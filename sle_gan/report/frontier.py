@@ -1,24 +1,25 @@
 """Quality against sparsity: a table and a plot of several methods, each trained with several seeds."""
 
 import statistics
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import matplotlib.figure
+from matplotlib.figure import Figure
 
 
 class Trained(NamedTuple):
-    """One training of a method, measured.
+    """The measurements of one training of a method.
 
     Attributes:
-        method: what it is called in the table.
-        seed: of the training.
-        score: of its pictures; lower is better.
+        method: name of the method in the table.
+        seed: seed of the training.
+        score: score of its pictures; lower is better.
         floor: the same score between two halves of the training images.
-        live_parameters: trainable parameters of the generator that are not 0.
-        training_flops: theoretical, as a multiple of the dense training's.
-        search_flops: of the search that its ticket needed, likewise; 0 without one.
-        inference_flops: theoretical, of one image.
-        gzip_bytes: of the generator's weights without the zeros, compressed.
+        live_parameters: number of trainable parameters of the generator that are not 0.
+        training_flops: theoretical FLOPs of the training, as a multiple of those of dense training.
+        search_flops: theoretical FLOPs of the search for its ticket, as the same multiple; 0 without a search.
+        inference_flops: theoretical FLOPs of one image.
+        gzip_bytes: size of the generator's weights without the zeros, compressed.
     """
 
     method: str
@@ -32,15 +33,15 @@ class Trained(NamedTuple):
     gzip_bytes: int
 
 
-def frontier_table(trained, score_name):
-    """Writes the table, a row for each method in the order in which they first come.
+def frontier_table(trained: Sequence[Trained], score_name: str) -> list[str]:
+    """Makes the table: a row for each method, in the order of their first trainings.
 
     Args:
         trained: list of `Trained`.
-        score_name: what the score is called.
+        score_name: name of the score.
 
     Returns:
-        Lines of Markdown. Means over seeds; behind the score its smallest and largest.
+        Lines of Markdown. Numbers are means over seeds; the smallest and largest score are in parentheses.
     """
     lines = [
         f"| method | seeds | {score_name} | live parameters | training FLOPs / dense | with the search | FLOPs of an "
@@ -48,10 +49,10 @@ def frontier_table(trained, score_name):
         "|---|---|---|---|---|---|---|---|",
     ]
     for method, of_method in _by_method(trained).items():
-        scores = [one.score for one in of_method]
+        scores = [run.score for run in of_method]
 
-        def mean(name, of_method=of_method):
-            return statistics.mean(getattr(one, name) for one in of_method)
+        def mean(name: str, of_method: Sequence[Trained] = of_method) -> float:
+            return statistics.mean(float(getattr(run, name)) for run in of_method)
 
         search = f"{mean('training_flops') + mean('search_flops'):.2f}" if mean("search_flops") else ""
         lines.append(
@@ -62,26 +63,26 @@ def frontier_table(trained, score_name):
     return lines
 
 
-def frontier_plot(trained, score_name):
-    """Draws the score against live parameters and against theoretical training FLOPs, a point for each training.
+def frontier_plot(trained: Sequence[Trained], score_name: str) -> Figure:
+    """Plots the score against live parameters and against theoretical training FLOPs, a point for each training.
 
     Args:
         trained: list of `Trained`.
-        score_name: what the score is called.
+        score_name: name of the score.
 
     Returns:
         A Matplotlib figure.
     """
-    figure = matplotlib.figure.Figure(figsize=(11, 4.5), dpi=100, layout="constrained")
+    figure = Figure(figsize=(11, 4.5), dpi=100, layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for axis, name, label in (
         (axes[0], "live_parameters", "live parameters of the generator"),
         (axes[1], "training_flops", "theoretical training FLOPs / dense, without a search"),
     ):
         for method, of_method in _by_method(trained).items():
-            places = [getattr(one, name) for one in of_method]
-            axis.plot(places, [one.score for one in of_method], "o", label=method, alpha=0.8)
-        axis.axhline(statistics.mean(one.floor for one in trained), color="grey", linestyle=":", linewidth=1)
+            costs = [getattr(run, name) for run in of_method]
+            axis.plot(costs, [run.score for run in of_method], "o", label=method, alpha=0.8)
+        axis.axhline(statistics.mean(run.floor for run in trained), color="grey", linestyle=":", linewidth=1)
         axis.set_xlabel(label)
         axis.grid(alpha=0.3)
         axis.set_xlim(left=0)
@@ -90,8 +91,8 @@ def frontier_plot(trained, score_name):
     return figure
 
 
-def _by_method(trained):
-    methods = {}
-    for one in trained:
-        methods.setdefault(one.method, []).append(one)
+def _by_method(trained: Iterable[Trained]) -> dict[str, list[Trained]]:
+    methods: dict[str, list[Trained]] = {}
+    for run in trained:
+        methods.setdefault(run.method, []).append(run)
     return methods

@@ -1,12 +1,15 @@
-"""A page of HTML that needs nothing but itself: elements, pictures, style.
+"""Self-contained HTML pages: elements, pictures, style.
 
-Pages are trees of elements and never put together from text, so that a name can hold what it likes and stays text.
-There are no scripts, and the page's policy forbids them.
+A page is built as a tree of elements, never by joining text, so a name with `<` in it stays text. There are no scripts,
+and the page's policy forbids them.
 """
 
 import base64
 import io
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from PIL import Image
 
@@ -56,13 +59,13 @@ circle.c3 { fill: var(--c3); }
 """
 
 
-def element(tag, *children, **attributes):
+def element(tag: str, *children: Any, **attributes: Any) -> ElementTree.Element:
     """Makes an element.
 
     Args:
-        tag: its name.
-        *children: elements, and what becomes text.
-        **attributes: by name; `class_` is `class`, other underscores are dashes.
+        tag: name of the element.
+        *children: elements; everything else is turned into text.
+        **attributes: attributes by name; `class_` becomes `class`, other underscores become dashes.
 
     Returns:
         An `xml.etree.ElementTree.Element`.
@@ -79,44 +82,45 @@ def element(tag, *children, **attributes):
     return made
 
 
-def table(head, rows):
-    """Makes a table; numbers stand to the right.
+def table(head: Sequence[str] | None, rows: Iterable[Sequence[str | ElementTree.Element]]) -> ElementTree.Element:
+    """Makes a table; numbers are aligned to the right.
 
     Args:
-        head: words of the first row, or None.
-        rows: lists of cells: text, numbers already written out, or elements.
+        head: cells of the header, or None for no header.
+        rows: lists of cells: text, formatted numbers, or elements.
 
     Returns:
-        An element that scrolls by itself where it is too wide.
+        An element that scrolls sideways if it is too wide.
     """
     lines = [element("tr", *(element("th", word, **_side(word)) for word in head))] if head else []
     lines += [element("tr", *(element("td", cell, **_side(cell)) for cell in row)) for row in rows]
     return element("div", element("table", *lines, class_="rows"), class_="wide")
 
 
-def facts(pairs):
-    """Makes a table of names and what they are.
+def facts(pairs: Iterable[tuple[str, Any]]) -> ElementTree.Element:
+    """Makes a table of names and values.
 
     Args:
-        pairs: (name, text or element); those whose second is None are left out.
+        pairs: (name, text or element); pairs whose value is None are left out.
     """
     rows = [element("tr", element("th", name), element("td", value)) for name, value in pairs if value is not None]
     return element("div", element("table", *rows), class_="wide")
 
 
-def picture(file, label, *, widest_px):
-    """Makes a figure of a picture file, its bytes in the page.
+def picture(file: Path | BinaryIO, label: str, *, widest_px: int) -> ElementTree.Element:
+    """Makes a figure of a picture file; the bytes of the picture are in the page.
 
     Args:
-        file: path of an image, or an open file of its bytes.
-        label: what is written below it.
-        widest_px: a wider picture is made this wide.
+        file: path of an image, or an open file.
+        label: caption below the picture.
+        widest_px: a wider picture is scaled down to this width.
 
     Raises:
         OSError: if it cannot be read.
     """
-    with Image.open(file) as image:
-        image.load()
+    with Image.open(file) as opened:
+        opened.load()
+    image: Image.Image = opened
     if image.width > widest_px:
         image = image.resize((widest_px, round(image.height * widest_px / image.width)), Image.Resampling.LANCZOS)
     encoded = io.BytesIO()
@@ -131,11 +135,11 @@ def picture(file, label, *, widest_px):
     )
 
 
-def page(title, *body):
+def page(title: str, *body: ElementTree.Element) -> bytes:
     """Makes a whole page.
 
     Args:
-        title: of the window.
+        title: title of the window.
         *body: elements.
 
     Returns:
@@ -150,7 +154,8 @@ def page(title, *body):
         element("style", _STYLE),
     )
     tree = element("html", head, element("body", *body), lang="en")
-    return b"<!DOCTYPE html>\n" + ElementTree.tostring(tree, encoding="utf-8", method="html") + b"\n"
+    html: bytes = ElementTree.tostring(tree, encoding="utf-8", method="html")
+    return b"<!DOCTYPE html>\n" + html + b"\n"
 
 
 def html_text(made: ElementTree.Element) -> str:
@@ -158,11 +163,11 @@ def html_text(made: ElementTree.Element) -> str:
     return ElementTree.tostring(made, encoding="unicode", method="html")
 
 
-def _text(value):
-    # Names of files may hold bytes that are no UTF-8, as surrogates that cannot be written.
+def _text(value: Any) -> str:
+    # Python holds a file name that is not UTF-8 with surrogates, which cannot be written.
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
-def _side(cell):
+def _side(cell: object) -> dict[str, str]:
     is_number = isinstance(cell, str) and cell[:1] in set("-0123456789") and not cell[-1:].isalpha()
     return {"class_": "number"} if is_number else {}

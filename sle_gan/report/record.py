@@ -1,12 +1,14 @@
-"""What a run has left behind, read for people: rows by kind, sheets of samples, time."""
+"""Reads what a run has written, for reports: rows by kind, sheets of samples, times."""
 
 import contextlib
 import math
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sle_gan.data.folder import FolderScan, ImageFile, read_manifest
 from sle_gan.errors import InputError, SleGanError
@@ -15,11 +17,13 @@ from sle_gan.run import RunFolder, read_rows
 from sle_gan.run_config import RunConfig
 from sle_gan.settings import TrainSettings
 
+Row = dict[str, Any]  # of `metrics.jsonl` and its neighbors
+
 _SHEET = re.compile(r"step-(\d+)\.png")
 
 
 class RunRecord(NamedTuple):
-    """A run as its folder tells it; what the folder does not hold is empty.
+    """A run as read from its folder; what the folder does not hold is empty.
 
     Attributes:
         run: the `RunFolder`.
@@ -38,33 +42,33 @@ class RunRecord(NamedTuple):
     run: RunFolder
     config: RunConfig
     images: FolderScan | None
-    held_out: tuple
-    losses: list
-    scores: list
-    health: list
-    densities: list
-    timings: list
-    networks: dict
-    sheets: list
+    held_out: tuple[str, ...]
+    losses: list[Row]
+    scores: list[Row]
+    health: list[Row]
+    densities: list[Row]
+    timings: list[Row]
+    networks: dict[str, Any]
+    sheets: list[tuple[int, Path]]
 
     @property
     def settings(self) -> TrainSettings:
-        """What it was asked to be."""
+        """The settings of the run."""
         return self.config.settings
 
     @property
-    def step(self):
-        """The last step that anything was written of."""
-        rows = [rows[-1]["step"] for rows in (self.losses, self.scores, self.timings) if rows]
-        return max(rows + [step for step, _ in self.sheets[-1:]], default=0)
+    def step(self) -> int:
+        """The last step that anything was written at."""
+        steps: list[int] = [rows[-1]["step"] for rows in (self.losses, self.scores, self.timings) if rows]
+        return max(steps + [step for step, _ in self.sheets[-1:]], default=0)
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[Row]:
         """The rows of losses, scores and verdicts together, in order of their steps."""
         return sorted(self.losses + self.scores + self.health, key=lambda row: row["step"])
 
 
-def read_record(run):
+def read_record(run: RunFolder) -> RunRecord:
     """Reads a run folder.
 
     Args:
@@ -76,7 +80,7 @@ def read_record(run):
     Raises:
         InputError: if a file of the run is damaged.
     """
-    by_event = {None: [], "scores": [], "health": []}
+    by_event: dict[str | None, list[Row]] = {None: [], "scores": [], "health": []}
     for row in sorted(read_rows(run.metrics_file), key=lambda row: row["step"]):
         by_event.setdefault(row.get("event"), []).append(row)
     images, held_out = _images(run)
@@ -96,13 +100,13 @@ def read_record(run):
 
 
 @contextlib.contextmanager
-def damage_told(what):
-    """Says of what is made of a run that its files are damaged, where they hold something else than training writes.
+def damage_as_input_error(what: object) -> Iterator[None]:
+    """Turns errors about the content of a run's files into one `InputError`, which says that a file is damaged.
 
-    A run may come from elsewhere, and what its rows hold is looked at where it is used.
+    A run may come from someone else, and the content of its rows is checked only where it is used.
 
     Args:
-        what: names the run or runs.
+        what: name of the run or runs, for the message.
 
     Raises:
         InputError: if a value is missing, or no number where one is needed.
@@ -118,7 +122,7 @@ def damage_told(what):
         ) from error
 
 
-def metric_arrays(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+def metric_arrays(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     """Turns rows into columns.
 
     Args:
@@ -134,22 +138,22 @@ def metric_arrays(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     names = dict.fromkeys(name for row in rows for name in row)
     names.pop("step", None)
 
-    def number(value):
+    def number(value: Any) -> float:
         return math.nan if value is None else float(value)
 
     columns = {name: np.array([number(row.get(name)) for row in rows], np.float64) for name in names}
     return {"step": np.array([row["step"] for row in rows], np.int64)} | columns
 
 
-def seconds_of_training(timings, log_frequency):
-    """Adds up the time of training's steps, those that were done again after a kill included.
+def training_seconds(timings: Sequence[Row], log_frequency: int) -> float:
+    """Adds up the time of all training steps, including those that were repeated after a kill.
 
     Args:
         timings: rows of `timings.jsonl`.
         log_frequency: steps between rows.
 
     Returns:
-        Seconds; loading, and the first step of each start, are not in them.
+        Seconds, without those for loading and for the first step after each start.
     """
     seconds, before = 0.0, 0
     for row in timings:
@@ -159,7 +163,7 @@ def seconds_of_training(timings, log_frequency):
     return seconds
 
 
-def _images(run):
+def _images(run: RunFolder) -> tuple[FolderScan | None, tuple[str, ...]]:
     if not run.manifest_file.exists():
         return None, ()
     content = read_manifest(run.manifest_file)
@@ -172,7 +176,7 @@ def _images(run):
     return (scan if images else None), tuple(image["path"] for image in content.get("held_out", ()))
 
 
-def _networks(file):
+def _networks(file: Path) -> dict[str, Any]:
     try:
         content = read_json(file)
     except FileNotFoundError:
@@ -184,8 +188,8 @@ def _networks(file):
     return content
 
 
-def _sheets(folder):
-    # A run folder may come from elsewhere: a link would put another file into what is made of it.
+def _sheets(folder: Path) -> list[tuple[int, Path]]:
+    # A run folder may come from someone else: a link would put another file into the report.
     files = [path for path in folder.glob("*.png") if path.is_file() and not path.is_symlink()]
-    found = [(match, path) for path in files if (match := _SHEET.fullmatch(path.name))]
-    return sorted((int(match[1]), path) for match, path in found)
+    sheets = [(match, path) for path in files if (match := _SHEET.fullmatch(path.name))]
+    return sorted((int(match[1]), path) for match, path in sheets)

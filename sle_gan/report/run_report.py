@@ -1,19 +1,24 @@
-"""The report of one run: `report.html`, one file that needs no network."""
+"""The report of one run: `report.html`, one self-contained file."""
 
 import datetime
 import shlex
 import statistics
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from sle_gan.data.folder import findings
+from sle_gan.data.folder import ImageFile, describe_images
 from sle_gan.data.pictures import whole_file
 from sle_gan.evaluation.health import COLLAPSING, HEALTHY, NOT_FINITE, TOO_EARLY, judge
 from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
-from sle_gan.report.record import RunRecord, damage_told, read_record, seconds_of_training
+from sle_gan.report.record import Row, RunRecord, damage_as_input_error, read_record, training_seconds
 from sle_gan.run import RunFolder
+
+Parts = Sequence[Element | None]
+ScoreKey = tuple[str, str, str | None]  # (name, kind, SHA-256 of the network's weights)
 
 _TONES = {HEALTHY: "good", TOO_EARLY: "", COLLAPSING: "bad", NOT_FINITE: "bad"}
 _MOST_SHEETS = 9
@@ -21,7 +26,7 @@ _MOST_SKIPPED = 20
 
 
 def write_report(run: RunFolder) -> Path:
-    """Writes the report of a run; the one before is replaced when the new one is whole.
+    """Writes the report of a run atomically: an earlier report stays until the new one is whole.
 
     Args:
         run: a `RunFolder` that exists.
@@ -33,7 +38,7 @@ def write_report(run: RunFolder) -> Path:
         InputError: if a file of the run is damaged.
         OSError: if the report cannot be written.
     """
-    with damage_told(run.path):
+    with damage_as_input_error(run.path):
         content = report_page(read_record(run))
     with whole_file(run.report_file) as temporary:
         temporary.write_bytes(content)
@@ -41,7 +46,7 @@ def write_report(run: RunFolder) -> Path:
 
 
 def report_page(record: RunRecord) -> bytes:
-    """Returns the report as bytes of HTML.
+    """Makes the report: a page of HTML, as bytes.
 
     Args:
         record: a `sle_gan.report.record.RunRecord`. What it does not hold is left out.
@@ -58,22 +63,22 @@ def report_page(record: RunRecord) -> bytes:
     }
     body = [element("h1", record.run.name), element("p", facts_line(record), class_="soft"), _verdict(record)]
     for title, parts in sections.items():
-        parts = [part for part in parts if part is not None]
-        if parts:
-            body.append(element("section", element("h2", title), *parts, id=title.lower()))
+        present = [part for part in parts if part is not None]
+        if present:
+            body.append(element("section", element("h2", title), *present, id=title.lower()))
     return page(f"{record.run.name}: report", *body)
 
 
 def facts_line(record: RunRecord) -> str:
-    """Says of a run in a line how far it is, its network, its images: `step 500 of 1,000, fastgan, 64 px, flowers`."""
+    """Describes a run in a line: step, network, resolution, images: `step 500 of 1,000, fastgan, 64 px, flowers`."""
     settings = record.settings
-    told = [f"step {record.step:,} of {settings.optimization.steps:,}"]
-    told += [settings.network.model, f"{settings.images.resolution} px"]
-    told += [f"{len(record.images.images):,} images"] if record.images else []
-    return ", ".join([*told, Path(settings.images.data_folder).name])
+    words = [f"step {record.step:,} of {settings.optimization.steps:,}"]
+    words += [settings.network.model, f"{settings.images.resolution} px"]
+    words += [f"{len(record.images.images):,} images"] if record.images else []
+    return ", ".join([*words, Path(settings.images.data_folder).name])
 
 
-def _verdict(record):
+def _verdict(record: RunRecord) -> Element:
     verdict = judge(record.metrics, record.settings)
     parts = [element("strong", verdict.verdict[:1].upper() + verdict.verdict[1:])]
     parts.append(element("ul", *(element("li", sentence) for sentence in verdict.evidence)))
@@ -85,21 +90,21 @@ def _verdict(record):
     return element("div", *parts, class_=f"card verdict {_TONES.get(verdict.verdict, 'warn')}", id="verdict")
 
 
-def _changes(rows):
-    changes = []
+def _changes(rows: Iterable[Row]) -> list[str]:
+    changes: list[tuple[int, str]] = []
     for row in rows:
         if not changes or changes[-1][1] != row["verdict"]:
             changes.append((row["step"], row["verdict"]))
     return [f"{verdict} (step {step:,})" for step, verdict in changes]
 
 
-def _pictures(record):
+def _pictures(record: RunRecord) -> Parts:
     if not record.sheets:
         return []
     step, last = record.sheets[-1]
     parts = [picture(last, f"Step {step:,}: the same seeds in every sheet, none chosen", widest_px=1600)]
     if len(record.sheets) > 1:
-        # Most happens early: the sheets between the first and the last stand ever farther apart.
+        # Geometric steps, because most happens early in training.
         chosen = np.unique(np.geomspace(1, len(record.sheets), _MOST_SHEETS).round().astype(int)) - 1
         strip = [picture(path, f"Step {step:,}", widest_px=760) for step, path in (record.sheets[i] for i in chosen)]
         parts.append(element("p", f"{len(chosen)} of {len(record.sheets)} sheets, from first to last:", class_="soft"))
@@ -107,25 +112,26 @@ def _pictures(record):
     return parts
 
 
-def score_kind(row):
-    """Says how scores were measured: what must be equal for two to be compared.
+def score_kind(row: Row) -> str:
+    """Describes how scores were measured. Only scores of the same kind can be compared.
 
     Args:
-        row: of scores.
+        row: a row of scores.
 
     Returns:
         Text such as `legacy, 200 reals, 1,000 fakes, 64 px, mirrored`.
     """
-    told = [row["mode"]] if row.get("mode") else []
-    told += [f"{row[name]:,} {name}" for name in ("reals", "fakes") if name in row]
-    told += [f"{row['resolution']} px"] if "resolution" in row else []
-    told += ["mirrored"] if row.get("mirrored") else []
-    told += [f"split {row['split']}"] if row.get("split", "train") != "train" else []
-    return ", ".join(told)
+    words = [row["mode"]] if row.get("mode") else []
+    words += [f"{row[name]:,} {name}" for name in ("reals", "fakes") if name in row]
+    words += [f"{row['resolution']} px"] if "resolution" in row else []
+    words += ["mirrored"] if row.get("mirrored") else []
+    words += [f"split {row['split']}"] if row.get("split", "train") != "train" else []
+    return ", ".join(words)
 
 
-def _scores(record):
-    latest, series = {}, {}
+def _scores(record: RunRecord) -> Parts:
+    latest: dict[ScoreKey, tuple[int, Row]] = {}
+    series: dict[ScoreKey, list[tuple[int, Row]]] = {}
     for row in record.scores:
         for name, score in row.get("scores", {}).items():
             key = (name, score_kind(row), row.get("weights_sha256"))
@@ -138,49 +144,51 @@ def _scores(record):
     parts = []
     if lines:
         parts.append(table(["score", "value", "spread", "floor", "step", "measured with"], lines))
-        told = "The floor is the same score between two halves of the training images; spread is a standard deviation."
-        parts.append(element("p", told, class_="soft"))
+        note = "The floor is the same score between two halves of the training images; spread is a standard deviation."
+        parts.append(element("p", note, class_="soft"))
     figures = [_score_curves(key, points) for key, points in series.items() if len(points) > 1]
     figures.append(_diversity_curve(record))
     return [*parts, _grid(figures)]
 
 
-def _number_of(score, field):
+def _number_of(score: Row, field: str) -> str:
     value = score.get(field)
     return "" if value is None else short_number(value)
 
 
-def _score_curves(key, points):
+def _score_curves(key: ScoreKey, points: Sequence[tuple[int, Row]]) -> Element | None:
     steps = [step for step, _ in points]
     lines = [Line(key[0], steps, [score.get("value") for _, score in points])]
     lines.append(Line("floor", steps, [score.get("floor") for _, score in points], is_dashed=True))
     return curves(f"{key[0]} ({key[1]})" if key[1] else key[0], lines)
 
 
-def _diversity_curve(record):
+def _diversity_curve(record: RunRecord) -> Element | None:
     rows = [(row["step"], row["diversity"]) for row in record.scores if row.get("diversity")]
     lines = [
-        Line("samples", [step for step, _ in rows], [told.get("fakes") for _, told in rows]),
-        Line("training images", [step for step, _ in rows], [told.get("reals") for _, told in rows], is_dashed=True),
+        Line("samples", [step for step, _ in rows], [diversity.get("fakes") for _, diversity in rows]),
+        Line("training images", [step for step, _ in rows], [diversity.get("reals") for _, diversity in rows], True),
     ]
     return curves("Diversity: mean perceptual distance of pairs", lines)
 
 
-def _copies(record):
+def _copies(record: RunRecord) -> Parts:
     rows = [row for row in record.scores if row.get("memorization")]
     if not rows:
         return []
-    step, found = rows[-1]["step"], rows[-1]["memorization"]
+    step, memorization = rows[-1]["step"], rows[-1]["memorization"]
     names = {
         "median_ratio": "Distance of a sample to its nearest training image, median",
         "smallest_ratio": "The smallest",
     }
-    told = [(name, short_number(found[key])) for key, name in names.items() if key in found]
+    pairs = [(name, short_number(memorization[key])) for key, name in names.items() if key in memorization]
     names = {"near_copies": "Near copies among the samples", "near_copies_among_reals": "Among the training images"}
-    told += [(name, f"{found[key]:.1%}") for key, name in names.items() if key in found]
-    note = "Distances are in those from a training image to its nearest other, their median. Near 0 is a copy."
-    parts = [facts(told), element("p", note, class_="soft")]
-    # A run folder may come from elsewhere: a link out of it would put another file into the report.
+    pairs += [(name, f"{memorization[key]:.1%}") for key, name in names.items() if key in memorization]
+    note = (
+        "The unit of distance is the median distance from a training image to the nearest other one. Near 0 is a copy."
+    )
+    parts = [facts(pairs), element("p", note, class_="soft")]
+    # A run folder may come from someone else: a link would put another file into the report.
     sheet = record.run.copies_sheet(step)
     if sheet.is_file() and not sheet.is_symlink():
         label = f"Step {step:,}: the samples closest to training images, each with that image to its right"
@@ -188,8 +196,8 @@ def _copies(record):
     return parts
 
 
-def _training(record):
-    def lines(**names):
+def _training(record: RunRecord) -> Parts:
+    def lines(**names: str) -> list[Line]:
         return [
             Line(name, [row["step"] for row in rows], [row[key] for row in rows])
             for key, name in names.items()
@@ -211,15 +219,15 @@ def _training(record):
     ]
 
 
-def _sparsity(record):
+def _sparsity(record: RunRecord) -> Parts:
     rows = [row for row in record.losses if "live_parameters" in row]
     if not rows:
         return []
     last = rows[-1]
-    told = [("Live parameters of the generator", f"{last['live_parameters']:,}")]
+    pairs: list[tuple[str, str | None]] = [("Live parameters of the generator", f"{last['live_parameters']:,}")]
     for network in ("generator", "discriminator"):
         density = last.get(f"{network}_density")
-        told.append((f"Density of the {network}'s kernels", None if density is None else f"{density:.1%}"))
+        pairs.append((f"Density of the {network}'s kernels", None if density is None else f"{density:.1%}"))
     steps = [row["step"] for row in rows]
     figure = curves(
         "Density of all kernels",
@@ -230,45 +238,48 @@ def _sparsity(record):
         limits=(0, 1),
     )
     return [
-        facts(told),
+        facts(pairs),
         _grid([figure, *_layer_curves(record.densities, record.step)]),
         *_layer_tables(record.densities),
     ]
 
 
-def _layer_curves(rows, end_step):
+def _layer_curves(rows: Sequence[Row], end_step: int) -> Iterator[Element | None]:
     for network in ("generator", "discriminator"):
-        found = [(row["step"], list(row[network].values())) for row in rows if row.get(network)]
-        if len(found) > 1:
-            densest = _held([(step, max(values)) for step, values in found], end_step)
-            sparsest = _held([(step, min(values)) for step, values in found], end_step)
+        densities = [(row["step"], list(row[network].values())) for row in rows if row.get(network)]
+        if len(densities) > 1:
+            densest = _as_steps([(step, max(values)) for step, values in densities], end_step)
+            sparsest = _as_steps([(step, min(values)) for step, values in densities], end_step)
             lines = [Line("densest layer", *densest), Line("sparsest layer", *sparsest, is_dashed=True)]
             yield curves(f"Range of the {network}'s layers", lines, limits=(0, 1))
 
 
-def _held(points, end_step):
-    """Returns steps and values of what keeps its value from one point to the next."""
+def _as_steps(points: Sequence[tuple[int, float]], end_step: int) -> tuple[list[int], list[float]]:
+    """Returns the steps and values of a step function, which keeps its value from one point to the next."""
     ends = [step for step, _ in points[1:]] + [max(end_step, points[-1][0])]
     pairs = [pair for (step, value), end in zip(points, ends, strict=True) for pair in ((step, value), (end, value))]
     return [step for step, _ in pairs], [value for _, value in pairs]
 
 
-def _layer_tables(rows):
+def _layer_tables(rows: Sequence[Row]) -> Iterator[Element]:
     for network in ("generator", "discriminator"):
-        found = [row for row in rows if row.get(network)]
-        if found:
-            lines = [[layer, f"{density:.1%}"] for layer, density in found[-1][network].items()]
-            summary = element("summary", f"Layers of the {network} at step {found[-1]['step']:,}")
+        of_network = [row for row in rows if row.get(network)]
+        if of_network:
+            last = of_network[-1]
+            lines = [[layer, f"{density:.1%}"] for layer, density in last[network].items()]
+            summary = element("summary", f"Layers of the {network} at step {last['step']:,}")
             yield element("details", summary, table(["layer", "density"], lines))
 
 
-def _images(record):
+def _images(record: RunRecord) -> Parts:
     if not record.images:
         return []
-    told = findings(record.images, record.settings.images.resolution)
+    sentences = describe_images(record.images, record.settings.images.resolution)
     if record.held_out:
-        told.append(f"{len(record.held_out)} more images held out: the discriminator is judged on them, not trained")
-    parts = [element("ul", *(element("li", line) for line in told))]
+        sentences.append(
+            f"{len(record.held_out)} more images held out: the discriminator is judged on them, not trained"
+        )
+    parts = [element("ul", *(element("li", sentence) for sentence in sentences))]
     skipped = record.images.skipped
     if skipped:
         names = [element("li", element("bdi", path), f": {reason}") for path, reason in skipped[:_MOST_SKIPPED]]
@@ -279,47 +290,47 @@ def _images(record):
     return [*parts, element("details", element("summary", f"Images{more}"), element("ul", *names))]
 
 
-def _size(image):
+def _size(image: ImageFile) -> str:
     return f"{image.width_px} x {image.height_px} {image.format}"
 
 
-def _cost(record):
+def _cost(record: RunRecord) -> Parts:
     settings, step = record.settings, record.losses[-1]["step"] if record.losses else 0
-    seconds = seconds_of_training(record.timings, settings.run.log_frequency)
-    told = []
+    seconds = training_seconds(record.timings, settings.run.log_frequency)
+    pairs = []
     if record.timings:
-        told.append(("Time in training steps", str(datetime.timedelta(seconds=round(seconds)))))
+        pairs.append(("Time in training steps", str(datetime.timedelta(seconds=round(seconds)))))
         pace = statistics.median([row["images_per_second"] for row in record.timings])
-        told.append(("Pace", f"{pace:.3g} images/s (median)"))
+        pairs.append(("Pace", f"{pace:.3g} images/s (median)"))
     if step:
         shown = step * settings.optimization.images_per_step
         passes = f", {shown / len(record.images.images):,.0f} times each" if record.images else ""
-        told.append(("Training images shown", f"{shown:,}{passes}"))
+        pairs.append(("Training images shown", f"{shown:,}{passes}"))
     flops, share = training_flops(record)
     if flops is not None:
         sparse = "" if share is None else f", {share:.1%} of dense training"
-        told.append(("Floating-point operations of training, in theory", f"{short_number(flops)}{sparse}"))
-    told += [
+        pairs.append(("Floating-point operations of training, in theory", f"{short_number(flops)}{sparse}"))
+    pairs += [
         (f"Trainable parameters of the {network}", f"{record.networks[network]['parameters']:,}")
         for network in ("generator", "discriminator")
         if network in record.networks
     ]
-    if not told:
+    if not pairs:
         return []
     note = (
-        "Counted from the shapes and the live weights. It says nothing of time: dense kernels also compute with zeros."
+        "Counted from the shapes and the live weights. It says nothing about time: dense kernels multiply by zeros too."
     )
-    return [facts(told), *([element("p", note, class_="soft")] if flops is not None else [])]
+    return [facts(pairs), *([element("p", note, class_="soft")] if flops is not None else [])]
 
 
-def training_flops(record):
+def training_flops(record: RunRecord) -> tuple[float | None, float | None]:
     """Returns the theoretical floating-point operations of training so far, and their share of dense training.
 
     Args:
         record: a `RunRecord`.
 
     Returns:
-        Two numbers, each None where the run does not tell; the share is that of sparse trainings alone.
+        Both numbers, None if the run does not record them. Only sparse trainings record the share.
     """
     last = record.losses[-1] if record.losses else {}
     if "training_flops" in last:
@@ -328,19 +339,19 @@ def training_flops(record):
     return (each * last["step"] if each and last else None), None
 
 
-def _origin(record):
+def _origin(record: RunRecord) -> Parts:
     words = [shlex.quote(str(word)) for word in record.config.command]
     command = " ".join(words).replace(" --", " \\\n    --")
     parts = [element("pre", element("code", command), class_="card")]
     versions = record.config.versions
     if versions:
-        told = ", ".join(f"{name} {version}" for name, version in versions.items())
-        parts.append(element("p", told, class_="soft"))
-    rows = [[name, str(value)] for name, value in sorted(record.settings.named().items())]
+        text = ", ".join(f"{name} {version}" for name, version in versions.items())
+        parts.append(element("p", text, class_="soft"))
+    rows = [(name, str(value)) for name, value in sorted(record.settings.named().items())]
     parts.append(element("details", element("summary", "All settings"), facts(rows)))
     return parts
 
 
-def _grid(figures):
+def _grid(figures: Iterable[Element | None]) -> Element | None:
     figures = [figure for figure in figures if figure is not None]
     return element("div", *figures, class_="grid") if figures else None

@@ -1,38 +1,40 @@
 """What a network and a training step cost in theory: multiply-accumulates (MACs), by layer.
 
-A MAC is a multiplication and an addition, two floating-point operations. Those of kernels are counted;
-normalization, activations, resampling and the products of attention maps are not. Dense hardware does the work of
-pruned weights too, so these numbers say nothing of time.
+A MAC is a multiplication and an addition, two floating-point operations. Only kernels are counted: not normalization,
+activations, resampling or the products of attention maps. Dense hardware multiplies by pruned weights too, so these
+numbers say nothing about time.
 
 Source: Liu et al. 2022, "Don't Be So Dense: Sparse-to-Sparse GAN Training Without Sacrificing Performance".
 """
 
 import math
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import tf_keras as keras
 
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
-def layer_macs(network):
-    """Counts the MACs that each layer's kernel takes for one image, with all weights alive.
+def layer_macs(network: keras.Model) -> dict[str, int]:
+    """Counts the MACs of each layer's kernel for one image, with all weights alive.
 
-    A weight is used once at each position of the layer's output, or, in a transposed convolution, at each of its
-    input; products with the padding count. What a layer computes in a faster form counts as its definition:
-    `SpectralUpConv2D` is a convolution of the doubled map.
+    A weight is used once at each position of the layer's output; in a transposed convolution, at each position of its
+    input. Products with the padding count. A layer that computes in a faster way is counted by its definition:
+    `SpectralUpConv2D` counts as a convolution of the upsampled map.
 
     Args:
-        network: a functional `keras.Model`, channels last; models in it are looked through.
+        network: a functional `keras.Model`, channels last; nested models are included.
 
     Returns:
-        A dictionary of whole numbers by the layer's name, which follows those of the models that it is in, joined
-        by `/`. A layer that is called twice counts twice.
+        MACs by layer. The name of a layer comes after the names of the models that it is nested in, joined by `/`. A
+        layer that is called twice counts twice.
 
     Raises:
         ValueError: if the network is not functional, or a map's size is not static.
     """
-    macs = Counter()
+    macs: Counter[str] = Counter()
     for path, node in _calls(network):
         kernels = [getattr(node.layer, name) for name in _KERNELS if getattr(node.layer, name, None) is not None]
         if not kernels:
@@ -45,19 +47,18 @@ def layer_macs(network):
     return dict(macs)
 
 
-def network_macs(macs, densities):
-    """Adds up the MACs of a network of which a part of the weights is alive.
+def network_macs(macs: Mapping[str, int], densities: Mapping[str, float]) -> float:
+    """Adds up the MACs of a network, counting live weights only.
 
     Args:
-        macs: numbers by layer, as `layer_macs` returns them.
-        densities: the live part of a layer's kernel, in [0, 1], by the same names; the layers that are not named
-            are dense.
+        macs: MACs by layer, as `layer_macs` returns them.
+        densities: share of live weights in [0, 1], by layer; layers that are missing are dense.
 
     Returns:
         MACs for one image, a float.
 
     Raises:
-        ValueError: if a density is out of range, or of a layer that is not there.
+        ValueError: if a density is out of range, or its layer is not in `macs`.
     """
     for layer, density in densities.items():
         if layer not in macs:
@@ -67,32 +68,33 @@ def network_macs(macs, densities):
     return math.fsum(count * densities.get(layer, 1) for layer, count in macs.items())
 
 
-def training_macs_per_step(generator_macs, discriminator_macs, batch_size, n_critic):
-    """Counts the MACs of one step of the generator and the discriminator's steps that go with it.
+def training_macs_per_step(generator_macs: float, discriminator_macs: float, batch_size: int, n_critic: int) -> float:
+    """Counts the MACs of one generator step and the discriminator steps that go with it.
 
-    A backward pass is two forward ones: a gradient of the weights and one of the input. Each of the discriminator's
-    steps draws fakes, and passes reals and fakes forward and backward. The generator's step passes the generator
-    forward and backward, and the discriminator forward and back to its input.
+    A backward pass costs two forward passes: one for the gradient of the weights and one for that of the input. A
+    discriminator step draws fakes (one forward pass of the generator), and takes reals and fakes forward and backward
+    through the discriminator. A generator step goes forward and backward through the generator, and forward and back
+    to the input through the discriminator.
 
     Args:
         generator_macs: for one image.
         discriminator_macs: for one image.
-        batch_size: fakes in a step of the generator; reals, and fakes, in one of the discriminator.
-        n_critic: steps of the discriminator.
+        batch_size: number of fakes in a generator step; number of reals and of fakes in a discriminator step.
+        n_critic: discriminator steps for each generator step.
 
     Returns:
-        MACs, of the type of the first two.
+        MACs, of the type of the first two arguments.
     """
     generator_passes = (n_critic + 3) * batch_size
     discriminator_passes = (6 * n_critic + 2) * batch_size
     return generator_passes * generator_macs + discriminator_passes * discriminator_macs
 
 
-def _calls(network, prefix=""):
-    """Yields (path, Keras node) of each call of a layer, in the order of the graph."""
+def _calls(network: keras.Model, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields (name, Keras node) of each call of a layer, in the order of the graph."""
     if not getattr(network, "_is_graph_network", False):
         raise ValueError(f"only the layers of a functional model can be counted; got {network.name}")
-    # Public lists are of layers. Those of their calls hold calls in other models too.
+    # Keras has public lists of layers, but no public list of the calls in one model.
     for depth in sorted(network._nodes_by_depth, reverse=True):
         for node in network._nodes_by_depth[depth]:
             path = prefix + node.layer.name

@@ -1,51 +1,60 @@
-"""Masks of a network's kernels: which weights live, kept and applied by tensorflow-model-optimization.
+"""Masks of a network's kernels, which say which weights live; tensorflow-model-optimization (tfmot) applies them.
 
-A mask is 1 where a weight lives. tfmot stores the masks and multiplies the kernels by them through its public
-interface, in a layer beside the network: spectral normalization, custom layers and several optimizers are no
-obstacle, and the network stays as it is. Which weights live is decided by `sle_gan.sparsity.selection`, because
-tfmot keeps all ties at its threshold, and a count would not hold.
+A mask is 1 where a weight lives. Through its public interface, tfmot stores the masks and multiplies the kernels by
+them, in a layer beside the network. So the network itself stays as it is, and spectral normalization, custom layers
+and several optimizers work. `sle_gan.sparsity.selection` decides which weights live: tfmot would keep all weights that
+tie at its threshold, so it cannot keep an exact number.
 """
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
+from numpy.typing import NDArray
 
 
-def prunable_kernels(network, scope="kernels"):
+def prunable_kernels(network: keras.Model, scope: str = "kernels") -> dict[str, tf.Variable]:
     """Finds the weights of a network that can be masked.
 
     Args:
-        network: a built `keras.Model`; models within it are looked through.
+        network: a built `keras.Model`; nested models are included.
         scope: `kernels` for the kernels of convolutions; `all` for every trainable weight.
 
     Returns:
-        Variables by name, in the order of the layers: the layer's name, those of nested models before it, joined
-        by `/`; a weight that is no such kernel has its own name behind that and a dot.
+        Variables by name, in the order of the layers. The name of a kernel is that of its layer, after the names of the
+        models that it is nested in, joined by `/`. Other weights have a dot and their own name after that.
     """
-    found = {}
+    kernels_by_name = {}
     for path, layer in _layers(network, ""):
         kernel = getattr(layer, "kernel", None)
         for weight in layer.trainable_weights:
-            if weight is kernel and weight.shape.rank == 4:
-                found[path] = weight
+            if kernel is not None and weight is kernel and weight.shape.rank == 4:
+                kernels_by_name[path] = weight
             elif scope == "all":
-                found[f"{path}.{weight.name.rpartition('/')[2].partition(':')[0]}"] = weight
-    return found
+                kernels_by_name[f"{path}.{weight.name.rpartition('/')[2].partition(':')[0]}"] = weight
+    return kernels_by_name
 
 
 class Masks:
     """The masks of some kernels, all ones at first: an `sle_gan.training.terms.UpdateRule`.
 
-    Build them under the distribution strategy of the network, if there is one.
+    Build them in the scope of the network's distribution strategy, if there is one.
 
     Args:
         kernels: variables by name; see `prunable_kernels`.
-        averages: variables of the averaged network by the same names; a weight that is pruned is 0 there too.
-        track_gradients: whether to keep the last gradient of each kernel, dense, for methods that grow by it.
+        averages: variables of the averaged network, by the same names; a pruned weight is 0 there too.
+        track_gradients: whether to keep the last dense gradient of each kernel, for methods that grow weights by it.
     """
 
-    def __init__(self, kernels, averages=None, track_gradients=False):
+    def __init__(
+        self,
+        kernels: Mapping[str, tf.Variable],
+        averages: Mapping[str, tf.Variable] | None = None,
+        track_gradients: bool = False,
+    ) -> None:
         self.names = tuple(kernels)
         self.kernels = list(kernels.values())
         self.averages = None if averages is None else [averages[name] for name in self.names]
@@ -55,11 +64,11 @@ class Masks:
         self._enforcer.build((None, 1))
         self.masks = [mask for _, mask, _ in self._enforcer.pruning_vars]
         self._gradients = [_like(kernel, "gradient") for kernel in self.kernels] if track_gradients else []
-        # Weights that have grown since the average was last updated: its next value there is the weight itself.
+        # 1 for weights that grew since the last update of the average: there the average is then set to the weight.
         self._fresh = [_like(kernel, "fresh") for kernel in self.kernels] if track_gradients and averages else []
         self.changes = 0
 
-    def checkpoint_items(self):
+    def checkpoint_items(self) -> dict[str, list[tf.Variable]]:
         """Returns what a resumed run needs, by name, for `tf.train.Checkpoint`."""
         return {"masks": self.masks, "fresh": self._fresh}
 
@@ -68,11 +77,11 @@ class Masks:
         self._enforcer(tf.zeros([1, 1]), training=False)
 
     def masked(self, gradients: list, variables: list[tf.Variable]) -> list:
-        """Sets the gradients of pruned weights to 0, so that no optimizer's state moves them.
+        """Sets the gradients of pruned weights to 0, so that the optimizer's state does not move them.
 
         Args:
             gradients: list of dense gradients, None where there is none.
-            variables: the variables they are of; those without a mask keep their gradient.
+            variables: the variable of each gradient; variables without a mask keep their gradient.
 
         Returns:
             List of gradients.
@@ -89,7 +98,7 @@ class Masks:
         ]
 
     def follow_growth(self) -> None:
-        """Makes the average of a weight that has just grown the weight itself: call it after the average's update.
+        """Sets the average of weights that have just grown to the weights: call it after the update of the average.
 
         Source: Liu et al. 2022 (STU-GAN), sparse exponential moving average.
         """
@@ -97,23 +106,22 @@ class Masks:
             _update(average, (1.0 - fresh) * average + fresh * kernel)
             _update(fresh, tf.zeros_like(fresh))
 
-    def read(self):
+    def read(self) -> list[NDArray[np.bool_]]:
         """Returns the masks: list of bool arrays."""
         return [mask.numpy() > 0.5 for mask in self.masks]
 
-    def weights(self):
+    def weights(self) -> list[NDArray[np.float32]]:
         """Returns the kernels: list of float32 arrays."""
         return [_numpy(kernel) for kernel in self.kernels]
 
-    def gradients(self):
-        """Returns the gradients of the last step, averaged over replicas, dense: list of float32 arrays."""
+    def gradients(self) -> list[NDArray[np.float32]]:
+        """Returns the dense gradients of the last step, averaged over replicas: list of float32 arrays."""
         return [_numpy(gradient) for gradient in self._gradients]
 
-    def set(self, masks):
+    def set(self, masks: Sequence[NDArray[np.bool_]]) -> None:
         """Replaces the masks and applies them, to the averages too.
 
-        A weight that grows starts from 0; one that was dropped and grows at once keeps its value, because it is
-        still there.
+        A weight that grows starts from 0. A weight that is dropped and grown in the same call keeps its value.
 
         Args:
             masks: list of bool arrays, one for each kernel.
@@ -128,35 +136,38 @@ class Masks:
             fresh.assign((new & ~old).astype(np.float32))
         self.changes += 1
 
-    def densities(self):
+    def densities(self) -> dict[str, float]:
         """Returns the share of live weights, by name, in [0, 1]."""
         return {name: float(mask.mean()) for name, mask in zip(self.names, self.read(), strict=True)}
 
-    def density(self):
+    def density(self) -> float:
         """Returns the share of live weights of all kernels together, in [0, 1]."""
-        return self.live_weights() / sum(kernel.shape.num_elements() for kernel in self.kernels)
+        size: int = sum(kernel.shape.num_elements() for kernel in self.kernels)
+        return self.live_weights() / size
 
-    def live_weights(self):
+    def live_weights(self) -> int:
         """Returns the number of live weights."""
         return sum(int(np.count_nonzero(mask)) for mask in self.read())
 
 
-def reset_slots(optimizer, kernels, chosen):
+def reset_slots(
+    optimizer: keras.optimizers.Optimizer, kernels: Sequence[tf.Variable], selected: Sequence[NDArray[np.bool_]]
+) -> None:
     """Sets the optimizer's state at some weights to 0, as if they had never been trained.
 
     Args:
         optimizer: of `keras.optimizers`, built.
         kernels: list of variables.
-        chosen: list of bool arrays of their shapes.
+        selected: list of bool arrays of their shapes.
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    index_of = optimizer._index_dict  # Keras 2 has no public name for a variable's slots, and will not change
+    index_of = optimizer._index_dict  # Keras 2 has no public access to a variable's slots; it changes no more
     slots = [
         value
         for value in vars(optimizer).values()
         if isinstance(value, list) and len(value) == len(index_of) and all(isinstance(v, tf.Variable) for v in value)
     ]
-    for kernel, where in zip(kernels, chosen, strict=True):
+    for kernel, where in zip(kernels, selected, strict=True):
         keep = np.where(where, 0.0, 1.0).astype(np.float32)
         for variables in slots:
             slot = variables[index_of[optimizer._var_key(kernel)]]
@@ -164,34 +175,34 @@ def reset_slots(optimizer, kernels, chosen):
 
 
 class _KernelGroup(keras.layers.Layer, tfmot.sparsity.keras.PrunableLayer):
-    """Hands kernels to tfmot that it does not own, so that they are saved once, with their network."""
+    """Gives tfmot kernels that this layer does not track, so that they are saved once, with their network."""
 
-    def __init__(self, kernels):
+    def __init__(self, kernels: list[tf.Variable]) -> None:
         super().__init__(name="kernel_group", dtype="float32")
-        self._kernels = lambda: kernels
+        self._kernels = lambda: kernels  # in a function, where Keras does not find them
 
-    def get_prunable_weights(self):
+    def get_prunable_weights(self) -> list[tf.Variable]:
         """Returns the kernels."""
         return self._kernels()
 
-    def call(self, inputs):
-        """Returns its input: only tfmot's masking around it matters."""
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns its input: what matters is the masking that tfmot does around it."""
         return inputs
 
 
 class _NeverByItself(tfmot.sparsity.keras.PruningSchedule):
-    """Leaves the masks to whoever sets them."""
+    """A schedule that never prunes: `Masks.set` changes the masks."""
 
-    def __call__(self, step):
-        """Returns that no update is due."""
+    def __call__(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns that no pruning is due, and a sparsity of 0."""
         return tf.constant(False), tf.constant(0.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the configuration, which is empty."""
         return {"class_name": type(self).__name__, "config": {}}
 
 
-def _layers(network, prefix):
+def _layers(network: keras.Model, prefix: str) -> Iterator[tuple[str, keras.layers.Layer]]:
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             yield from _layers(layer, f"{prefix}{layer.name}/")
@@ -199,18 +210,18 @@ def _layers(network, prefix):
             yield f"{prefix}{layer.name}", layer
 
 
-def _like(kernel, name):
+def _like(kernel: tf.Variable, name: str) -> tf.Variable:
     return tf.Variable(tf.zeros(kernel.shape), trainable=False, name=name, aggregation=tf.VariableAggregation.MEAN)
 
 
-def _update(variable, value):
-    """Assigns in a training step, where a replica may not assign to what all of them share."""
+def _update(variable: tf.Variable, value: tf.Tensor) -> None:
+    """Assigns in a training step, in which one replica may not assign to a variable that all share."""
 
-    def merge(strategy, value):
+    def merge(strategy: tf.distribute.Strategy, value: tf.Tensor) -> None:
         strategy.extended.update(variable, lambda v, x: v.assign(x), args=(value,))
 
     tf.distribute.get_replica_context().merge_call(merge, args=(value,))
 
 
-def _numpy(variable):
+def _numpy(variable: tf.Variable) -> NDArray[np.float32]:
     return np.asarray(tf.cast(variable, tf.float32))

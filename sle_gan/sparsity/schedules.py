@@ -1,22 +1,24 @@
-"""When masks change: phases of pruning and regrowing, rounds of a ticket search, the shrinking share that explores.
+"""When masks change: phases of pruning and regrowing, rounds of a ticket search, a share that decays.
 
 Imports no TensorFlow.
 """
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
-MEASURED_EVERY_STEPS = 10  # the balance of ADAPT
-DENSE_RATE = 0.1  # of the base learning rate, in dense phases after the warm-up
+MEASURED_EVERY_STEPS = 10  # steps between measurements of the balance that ADAPT keeps
+DENSE_RATE = 0.1  # learning rate in dense phases after the warm-up, as a multiple of the base learning rate
 
 
-class Phase(NamedTuple):
-    """A stretch of training in which the masks stay.
+@dataclass(frozen=True)
+class Phase:
+    """A part of training in which the masks do not change.
 
     Attributes:
-        index: 0 for the warm-up; odd phases are sparse, even ones dense.
-        start: generator steps done when it begins.
-        rate: what the base learning rate is multiplied by.
+        index: 0 for the warm-up; odd phases are sparse, even ones are dense.
+        start: number of generator steps done when it begins.
+        rate: learning rate, as a multiple of the base learning rate.
     """
 
     index: int
@@ -24,13 +26,13 @@ class Phase(NamedTuple):
     rate: float
 
     @property
-    def is_sparse(self):
-        """Whether weights are pruned."""
+    def is_sparse(self) -> bool:
+        """Whether weights are pruned in this phase."""
         return self.index % 2 == 1
 
 
 class Reconfiguration(NamedTuple):
-    """Re-GAN's phases: dense to the end of the warm-up, then sparse and dense in turn.
+    """Re-GAN's phases: dense until the warm-up ends, then sparse and dense in turn.
 
     Attributes:
         warmup: generator steps before the first sparse phase.
@@ -42,26 +44,26 @@ class Reconfiguration(NamedTuple):
     warmup: int
     interval: int
 
-    def phase_at(self, step):
-        """Returns the phase of the step that follows `step` steps done."""
+    def phase_at(self, step: int) -> Phase:
+        """Returns the phase of the next step, when `step` steps are done."""
         if step < self.warmup:
             return Phase(0, 0, 1.0)
         index = 1 + (step - self.warmup) // self.interval
         start = self.warmup + (index - 1) * self.interval
         return Phase(index, start, 1.0 if index % 2 else DENSE_RATE)
 
-    def next_change(self, step):
-        """Returns the first step above `step` at which a phase ends."""
+    def next_change(self, step: int) -> int:
+        """Returns the first step after `step` at which a phase ends."""
         return self.warmup if step < self.warmup else self.phase_at(step).start + self.interval
 
-    def timeline(self, total_steps):
+    def timeline(self, total_steps: int) -> list[tuple[Phase, int]]:
         """Lists the phases of a training.
 
         Args:
             total_steps: generator steps in all.
 
         Returns:
-            List of `(Phase, end)`, the end in generator steps.
+            List of `(Phase, end)`; the end is a number of generator steps done.
         """
         phases, step = [], 0
         while step < total_steps:
@@ -71,15 +73,15 @@ class Reconfiguration(NamedTuple):
         return phases
 
 
-def default_reconfiguration(total_steps, steps_per_epoch):
-    """Chooses phases for a training's length in the proportions of the paper's few-shot setting.
+def default_reconfiguration(total_steps: int, steps_per_epoch: float) -> Reconfiguration:
+    """Chooses phases for a training of any length, in the proportions of the paper's few-shot setting.
 
-    That is a quarter for the warm-up and eighths after it (10,000 and 5,000 of 40,000 steps), but no phase shorter
-    than a pass over the images.
+    The warm-up is a quarter of the training, and each later phase an eighth (10,000 and 5,000 of 40,000 steps). No
+    phase is shorter than an epoch.
 
     Args:
         total_steps: generator steps in all.
-        steps_per_epoch: steps of a pass over the images, which may be a fraction.
+        steps_per_epoch: steps in which all images are shown once; may be a fraction.
 
     Returns:
         A `Reconfiguration`.
@@ -88,14 +90,15 @@ def default_reconfiguration(total_steps, steps_per_epoch):
     return Reconfiguration(max(shortest, total_steps // 4), max(shortest, total_steps // 8))
 
 
-class TicketRounds(NamedTuple):
-    """The rounds of a search.
+@dataclass(frozen=True)
+class TicketRounds:
+    """The rounds of a search for a lottery ticket.
 
     Attributes:
         count: number of rounds.
-        rate: share of the live weights that is pruned at the end of each, in (0, 1).
+        rate: share of the live weights that is pruned at the end of each round, in (0, 1).
         steps: generator steps of the first round.
-        rewind_step: step that the others go back to, 0 for the initial weights; None for pruning without rewinding.
+        rewind_step: step whose weights the later rounds start from, 0 for the initial weights; None for no rewinding.
     """
 
     count: int
@@ -104,20 +107,20 @@ class TicketRounds(NamedTuple):
     rewind_step: int | None
 
     @property
-    def total_steps(self):
+    def total_steps(self) -> int:
         """Generator steps of all rounds."""
         return self.end_of(self.count - 1)
 
-    def end_of(self, round_number):
-        """Returns the number of generator steps done where a round, counted from 0, ends."""
+    def end_of(self, round_number: int) -> int:
+        """Returns the number of generator steps done when a round ends; rounds are counted from 0."""
         return self.steps + round_number * (self.steps - (self.rewind_step or 0))
 
-    def density_after(self, round_number):
-        """Returns the share of weights that live after a round."""
+    def density_after(self, round_number: int) -> float:
+        """Returns the share of weights that live after a round; rounds are counted from 0."""
         return (1.0 - self.rate) ** (round_number + 1)
 
 
-def cosine(first, last, step, end_step):
-    """Returns a value that goes from `first` at step 0 to `last` at `end_step` along half a cosine."""
+def cosine(first: float, last: float, step: int, end_step: int) -> float:
+    """Returns a value that goes from `first` at step 0 to `last` at `end_step` along half a period of a cosine."""
     progress = min(step / end_step, 1.0)
     return last + (first - last) * (1.0 + math.cos(math.pi * progress)) / 2.0

@@ -13,7 +13,7 @@ import time
 
 import tensorflow as tf
 
-from sle_gan.cluster import answers
+from sle_gan.cluster import is_listening
 from sle_gan.errors import InputError, StorageError, TrainingError
 from sle_gan.run import read_rows
 from sle_gan.training.devices import strategy_of
@@ -151,7 +151,7 @@ def _gone(cluster):
     end = time.monotonic() + _SECONDS_TO_END
     while True:
         others = [index for index in range(len(cluster.addresses)) if index != cluster.index]
-        gone = [index for index in others if not answers(cluster.addresses[index])]
+        gone = [index for index in others if not is_listening(cluster.addresses[index])]
         if gone or time.monotonic() > end:
             return gone
         time.sleep(0.2)

@@ -5,19 +5,20 @@ python -m sle_gan.data.flowers OUTPUT_FOLDER --count 200 --size 128 --seed 0
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from sle_gan.data.flowers.data_set import write_flowers
 from sle_gan.errors import SleGanError
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program.
 
     Args:
-        argv: words of the command line, without the program's name; the process's own if None.
+        argv: words of the command line, without the program's name; those of the process if None.
 
     Returns:
-        The exit code: 0 done, 2 bad input, 4 the folder cannot be written.
+        The exit code: 0 for done, 2 for bad input, 4 if the folder cannot be written.
     """
     parser = argparse.ArgumentParser(
         prog="python -m sle_gan.data.flowers",

@@ -1,13 +1,20 @@
 """The pixels that a flower is drawn on, and the tilted plane that it lies in."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
+
+from sle_gan.data.flowers.factors import FlowerFactors
+
+Floats = NDArray[np.floating[Any]]
 
 
 class Canvas:
-    """Pixels, and the plane of the flower in them, which the tilt foreshortens.
+    """The pixels of a picture, and the plane of the flower in it, which is tilted and so foreshortened.
 
     Args:
-        picture: float32 `[side_px, side_px, 3]` in [0, 1]; drawn over in place.
+        picture: float32 `[side_px, side_px, 3]` in [0, 1]; drawn on in place.
         factors: `FlowerFactors`.
 
     Attributes:
@@ -16,7 +23,7 @@ class Canvas:
         radius_px: the flower's radius in pixels.
     """
 
-    def __init__(self, picture, factors):
+    def __init__(self, picture: Floats, factors: FlowerFactors) -> None:
         self.side_px = len(picture)
         self.pixels = picture.reshape(-1, 3)
         self.radius_px = factors.scale / 2 * self.side_px
@@ -26,7 +33,9 @@ class Canvas:
         self._to_picture = np.eye(2) - (1 - np.cos(np.radians(factors.tilt_degrees))) * np.outer(lean, lean)
         self._to_plane = np.linalg.inv(self._to_picture)
 
-    def window(self, origin, angle, near, far, half_width):
+    def window(
+        self, origin: tuple[float, float], angle: float, near: float, far: float, half_width: float
+    ) -> tuple[NDArray[np.int64], Floats, Floats]:
         """Finds the pixels in a rectangle of the flower's plane.
 
         Args:
@@ -37,8 +46,8 @@ class Canvas:
             half_width: half its extent across the axis, in flower radii.
 
         Returns:
-            The pixels' places in `pixels`, int64 `[n]`; their coordinates along and across the axis, float32
-            `[n]`, in flower radii from the origin.
+            Three arrays: the pixels' indices in `pixels`, int64 `[n]`, and their coordinates along and across the axis,
+            float32 `[n]`, in flower radii from the origin.
         """
         origin_px = origin @ self._to_picture * self.radius_px + self._center_px
         axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -56,13 +65,19 @@ class Canvas:
         places = columns + rows[:, None] * self.side_px
         return places[inside], along[inside], across[inside]
 
-    def paint(self, places, shadow, coverage, colors):
+    def paint(
+        self,
+        places: NDArray[np.int64],
+        shadow: Floats,
+        coverage: Floats,
+        colors: Floats,
+    ) -> None:
         """Darkens pixels, then covers them.
 
         Args:
-            places: int64 `[n]`, rows of `pixels`.
-            shadow: float32 `[n]`, the part of the light that is taken.
-            coverage: float32 `[n]`, the part of each pixel that is covered.
+            places: int64 `[n]`, indices of rows of `pixels`.
+            shadow: float32 `[n]` in [0, 1], the share of the light that is taken away.
+            coverage: float32 `[n]` in [0, 1], the share of each pixel that is covered.
             colors: float32 `[n, 3]` in [0, 1]; overwritten.
         """
         pixels = np.take(self.pixels, places, axis=0)

@@ -1,6 +1,7 @@
 """Writes a data set of flowers, and what each was drawn from."""
 
 import json
+from collections.abc import Container
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,16 +14,16 @@ MAX_COUNT = 100_000
 _FACTORS_FILE = "factors.json"
 
 
-def write_flowers(folder, count, size, seed):
+def write_flowers(folder: Path | str, count: int, size: int, seed: int) -> None:
     """Draws a data set: `flower-00000.png`, `flower-00001.png`, ... and `factors.json`.
 
     `factors.json` is written last: a list with one entry for each picture, its `file` and its factors.
 
     Args:
-        folder: where to write; made if need be. It may hold an earlier data set of no more pictures.
+        folder: where to write; made if it does not exist. It may hold an earlier data set of at most as many pictures.
         count: number of pictures, 1 to 100000.
         size: side of the pictures in pixels, 16 to 4096.
-        seed: non-negative integer that names the data set.
+        seed: non-negative integer; another seed draws other flowers.
 
     Raises:
         InputError: if a number is out of range, or the folder holds other files.
@@ -36,7 +37,7 @@ def write_flowers(folder, count, size, seed):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _check_only(folder, {*factors, _FACTORS_FILE})
-        (folder / _FACTORS_FILE).unlink(missing_ok=True)  # or it would tell of pictures that are replaced
+        (folder / _FACTORS_FILE).unlink(missing_ok=True)  # or it would describe the pictures that are replaced
         for name, entry in factors.items():
             draw_flower(entry, size).save(folder / name)
         entries = [{"file": name, **asdict(entry)} for name, entry in factors.items()]
@@ -48,7 +49,7 @@ def write_flowers(folder, count, size, seed):
         ) from error
 
 
-def _check_only(folder, names):
+def _check_only(folder: Path, names: Container[str]) -> None:
     """Refuses a folder in which the flowers would mix with other pictures."""
     others = sorted(path.name for path in folder.iterdir() if path.name not in names and path.name[0] != ".")
     if others:

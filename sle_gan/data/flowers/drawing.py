@@ -1,24 +1,26 @@
 """Draws one flower from its factors.
 
 A flower is rings of petals, seen from above, before a blurred background. A petal is an outline, a few terms of light
-and shade, and the shadow that it casts, all functions of where a pixel lies along and across the petal's axis. Every
-measure is a fraction of the picture, so a flower is the same at any size.
+and shade, and the shadow that it casts. All are functions of where a pixel lies along and across the petal's axis.
+Every length is a fraction of the picture, so a flower looks the same at any size.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from sle_gan.data.flowers.canvas import Canvas
-from sle_gan.data.flowers.factors import BACKGROUNDS, SPECIES, Species
+from sle_gan.data.flowers.canvas import Canvas, Floats
+from sle_gan.data.flowers.factors import BACKGROUNDS, RGB, SPECIES, Background, FlowerFactors, Species
 from sle_gan.errors import InputError
 
 MIN_SIZE_PX = 16
 MAX_SIZE_PX = 4096
 
-# (largest size in pixels, times that it is supersampled); edges are soft by themselves, by one pixel.
+# (largest size in pixels, factor of supersampling). Edges are antialiased over one pixel in any case.
 _SUPERSAMPLING = ((96, 4), (512, 3), (2048, 2), (MAX_SIZE_PX, 1))
 
 # The background is drawn this small and then enlarged: it is out of focus.
@@ -34,7 +36,7 @@ _STEM = Species((1, 1), (), (), (1.0,), fill=1.0, base=0.02, tip=0.02)
 _SPECKLE_RGB = (0.45, 0.06, 0.10)
 
 
-def draw_flower(factors, size):
+def draw_flower(factors: FlowerFactors, size: int) -> Image.Image:
     """Draws one flower.
 
     Args:
@@ -64,38 +66,40 @@ def draw_flower(factors, size):
     return image.resize((size, size), Image.Resampling.LANCZOS)
 
 
-def check_size(size):
+def check_size(size: int) -> None:
     """Raises an `InputError` if pictures of `size` pixels cannot be drawn."""
     if not MIN_SIZE_PX <= size <= MAX_SIZE_PX:
         raise InputError(f"size must be {MIN_SIZE_PX} to {MAX_SIZE_PX} pixels; got {size}")
 
 
-def _to_bytes(pixels):
+def _to_bytes(pixels: Floats) -> NDArray[np.uint8]:
     return (np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _tone_ramp(rgb):
-    """Returns float32 `[256, 3]` in [0, 1]: a color's shade (tone -1), itself (0), its light (1)."""
+def _tone_ramp(rgb: RGB) -> Floats:
+    """Returns float32 `[256, 3]` in [0, 1]: a color's shade (tone -1), the color (tone 0), its light (tone 1)."""
     middle = np.array(rgb, np.float32)
     light = middle + 0.6 * (1 - middle)
-    # Shadows outdoors are lit by the sky: they turn toward its color.
+    # The sky lights shadows outdoors, so they turn toward its color.
     shade = 0.86 * middle * (0.42 + 0.22 * middle.min()) + 0.14 * np.array([0.30, 0.22, 0.50], np.float32)
     tone = np.linspace(-1, 1, 256, dtype=np.float32)[:, None]
-    return middle + np.maximum(tone, 0) * (light - middle) + np.minimum(tone, 0) * (middle - shade)
+    ramp: Floats = middle + np.maximum(tone, 0) * (light - middle) + np.minimum(tone, 0) * (middle - shade)
+    return ramp
 
 
-def _shaded(ramp, tone):
-    """Returns float32 `[n, 3]`, the colors of a ramp at float32 tones `[n]`."""
-    return np.take(ramp, np.clip(tone * 127.5 + 128, 0, 255).astype(np.uint8), axis=0)
+def _shaded(ramp: Floats, tone: Floats) -> Floats:
+    """Returns the colors of a ramp, float32 `[n, 3]`, at float32 tones `[n]` in [-1, 1]."""
+    colors: Floats = np.take(ramp, np.clip(tone * 127.5 + 128, 0, 255).astype(np.uint8), axis=0)
+    return colors
 
 
-def _draw_background(background, side_px, random):
+def _draw_background(background: Background, side_px: int, random: np.random.Generator) -> Floats:
     """Returns float32 `[side_px, side_px, 3]` in [0, 1]: a gradient with soft patches and discs of light."""
     colors = np.array([background.top_rgb, background.middle_rgb, background.bottom_rgb])
     heights = np.linspace(0.0, 1.0, _BACKGROUND_PX)
     gradient = np.stack([np.interp(heights, (0.0, 0.55, 1.0), colors[:, channel]) for channel in range(3)], -1)
-    patches = Image.fromarray(random.random((5, 5), np.float32))
-    patches = np.asarray(patches.resize((_BACKGROUND_PX, _BACKGROUND_PX), Image.Resampling.BICUBIC))
+    coarse = Image.fromarray(random.random((5, 5), np.float32))
+    patches = np.asarray(coarse.resize((_BACKGROUND_PX, _BACKGROUND_PX), Image.Resampling.BICUBIC))
     pixels = gradient[:, None, :].astype(np.float32) * (0.72 + 0.5 * patches[..., None])
     y, x = np.mgrid[0:_BACKGROUND_PX, 0:_BACKGROUND_PX].astype(np.float32) / _BACKGROUND_PX
     for _ in range(_BOKEH_COUNT):
@@ -134,12 +138,12 @@ class _Petal:
     tone: float
 
     @property
-    def shadow_reach(self):
+    def shadow_reach(self) -> float:
         """How far its shadow falls, in flower radii: a small petal lies close on what is below."""
         return min(0.1, 0.035 + 0.25 * self.half_width)
 
 
-def _grow_petal(random, species, angle, sector, length):
+def _grow_petal(random: np.random.Generator, species: Species, angle: float, sector: float, length: float) -> _Petal:
     """Returns a `_Petal` of a species, a little off the given angle (radians) and length (flower radii)."""
     widest = species.base / (species.base + species.tip)
     length *= random.uniform(0.94, 1.0)
@@ -154,7 +158,7 @@ def _grow_petal(random, species, angle, sector, length):
     )
 
 
-def _petals(factors, species, random):
+def _petals(factors: FlowerFactors, species: Species, random: np.random.Generator) -> Iterator[_Petal]:
     """Yields the petals, the lowest first; each ring is turned by half a petal, and deeper in tone."""
     sector = 2 * math.pi / factors.petal_count
     rotation = math.radians(factors.rotation_degrees)
@@ -165,7 +169,7 @@ def _petals(factors, species, random):
             yield replace(petal, tone=petal.tone - species.depth * (1 - length))
 
 
-def _draw_stem_and_leaves(canvas, random):
+def _draw_stem_and_leaves(canvas: Canvas, random: np.random.Generator) -> None:
     ramp = _tone_ramp(_LEAF_RGB)
     stem = _Petal(math.pi / 2, 2.2, 0.055, hidden=0.3, bend=random.uniform(-0.15, 0.15), phase=0.0, tone=-0.1)
     _draw_petal(canvas, stem, _STEM, ramp)
@@ -176,11 +180,11 @@ def _draw_stem_and_leaves(canvas, random):
         _draw_petal(canvas, leaf, _LEAF, ramp)
 
 
-def _draw_petal(canvas, petal, species, ramp):
+def _draw_petal(canvas: Canvas, petal: _Petal, species: Species, ramp: Floats) -> None:
     """Draws a petal, with the shadow that it casts on what lies below.
 
     Args:
-        canvas: `_Canvas`.
+        canvas: `Canvas`.
         petal: `_Petal`.
         species: `Species` that gives the outline and the markings.
         ramp: float32 `[256, 3]`, see `_tone_ramp`.
@@ -217,14 +221,14 @@ def _draw_petal(canvas, petal, species, ramp):
     canvas.paint(places, shadow, coverage, colors)
 
 
-def _light(angle):
-    """Returns how far an axis points to the light, and how far the axis across it does, -1 to 1."""
+def _light(angle: float) -> tuple[float, float]:
+    """Returns how far an axis and its perpendicular point to the light, each from -1 to 1."""
     along = math.cos(angle) * _LIGHT_X + math.sin(angle) * _LIGHT_Y
     across = math.cos(angle) * _LIGHT_Y - math.sin(angle) * _LIGHT_X
     return along, across
 
 
-def _outline(petal, species, along, across):
+def _outline(petal: _Petal, species: Species, along: Floats, across: Floats) -> tuple[Floats, Floats]:
     """Returns the half width of a petal at each pixel, and each pixel's depth inside the petal's edge.
 
     All are float32 `[n]`, over the petal's length; the depth is negative outside.
@@ -236,14 +240,16 @@ def _outline(petal, species, along, across):
     log_scale -= base * math.log(widest) + tip * math.log(1 - widest)
     half_width = np.exp(base * np.log(inside) + tip * np.log(1 - inside) + log_scale)
     gap = half_width - np.abs(across)
-    # The slope turns a distance across the axis into one across the edge. It is endless at a blunt tip, and
-    # says nothing of what lies far outside.
+    # Dividing by the slope turns a distance across the axis into one across the edge. The slope is infinite at a blunt
+    # tip, and means nothing far outside the petal.
     slope = np.clip(half_width * (base / inside - tip / (1 - inside)), -3, 3)
     depth = gap / np.where(gap > 0, np.sqrt(1 + slope * slope), math.sqrt(2))
     return half_width, depth - np.abs(along - inside)
 
 
-def _petal_tone(petal, along, crossing, depth, light_along, light_across):
+def _petal_tone(
+    petal: _Petal, along: Floats, crossing: Floats, depth: Floats, light_along: float, light_across: float
+) -> Floats:
     """Returns the brightness of a petal at each pixel, float32 `[n]`, -1 for shade to 1 for light.
 
     The petal is a trough across its axis, and rises from the base before it bends down to the tip.
@@ -256,7 +262,7 @@ def _petal_tone(petal, along, crossing, depth, light_along, light_across):
     return tone + petal.tone
 
 
-def _draw_speckles(canvas, petal, species, random):
+def _draw_speckles(canvas: Canvas, petal: _Petal, species: Species, random: np.random.Generator) -> None:
     ramp = _tone_ramp(_SPECKLE_RGB)
     for _ in range(species.speckles):
         along = petal.length * random.uniform(0.25, 0.68)
@@ -266,13 +272,13 @@ def _draw_speckles(canvas, petal, species, random):
         _draw_rod(canvas, place, place, random.uniform(0.008, 0.017), ramp)
 
 
-def _on_axis(angle, along, across):
+def _on_axis(angle: float, along: float, across: float) -> tuple[float, float]:
     """Returns x and y of a place given along and across an axis through the flower's center."""
     cosine, sine = math.cos(angle), math.sin(angle)
     return along * cosine - across * sine, along * sine + across * cosine
 
 
-def _draw_stamens(canvas, species, filament_ramp, random):
+def _draw_stamens(canvas: Canvas, species: Species, filament_ramp: Floats, random: np.random.Generator) -> None:
     anther_ramp = _tone_ramp(species.anther_rgb)
     turn = random.uniform(0, 2 * math.pi)
     for number in range(species.stamens):
@@ -284,11 +290,13 @@ def _draw_stamens(canvas, species, filament_ramp, random):
         _draw_rod(canvas, *ends, 0.022, anther_ramp)
 
 
-def _draw_rod(canvas, start, end, radius, ramp):
+def _draw_rod(
+    canvas: Canvas, start: tuple[float, float], end: tuple[float, float], radius: float, ramp: Floats
+) -> None:
     """Draws a rod with round ends; one without a length is a ball.
 
     Args:
-        canvas: `_Canvas`.
+        canvas: `Canvas`.
         start: x and y of one end in the flower's plane, in flower radii.
         end: x and y of the other end.
         radius: half the rod's thickness in flower radii.
@@ -304,11 +312,11 @@ def _draw_rod(canvas, start, end, radius, ramp):
     canvas.paint(places, 0.35 * np.clip(2 - distance / radius, 0, 1), coverage, _shaded(ramp, tone))
 
 
-def _draw_dome(canvas, dome, ramp):
-    """Draws the center: florets along 13 spirals one way and 21 the other, as they grow.
+def _draw_dome(canvas: Canvas, dome: float, ramp: Floats) -> None:
+    """Draws the center: florets along 13 spirals one way and 21 the other, as in real flowers.
 
     Args:
-        canvas: `_Canvas`.
+        canvas: `Canvas`.
         dome: radius in flower radii; nothing is drawn for 0.
         ramp: float32 `[256, 3]`, see `_tone_ramp`.
     """

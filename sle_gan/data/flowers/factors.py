@@ -1,13 +1,16 @@
-"""What flowers are drawn from: species, colors, backgrounds, and a choice of them for each picture."""
+"""What flowers are drawn from: tables of species, colors and backgrounds, and a random choice for each picture."""
 
 import colorsys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from sle_gan.errors import InputError
 
-PETAL_COLORS = {
+RGB = tuple[float, float, float]  # in [0, 1]
+
+PETAL_COLORS: dict[str, RGB] = {
     "white": (0.96, 0.95, 0.93),
     "cream": (0.98, 0.90, 0.70),
     "yellow": (1.00, 0.80, 0.10),
@@ -20,7 +23,7 @@ PETAL_COLORS = {
     "blue": (0.25, 0.38, 0.88),
 }
 
-CENTER_COLORS = {
+CENTER_COLORS: dict[str, RGB] = {
     "gold": (0.97, 0.70, 0.10),
     "lime": (0.72, 0.78, 0.24),
     "brown": (0.36, 0.20, 0.10),
@@ -32,20 +35,19 @@ CENTER_COLORS = {
 class Species:
     """How the flowers of one species are built.
 
-    Lengths are fractions of the flower's radius. The outline of a petal has the half width
-    `along**base * (1 - along)**tip`, scaled, at the fraction `along` of its length: a small `tip` is blunt, a
-    large one pointed.
+    Lengths are fractions of the flower's radius. At the fraction `along` of its length, the half width of a petal is
+    proportional to `along**base * (1 - along)**tip`: a small `tip` is blunt, a large one is pointed.
 
     Attributes:
         petal_counts: the fewest and the most petals in a ring.
         petal_colors: names in `PETAL_COLORS`.
         center_colors: names in `CENTER_COLORS`.
         ring_lengths: length of the petals of each ring, the outermost first.
-        fill: width of a petal over the width of its sector.
+        fill: width of a petal divided by the width of its sector.
         base: exponent of the outline at the base.
         tip: exponent of the outline at the tip.
-        notch: depth of the notches at the tip, over the petal's length.
-        ruffle: height of the waves of the tip, over the petal's length.
+        notch: depth of the notches at the tip, as a fraction of the petal's length.
+        ruffle: height of the waves at the tip, as a fraction of the petal's length.
         throat_rgb: color that the petals fade to at their base.
         throat: fraction of the petal's length at which the throat's color has faded; 0 for none.
         depth: how much darker a petal is for each flower radius that it is shorter.
@@ -56,23 +58,23 @@ class Species:
         anther_rgb: color of the stamens' heads.
     """
 
-    petal_counts: tuple
-    petal_colors: tuple
-    center_colors: tuple
-    ring_lengths: tuple
+    petal_counts: tuple[int, int]
+    petal_colors: tuple[str, ...]
+    center_colors: tuple[str, ...]
+    ring_lengths: tuple[float, ...]
     fill: float
     base: float
     tip: float
     notch: float = 0.0
     ruffle: float = 0.0
-    throat_rgb: tuple = (1.0, 1.0, 1.0)
+    throat_rgb: RGB = (1.0, 1.0, 1.0)
     throat: float = 0.0
     depth: float = 0.5
     speckles: int = 0
     dome: float = 0.0
     stamens: int = 0
     stamen_length: float = 0.0
-    anther_rgb: tuple = (0.0, 0.0, 0.0)
+    anther_rgb: RGB = (0.0, 0.0, 0.0)
 
 
 SPECIES = {
@@ -194,10 +196,10 @@ class Background:
         bokeh_strength: opacity of the discs, 0 to 1.
     """
 
-    top_rgb: tuple
-    middle_rgb: tuple
-    bottom_rgb: tuple
-    bokeh_rgb: tuple
+    top_rgb: RGB
+    middle_rgb: RGB
+    bottom_rgb: RGB
+    bokeh_rgb: tuple[RGB, ...]
     bokeh_strength: float
 
 
@@ -255,21 +257,21 @@ class FlowerFactors:
         center_color: name in `CENTER_COLORS`.
         center_rgb: the center's color, three floats in [0, 1].
         background: name in `BACKGROUNDS`.
-        scale: diameter of the flower over the side of the picture.
-        x: the flower's center from the left, over the side of the picture.
-        y: the flower's center from the top, over the side of the picture.
+        scale: diameter of the flower, as a fraction of the side of the picture.
+        x: distance of the flower's center from the left, as a fraction of the side of the picture.
+        y: distance of the flower's center from the top, as a fraction of the side of the picture.
         rotation_degrees: turn of the petals, clockwise.
         tilt_degrees: angle between the flower's axis and the line of sight.
-        tilt_direction_degrees: where in the picture the axis leans to, clockwise from the right.
-        detail_seed: seed of what distinguishes flowers of equal factors: each petal's bend, the bokeh.
+        tilt_direction_degrees: direction in the picture that the axis leans to, clockwise from the right.
+        detail_seed: seed of all that differs between flowers of equal factors: each petal's bend, the bokeh.
     """
 
     species: str
     petal_count: int
     petal_color: str
-    petal_rgb: tuple
+    petal_rgb: RGB
     center_color: str
-    center_rgb: tuple
+    center_rgb: RGB
     background: str
     scale: float
     x: float
@@ -280,11 +282,11 @@ class FlowerFactors:
     detail_seed: int
 
 
-def sample_factors(seed, index):
+def sample_factors(seed: int, index: int) -> FlowerFactors:
     """Draws the factors of one picture.
 
     Args:
-        seed: non-negative integer that names the data set.
+        seed: non-negative integer; another seed draws other flowers.
         index: non-negative integer, the number of the picture.
 
     Returns:
@@ -318,15 +320,16 @@ def sample_factors(seed, index):
     )
 
 
-def _choose(random, names):
-    names = tuple(names)
-    return names[random.integers(len(names))]
+def _choose(random: np.random.Generator, names: Iterable[str]) -> str:
+    choices = tuple(names)
+    return choices[random.integers(len(choices))]
 
 
-def _vary(random, rgb):
+def _vary(random: np.random.Generator, rgb: RGB) -> RGB:
     """Returns a color near another: up to 5 degrees of hue, 6 % of saturation and 5 % of brightness away."""
     hue, saturation, brightness = colorsys.rgb_to_hsv(*rgb)
     hue = (hue + random.uniform(-0.014, 0.014)) % 1.0
     saturation = min(1.0, saturation * random.uniform(0.94, 1.06))
     brightness = min(1.0, brightness * random.uniform(0.95, 1.05))
-    return tuple(round(channel, 4) for channel in colorsys.hsv_to_rgb(hue, saturation, brightness))
+    red, green, blue = (round(channel, 4) for channel in colorsys.hsv_to_rgb(hue, saturation, brightness))
+    return red, green, blue
