@@ -196,7 +196,7 @@ def test_every_network_makes_steps_of_two_shares(name, more):
     assert still == [] or name == "biggan"
     told = {"fastgan": "batch normalization", "stylegan2": "minibatch deviation"}
     told |= dict.fromkeys(("sngan", "biggan"), "batch normalization")
-    line = accumulation.told_shares(2, 4, networks)
+    (line,) = accumulation.describe_shares(2, 4, networks)
     assert line == (
         "accumulate: each step sums the gradients of 2 shares of 2 of its 4 images; batch statistics "
         f"({told[name]}) are those of 2, so it is not the step of the whole batch"
@@ -204,7 +204,7 @@ def test_every_network_makes_steps_of_two_shares(name, more):
 
 
 def test_networks_without_statistics_of_a_batch_are_not_told_of():
-    line = accumulation.told_shares(4, 16, small_networks())
+    (line,) = accumulation.describe_shares(4, 16, small_networks())
     assert line == "accumulate: each step sums the gradients of 4 shares of 4 of its 16 images"
 
 

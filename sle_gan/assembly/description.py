@@ -1,12 +1,8 @@
 """What a training would be, in words: sizes of networks, length, memory."""
 
-from collections.abc import Sequence
-
-import tf_keras as keras
-
 from sle_gan.assembly.building import build_networks
-from sle_gan.settings import OptimizationSettings, TrainSettings
-from sle_gan.training.accumulation import told_shares
+from sle_gan.settings import TrainSettings
+from sle_gan.training.accumulation import describe_shares
 from sle_gan.training.memory import estimated_bytes
 
 
@@ -31,13 +27,7 @@ def describe_training(settings: TrainSettings, image_count: int) -> list[str]:
     decoded = image_count * images.resolution**2 * images.channels / 2**30
     return [
         *counts,
-        *describe_shares(optimization, networks),
+        *describe_shares(optimization.accumulate, optimization.batch_size, networks),
         f"length: {optimization.steps:,} steps, {epochs:,.0f} passes over {image_count} images",
         f"memory: about {memory:.1f} GiB for a step, {decoded:.2f} GiB for the decoded images",
     ]
-
-
-def describe_shares(optimization: OptimizationSettings, networks: Sequence[keras.Model]) -> list[str]:
-    """Says in a line what shares a batch is divided into; no line where it is not divided."""
-    count = optimization.accumulate
-    return [told_shares(count, optimization.batch_size, networks)] if count > 1 else []

@@ -59,8 +59,8 @@ def build_methods(
     """
     methods = Methods([], [], [], _frozen_layers(settings, discriminator))
     if decoders is not None:
-        distances = {"perceptual": PerceptualDistance, "l1": lambda: mean_absolute_difference}
-        distance = distances[settings.optimization.reconstruction_loss]()
+        is_perceptual = settings.optimization.reconstruction_loss == "perceptual"
+        distance = PerceptualDistance() if is_perceptual else mean_absolute_difference
         methods.discriminator_terms.append(Reconstruction(decoders, distance))
     methods.discriminator_terms.extend(build_penalties(settings.penalties))
     if settings.penalties.path_length_weight:

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from sle_gan.assembly.building import build_training
-from sle_gan.assembly.description import describe_shares
 from sle_gan.assembly.scores import score_callbacks, scores_of
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
@@ -29,6 +28,7 @@ from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
 from sle_gan.sparsity.record import dense_costs
+from sle_gan.training.accumulation import describe_shares
 from sle_gan.training.devices import keeps_images, shared_dataset
 from sle_gan.training.ema import Calibration
 from sle_gan.training.memory import checkpoint_bytes
@@ -73,7 +73,7 @@ def fit(
     generator, discriminator, gan, sparsity = training
     if on_device:
         gan.resident = ResidentImages(images, labels and labels[0])
-    _print_lines(describe_shares(optimization, (generator, discriminator)))
+    _print_lines(describe_shares(optimization.accumulate, optimization.batch_size, (generator, discriminator)))
     _check_space_for_checkpoints(run, settings, generator, discriminator)
     write_json(
         run.networks_file,

@@ -182,8 +182,8 @@ def features_file_name(manifest: dict[str, Any], images: ImageSettings, network:
         A name that ends in `.npy`.
     """
     decoding = {name: getattr(images, name) for name in ("resolution", "channels", "fit", "background")}
-    images = [image["sha256"] for image in manifest["images"]]
-    key = json.dumps([images, decoding, network.weights_sha256, mode], sort_keys=True)
+    digests = [image["sha256"] for image in manifest["images"]]
+    key = json.dumps([digests, decoding, network.weights_sha256, mode], sort_keys=True)
     return f"{network.name}-{mode}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
 
 
