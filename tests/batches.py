@@ -22,6 +22,7 @@ def judged_batch(judge, reals, fakes, seed, step=0):
         adversarial_loss=None,
         fakes=fakes,
         fake=Judgement(judge(fakes), []),
+        loss=None,
     )
 
 

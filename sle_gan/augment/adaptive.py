@@ -3,6 +3,7 @@
 Source: Karras et al. 2020, arXiv:2006.06676; the mean sign is r_t of equation 1.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -34,7 +35,7 @@ class AdaptiveAugment(tf.Module):
     Differs: the probability ends at 1, where the reference lets it grow on.
     """
 
-    metrics = ("augment_probability",)
+    metrics: Sequence[str] = ("augment_probability",)
 
     def __init__(self, images_per_step: int, target: float = 0.6, kimg: float = 500.0, pipe: str = "bgc"):
         super().__init__()

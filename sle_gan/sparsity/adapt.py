@@ -4,7 +4,7 @@ Source: ADAPT, NeurIPS 2023: the balance ratio and the relaxed and strict rules.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +53,7 @@ class BalanceRatio:
     logit, `before` and `after` are images of the same codes before and after the generator's step.
     """
 
-    metrics = ()
+    metrics: Sequence[str] = ()
 
     def __init__(self):
         self.ratios = tf.Variable(

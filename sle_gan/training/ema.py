@@ -3,7 +3,7 @@
 Source: Yazici et al. 2019, arXiv:1806.04498.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -61,7 +61,7 @@ class MovingAverage:
         decay: what the average keeps of itself at each step, in [0, 1); or a function of the number of steps done.
     """
 
-    metrics = ()
+    metrics: Sequence[str] = ()
 
     def __init__(self, decay: Decay = 0.999):
         self.decay = decay

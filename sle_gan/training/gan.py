@@ -24,6 +24,7 @@ from sle_gan.training.terms import (
     AfterStep,
     DrawnBatch,
     JudgedBatch,
+    JudgedReals,
     LossTerm,
     StepOutcome,
     Unbounded,
@@ -88,7 +89,8 @@ class GAN(FedModel):
         self.n_critic = n_critic
         self.accumulate = accumulate
         self.seed = seed
-        self.generator_rule = self.discriminator_rule = Unbounded()
+        self.generator_rule: UpdateRule = Unbounded()
+        self.discriminator_rule: UpdateRule = Unbounded()
         self.steps = _counter("steps", tf.int64)
         # A variable, so that other draws need no other graph, whose sums would be ordered otherwise.
         self.seed_offset = _counter("seed_offset", tf.int32)
@@ -253,7 +255,7 @@ class GAN(FedModel):
         tape = tf.GradientTape()
         with tape:
             real = self._judge(reals)
-        batch = JudgedBatch(
+        judged = JudgedReals(
             step=self.steps * self.n_critic + turn,
             seed=seed,
             share=share,
@@ -265,14 +267,15 @@ class GAN(FedModel):
             adversarial_loss=adversarial_loss,
         )
         joined, separate = split_terms(self.discriminator_terms)
-        map_gradients, separate_gradients, separate_logs = self._separate_gradients(separate, batch)
+        map_gradients, separate_gradients, separate_logs = self._separate_gradients(separate, judged)
         # What separate terms held is free before the fakes take as much.
         with tf.control_dependencies(map_gradients):
             fakes = draw(share)
         with tape:
             fake = self._judge(fakes)
             loss = adversarial_loss(real.logits, fake.logits)
-            total, joined_logs = with_terms(loss, joined, batch._replace(fakes=fakes, fake=fake, loss=loss))
+            batch = JudgedBatch(**vars(judged), fakes=fakes, fake=fake, loss=loss)
+            total, joined_logs = with_terms(loss, joined, batch)
             total = to_differentiate(total, self.discriminator_optimizer, self.accumulate)
         gradients = tape.gradient(
             [total, *real.maps], self._judging_variables, output_gradients=[tf.ones_like(total), *map_gradients]
@@ -286,15 +289,15 @@ class GAN(FedModel):
         }
         return gradients + separate_gradients, logs | added_logs(separate_logs, joined_logs)
 
-    def _separate_gradients(self, terms, batch):
+    def _separate_gradients(self, terms, judged):
         """Returns the gradients of terms to the maps and to the weights that they train, and what they log."""
         if not terms:
-            return [tf.zeros_like(features) for features in batch.real.maps], [], {}
+            return [tf.zeros_like(features) for features in judged.real.maps], [], {}
         with tf.GradientTape() as tape:
-            tape.watch(batch.real.maps)
-            total, logs = with_terms(0.0, terms, batch)
+            tape.watch(judged.real.maps)
+            total, logs = with_terms(0.0, terms, judged)
             total = to_differentiate(total, self.discriminator_optimizer, self.accumulate)
-        sources = [batch.real.maps, [variable for term in terms for variable in term.trained_variables]]
+        sources = [judged.real.maps, [variable for term in terms for variable in term.trained_variables]]
         return *tape.gradient(total, sources, unconnected_gradients="zero"), logs
 
     def _update_generator(self, draw, seed):

@@ -82,10 +82,10 @@ class Inputs:
                 int32 `[batch]`.
             seed: int32 `[2]`, of these images.
         """
-        images, *labels = images
-        reals = self._augmented(images, draws.fold(seed, draws.REAL_AUGMENTATION))
+        pictures, *labels = images
+        reals = self._augmented(pictures, draws.fold(seed, draws.REAL_AUGMENTATION))
         reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in images_among(self.discriminator.inputs)]
-        return reals + [self.classes.one_hot(part) for part in labels]
+        return reals if self.classes is None else reals + [self.classes.one_hot(part) for part in labels]
 
     def _augmented(self, images, seed):
         return images if self.augment is None else self.augment(images, draws.of_replica(seed))

@@ -113,7 +113,7 @@ class AdversarialFeatures:
         self._rule = rule
         self._move = {"gamma": gamma, "steps": steps, "radius": rule.radius}
         self.weight = rule.weight
-        self.discriminator_terms = [_MovedJudgements(self)]
+        self.discriminator_terms = [_CleanWeight(rule.weight), _MovedJudgements(self)]
         self.generator_terms = [_CleanWeight(rule.weight), _MovedPictures(self)]
 
     def judge(self, inputs: list[tf.Tensor]) -> Judgement:
@@ -186,18 +186,17 @@ class _CleanWeight(LossTerm):
         return (self._weight - 1.0) * batch.loss
 
 
-class _MovedJudgements(_CleanWeight):
-    """The discriminator's part: its loss at moved features, beside the weighted one at those that were not."""
+class _MovedJudgements(LossTerm):
+    """The discriminator's part: its loss at moved features, whose judge keeps them."""
 
     def __init__(self, method):
-        super().__init__(method.weight)
         self._method = method
         self.judge = method.judge
 
     def value(self, batch: JudgedBatch) -> tf.Tensor:
         """Returns what is added to the loss."""
         features = batch.real.features, batch.fake.features
-        return super().value(batch) + self._method.discriminator_loss(*features, batch.adversarial_loss)
+        return self._method.discriminator_loss(*features, batch.adversarial_loss)
 
 
 class _MovedPictures(LossTerm):

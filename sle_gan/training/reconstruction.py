@@ -12,7 +12,7 @@ import tf_keras as keras
 from sle_gan.layers.batch import count_of
 from sle_gan.layers.resample import crop_quadrant, downsample_nearest
 from sle_gan.training import draws
-from sle_gan.training.terms import JudgedBatch, LossTerm
+from sle_gan.training.terms import JudgedReals, LossTerm
 
 
 class Reconstruction(LossTerm):
@@ -41,7 +41,7 @@ class Reconstruction(LossTerm):
         """Returns the decoders."""
         return {"decoders": self.decoders}
 
-    def value(self, batch: JudgedBatch) -> tf.Tensor:
+    def value(self, batch: JudgedReals) -> tf.Tensor:
         """Returns the distance of the batch, or of a share as many times as there are shares: float32 scalar."""
         # It is a sum over the images, not a mean.
         return batch.share.whole(

@@ -15,6 +15,7 @@ of a few lines, in a file of its own:
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import tensorflow as tf
@@ -43,8 +44,9 @@ class Judgement(NamedTuple):
 Judge = Callable[[list[tf.Tensor]], Judgement]
 
 
-class JudgedBatch(NamedTuple):
-    """What a term of the discriminator's loss is computed from: a batch, or one of the equal shares of it.
+@dataclass(frozen=True)
+class JudgedReals:
+    """What a separate term of the discriminator's loss is computed from: a batch, or one of the equal shares of it.
 
     Images are float32 `[batch, side, side, channels]` in [-1, 1], a list of them in several sizes where the
     discriminator takes several; with classes the last of each list is labels, one-hot float32 `[batch, classes]`.
@@ -60,9 +62,6 @@ class JudgedBatch(NamedTuple):
         judge: function of what the discriminator takes -> logits.
         judge_images: function of what `images` is -> logits; it augments as for the loss.
         adversarial_loss: function of (real logits, fake logits) -> float32 scalar.
-        fakes: what the discriminator was given of the generator, augmented; None for a term that is `separate`.
-        fake: the `Judgement` of `fakes`; None likewise.
-        loss: the adversarial loss of the two judgements, float32 scalar; None likewise.
     """
 
     step: tf.Tensor
@@ -74,12 +73,25 @@ class JudgedBatch(NamedTuple):
     judge: Callable[[list[tf.Tensor]], tf.Tensor]
     judge_images: Callable[[list[tf.Tensor]], tf.Tensor]
     adversarial_loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-    fakes: list[tf.Tensor] | None = None
-    fake: Judgement | None = None
-    loss: tf.Tensor | None = None
 
 
-class DrawnBatch(NamedTuple):
+@dataclass(frozen=True)
+class JudgedBatch(JudgedReals):
+    """What any other term of the discriminator's loss is computed from: generated images too.
+
+    Attributes:
+        fakes: what the discriminator was given of the generator, augmented.
+        fake: the `Judgement` of `fakes`.
+        loss: the adversarial loss of the two judgements, float32 scalar.
+    """
+
+    fakes: list[tf.Tensor]
+    fake: Judgement
+    loss: tf.Tensor
+
+
+@dataclass(frozen=True)
+class DrawnBatch:
     """What a term of the generator's loss is computed from: the fakes of a step, or of one of its equal shares.
 
     Attributes:
@@ -108,17 +120,15 @@ class DrawnBatch(NamedTuple):
 class LossTerm:
     """A term that a method adds to the discriminator's or to the generator's loss.
 
-    A subclass gives `value`, and overrides what else differs. Its batch is a `JudgedBatch` in the discriminator's loss
-    and a `DrawnBatch` in the generator's.
+    A subclass gives `value`, and overrides what else differs. Its batch is a `JudgedBatch` in the discriminator's loss,
+    `JudgedReals` if it is separate, and a `DrawnBatch` in the generator's loss.
 
     Attributes:
         metric: the name that its value is logged by; the values of terms of one name are added. None logs nothing.
         separate: whether its gradients are taken by themselves, so that it holds no memory while others do. In the
-            discriminator's loss such a term sees real images and the maps of their judgement alone, and its gradients
-            are there before the fakes are drawn. In the generator's loss it makes passes of its own, after the fakes
-            were judged.
+            discriminator's loss such a term is a function of the maps of real images, and its gradients are there
+            before the fakes are drawn. In the generator's loss it makes passes of its own, after the fakes were judged.
         interval_steps: steps from one computation to the next; at the steps between it is 0.
-        trained_variables: weights of its own that the discriminator's optimizer trains, of a term that is separate.
         judge: function of what the discriminator takes -> `Judgement`, for a term that needs features within the
             discriminator: it is called in place of the discriminator throughout. One term of a training may have it.
     """
@@ -126,14 +136,18 @@ class LossTerm:
     metric: ClassVar[str | None] = None
     separate: ClassVar[bool] = False
     interval_steps: int = 1
-    trained_variables: Sequence[tf.Variable] = ()
     judge: Judge | None = None
+
+    @property
+    def trained_variables(self) -> Sequence[tf.Variable]:
+        """Weights of its own that the discriminator's optimizer trains, of a separate term."""
+        return ()
 
     def value(self, batch: Any) -> tf.Tensor:
         """Returns what is added to the loss at a step where the term is due: float32 scalar.
 
         Args:
-            batch: the `JudgedBatch` or `DrawnBatch`.
+            batch: what the term is computed from.
         """
         raise NotImplementedError
 
@@ -145,7 +159,7 @@ class LossTerm:
         """Returns what is added to the loss at this step, float32 scalar, and what is logged, by name.
 
         Args:
-            batch: the `JudgedBatch` or `DrawnBatch`.
+            batch: what the term is computed from.
         """
         if self.interval_steps == 1:
             value = self.value(batch)
@@ -155,7 +169,8 @@ class LossTerm:
         return value, {} if self.metric is None else {self.metric: value}
 
 
-class StepOutcome(NamedTuple):
+@dataclass(frozen=True)
+class StepOutcome:
     """What an action after the optimizers can look at.
 
     Attributes:
@@ -246,7 +261,7 @@ def with_terms(loss: tf.Tensor, terms: Sequence[LossTerm], batch: Any) -> tuple[
     Args:
         loss: float32 scalar.
         terms: those to add.
-        batch: the `JudgedBatch` or `DrawnBatch`.
+        batch: what they are computed from.
 
     Returns:
         The sum, float32 scalar, and what the terms log, by name.
