@@ -86,7 +86,8 @@ def _alternatives(group: Any, settings: Mapping[str, Setting]) -> dict[str, Any]
     found = {}
     for name, setting in settings.items():
         if setting.flag is not None and setting.flag.instead_of is not None:
-            found[name] = found[setting.flag.instead_of] = group.add_mutually_exclusive_group()
+            other = setting.flag.instead_of
+            found[name] = found[other] = found.get(other) or group.add_mutually_exclusive_group()
     return found
 
 

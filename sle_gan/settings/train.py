@@ -96,6 +96,8 @@ class TrainSettings:
             if group is not None:
                 group.check()
         self._check_beginning()
+        if self.optimization.rate_decay != "constant" and isinstance(self.sparsity, TicketSearchSettings):
+            raise InputError("--rate-decay cannot be used with --find-ticket: all its rounds train at the same rates")
         if self.devices.strategy == "multi-worker":
             if self.run.name is None:
                 raise InputError("--strategy multi-worker needs the --name of the run, which all workers must know")
