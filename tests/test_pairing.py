@@ -6,15 +6,16 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from sle_gan.assembly.networks import pair_of
 from test_models_cli import settings
 
 from sle_gan.assembly.building import build_gan, build_networks
+from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.other_runs import check_initial_run
 from sle_gan.cli.train_flags import check_settings
 from sle_gan.errors import InputError
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.models import DISCRIMINATORS, GENERATORS, MODELS, Pair, check_pair
+from sle_gan.models.build import pair_of
 from sle_gan.models.pairing import training_graph
 from sle_gan.run import RunFolder, start_run
 from sle_gan.training.ema import copy_weights, update_average
@@ -57,7 +58,8 @@ def test_any_networks_of_the_same_images_go_together():
 def test_a_model_names_its_own_pair_or_other_partners():
     assert MODELS["stylegan2"].pair() == ("stylegan2", "stylegan2")
     assert MODELS["stylegan2"].pair(discriminator="fastgan") == ("stylegan2", "fastgan")
-    assert pair_of({"model": "sngan", "generator": "biggan"}) == ("biggan", "sngan")
+    mixed = resolve({"data_folder": ".", "model": "sngan", "resolution": 64, "generator": "biggan"})
+    assert pair_of(mixed.network) == ("biggan", "sngan")
     assert Pair("fastgan", "fastgan").is_remapped
     assert not Pair("fastgan", "sngan").is_remapped
 
