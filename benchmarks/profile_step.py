@@ -84,10 +84,9 @@ def profiled(arguments):
         Seconds of a step, and the kinds of operation with the seconds of a step that each takes, longest first.
     """
     from sle_gan.assembly.resolve import resolve
-    from sle_gan.settings.flat import flat
 
     given = {name: getattr(arguments, name) for name in ("resolution", "batch_size", "width")}
-    settings = flat(resolve({"data_folder": ".", "n_critic": 1, "model": arguments.only, **given}))
+    settings = resolve({"data_folder": ".", "n_critic": 1, "model": arguments.only, **given})
     import tensorflow as tf
 
     tf.config.threading.set_inter_op_parallelism_threads(1)

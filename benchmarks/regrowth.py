@@ -18,7 +18,6 @@ from sle_gan.data.decode import decode_folder
 from sle_gan.data.flowers import write_flowers
 from sle_gan.data.folder import scan
 from sle_gan.data.pipeline import training_dataset
-from sle_gan.settings.flat import flat
 from sle_gan.sparsity.reconfigure import Reconfigure
 
 
@@ -62,7 +61,7 @@ def main():
             write_flowers(drawn, 63, 64, seed=0)
         images = read_images(arguments.data_folder or drawn)
     given = {"data_folder": ".", "resolution": 64, "width": arguments.width, "reconstruction_loss": "l1"}
-    settings = flat(resolve(given))
+    settings = resolve(given)
     print("| sparse for | state | regrown weights: median, 99 % | the others: median, 99 % |")
     print("|---|---|---|---|")
     for interval in arguments.intervals:

@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.assembly.resolve import resolve
-from sle_gan.settings.flat import flat
 from sle_gan.sparsity.masks import Masks, prunable_kernels
 from sle_gan.sparsity.selection import magnitude_masks
 
@@ -57,7 +56,7 @@ def measure(arguments, density, tracks):
         Seconds of the dense steps and of the masked ones.
     """
     given = {name: getattr(arguments, name) for name in ("resolution", "batch_size", "width")}
-    settings = flat(resolve({"data_folder": ".", **given}))
+    settings = resolve({"data_folder": ".", **given})
     shape = [arguments.batch_size, arguments.resolution, arguments.resolution, 3]
     images = tf.random.stateless_uniform(shape, [0, 0], -1, 1)
     steps = []
@@ -65,8 +64,9 @@ def measure(arguments, density, tracks):
         gan = build_gan(settings, *build_networks(settings))
         if is_masked:
             averages = prunable_kernels(gan.average_generator)
-            gan.generator_masks = Masks(prunable_kernels(gan.generator), averages, track_gradients=tracks)
-            gan.generator_masks.set(magnitude_masks(gan.generator_masks.weights(), density))
+            masks = Masks(prunable_kernels(gan.generator), averages, track_gradients=tracks)
+            masks.set(magnitude_masks(masks.weights(), density))
+            gan.set_update_rules(generator=masks)
         steps.append(tf.function(gan.train_step))
     seconds = ([], [])
     for pair in range(-1, arguments.pairs):  # the first also traces

@@ -62,9 +62,8 @@ def measure(side, batch, mode, width, steps):
         Seconds of the first step, median seconds of the others, and peak bytes of the process.
     """
     from sle_gan.assembly.resolve import resolve
-    from sle_gan.settings.flat import flat
 
-    settings = flat(resolve({"data_folder": ".", "resolution": side, "batch_size": batch, "width": width}))
+    settings = resolve({"data_folder": ".", "resolution": side, "batch_size": batch, "width": width})
     import tensorflow as tf
 
     from sle_gan.assembly.building import build_gan, build_networks

@@ -5,10 +5,9 @@ import tf_keras as keras
 from test_devices import compiled_gan
 
 from sle_gan.assembly.building import build_gan, build_networks
+from sle_gan.assembly.description import describe_training
 from sle_gan.assembly.resolve import resolve
-from sle_gan.assembly.session import describe
 from sle_gan.errors import InputError
-from sle_gan.settings.flat import flat
 from sle_gan.sparsity.adapt import BalanceRatio
 from sle_gan.sparsity.masks import Masks, prunable_kernels
 from sle_gan.training import accumulation, draws
@@ -16,11 +15,12 @@ from sle_gan.training.accumulation import Share, shares, summed
 from sle_gan.training.classes import ClassShares
 from sle_gan.training.devices import strategy_of
 from sle_gan.training.distillation import Distillation
+from sle_gan.training.ema import MovingAverage
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
 from sle_gan.training.memory import estimated_bytes
+from sle_gan.training.r1 import r1
 from sle_gan.training.reconstruction import Reconstruction
-from sle_gan.training.regularizers import r1
 from sle_gan.training.teacher import Teacher
 
 SIDE = 4
@@ -46,17 +46,24 @@ def hinge_discriminator_of_1(real_logits, fake_logits, seed):
     return hinge_discriminator(real_logits, fake_logits, seed, smallest_margin=1.0)
 
 
-def small_gan(count, classes=0, n_critic=2, optimizer=keras.optimizers.SGD):
-    gan = GAN(*small_networks(classes), small_networks(classes)[0], average_decay=0.5, n_critic=n_critic, seed=3)
-    gan.accumulate = count
-    gan.teacher = None if classes else Teacher(small_networks()[1], 0.5)
-    gan.distillation = None if classes else Distillation(small_networks()[1], 0.3)
-    gan.balance = BalanceRatio()
-    if classes:
-        gan.classes = ClassShares([0, 1, 1, 2, 2, 2], classes)
-    else:
-        gan.distillation.weight.assign(0.3)
-    gan.compile(optimizer(0.1), optimizer(0.1), hinge_generator, hinge_discriminator_of_1, (r1(2.0, 2),))
+def small_gan(count, classes=0, n_critic=2, optimizer=keras.optimizers.SGD, actions=()):
+    networks = *small_networks(classes), small_networks(classes)[0]
+    shares_of_classes = ClassShares([0, 1, 1, 2, 2, 2], classes) if classes else None
+    gan = GAN(*networks, classes=shares_of_classes, n_critic=n_critic, accumulate=count, seed=3)
+    discriminator_terms, generator_terms = [r1(2.0, 2)], []
+    if not classes:
+        discriminator_terms.append(Distillation(small_networks()[1], 0.3))
+        discriminator_terms[-1].weight.assign(0.3)
+        generator_terms.append(Teacher(small_networks()[1], 0.5))
+    gan.compile(
+        optimizer(0.1),
+        optimizer(0.1),
+        hinge_generator,
+        hinge_discriminator_of_1,
+        discriminator_terms,
+        generator_terms,
+        [*actions, MovingAverage(0.5)],
+    )
     return gan
 
 
@@ -73,7 +80,7 @@ def assert_equal_states(gans, **tolerance):
 
 @pytest.mark.parametrize("classes", [0, 3])
 def test_the_step_of_four_shares_is_that_of_the_whole_batch(classes):
-    whole, divided = small_gan(1, classes), small_gan(4, classes)
+    whole, divided = (small_gan(count, classes, actions=[BalanceRatio()]) for count in (1, 4))
     before = [weight.numpy() for weight in whole.generator.weights]
     compiled = (lambda step: step) if classes else tf.function  # one of the two without the time to trace
     logs = [compiled(gan.train_step)(batch(16, classes)) for gan in (whole, divided)]
@@ -81,14 +88,14 @@ def test_the_step_of_four_shares_is_that_of_the_whole_batch(classes):
     assert_equal_states((whole, divided), rtol=1e-6, atol=1e-7)
     for name in logs[0]:
         assert float(logs[1][name]) == pytest.approx(float(logs[0][name]), rel=1e-5, abs=1e-6), name
-    assert float(divided.balance.ratios[0]) == pytest.approx(float(whole.balance.ratios[0]), rel=1e-3)
+    ratios = [float(gan.method(BalanceRatio).ratios[0]) for gan in (whole, divided)]
+    assert ratios[1] == pytest.approx(ratios[0], rel=1e-3)
     assert float(logs[0]["penalty"]) > 0.0
 
 
 def test_two_devices_with_two_shares_each_make_the_step_of_one_with_the_whole_batch(two_replicas):
     def trained(count):
         gan = small_gan(count, n_critic=1)
-        gan.balance = None
         gan.fit(tf.data.Dataset.from_tensors(batch(8)).repeat(2), verbose=0)
         return gan
 
@@ -100,8 +107,7 @@ def test_two_devices_with_two_shares_each_make_the_step_of_one_with_the_whole_ba
 
 def test_devices_bring_the_statistics_of_each_share_together(two_replicas):
     with two_replicas.scope():
-        gan = compiled_gan()
-        gan.accumulate = 2
+        gan = compiled_gan(accumulate=2)
     images = tf.random.stateless_uniform([8, 4, 4, 1], [1, 2], -1, 1)
     gan.fit(tf.data.Dataset.from_tensors(images).repeat(2), verbose=0)
     for variable in (*gan.generator.variables, *gan.discriminator.trainable_variables):
@@ -141,15 +147,15 @@ def test_a_loss_scale_and_masks_leave_the_step_of_shares_as_it_is():
     gans = small_gan(1), small_gan(4)
     for gan in gans:
         kernels = prunable_kernels(gan.discriminator)
-        gan.discriminator_masks = Masks(kernels)
-        gan.discriminator_masks.set(
+        gan.set_update_rules(discriminator=Masks(kernels))
+        gan.discriminator_rule.set(
             [np.arange(kernel.numpy().size).reshape(kernel.shape) % 2 == 0 for kernel in kernels.values()]
         )
         scaled = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=8.0)
         scaled.build(gan.discriminator_variables)
         gan.discriminator_optimizer = scaled
         gan.train_step(batch(8))
-    assert gans[1].discriminator_masks.density() == pytest.approx(0.5)
+    assert gans[1].discriminator_rule.density() == pytest.approx(0.5)
     assert_equal_states(gans, rtol=1e-6, atol=1e-7)
 
 
@@ -167,7 +173,7 @@ METHODS = {
 
 
 def settings_of(**given):
-    return flat(resolve({"data_folder": "x", "width": 8, "batch_size": 4, **given}))
+    return resolve({"data_folder": "x", "width": 8, "batch_size": 4, **given})
 
 
 @pytest.mark.parametrize(
@@ -179,8 +185,8 @@ def test_every_network_makes_steps_of_two_shares(name, more):
     networks = build_networks(settings)
     gan = build_gan(settings, *networks)
     before = [variable.numpy() for variable in (*gan.generator.trainable_variables, *gan.discriminator_variables)]
-    side = settings["resolution"]
-    images = tf.random.stateless_uniform([4 * settings["n_critic"], side, side, 3], [5, 6], -1, 1)
+    side = settings.images.resolution
+    images = tf.random.stateless_uniform([4 * settings.optimization.n_critic, side, side, 3], [5, 6], -1, 1)
     logs = [gan.train_step(images) for _ in range(2)][-1]
     assert np.isfinite([float(value) for value in logs.values()]).all()
     gan.raise_if_not_finite()
@@ -190,7 +196,7 @@ def test_every_network_makes_steps_of_two_shares(name, more):
     assert still == [] or name == "biggan"
     told = {"fastgan": "batch normalization", "stylegan2": "minibatch deviation"}
     told |= dict.fromkeys(("sngan", "biggan"), "batch normalization")
-    line = accumulation.told_shares(2, 4, networks)
+    (line,) = accumulation.describe_shares(2, 4, networks)
     assert line == (
         "accumulate: each step sums the gradients of 2 shares of 2 of its 4 images; batch statistics "
         f"({told[name]}) are those of 2, so it is not the step of the whole batch"
@@ -198,7 +204,7 @@ def test_every_network_makes_steps_of_two_shares(name, more):
 
 
 def test_networks_without_statistics_of_a_batch_are_not_told_of():
-    line = accumulation.told_shares(4, 16, small_networks())
+    (line,) = accumulation.describe_shares(4, 16, small_networks())
     assert line == "accumulate: each step sums the gradients of 4 shares of 4 of its 16 images"
 
 
@@ -213,16 +219,16 @@ def test_the_reconstruction_of_shares_is_the_sum_over_the_whole_batch():
         # Without the references, whose quadrant each share draws for itself.
         distance = Reconstruction(decoders, lambda pictures, references: tf.reduce_mean(pictures**2, axis=[1, 2, 3]))
         judged = keras.Model(discriminator.inputs, [discriminator.output, discriminator.layers[1].output])
-        gan = GAN(generator, judged, small_networks()[0], reconstruction=distance, seed=3)
-        gan.accumulate = count
-        gan.compile(*[keras.optimizers.SGD(0.01) for _ in range(2)], hinge_generator, hinge_discriminator_of_1)
+        gan = GAN(generator, judged, small_networks()[0], accumulate=count, seed=3)
+        optimizers = [keras.optimizers.SGD(0.01) for _ in range(2)]
+        gan.compile(*optimizers, hinge_generator, hinge_discriminator_of_1, [distance])
         return gan
 
     gans = gan_with_decoders(1), gan_with_decoders(4)
     losses = [float(gan.train_step(batch(8))["reconstruction_loss"]) for gan in gans]
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
     assert_equal_states(gans, rtol=1e-6, atol=1e-7)
-    decoders = [gan.reconstruction.decoders.get_layer("decoder").kernel.numpy() for gan in gans]
+    decoders = [gan.method(Reconstruction).decoders.get_layer("decoder").kernel.numpy() for gan in gans]
     np.testing.assert_allclose(decoders[1], decoders[0], rtol=1e-6)
 
 
@@ -240,4 +246,7 @@ def test_shares_need_less_memory_and_a_dry_run_says_so():
     whole, divided = (estimated_bytes(*networks, 64, count) for count in (1, 8))
     weights = estimated_bytes(*networks, 0)
     assert (whole - weights) / 8 > divided - weights - 4 * max(network.count_params() for network in networks) > 0
-    assert "accumulate: each step sums the gradients of 8 shares of 8 of its 64 images" in describe(settings, 100)[2]
+    assert (
+        "accumulate: each step sums the gradients of 8 shares of 8 of its 64 images"
+        in describe_training(settings, 100)[2]
+    )

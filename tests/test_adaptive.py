@@ -6,13 +6,13 @@ import tensorflow as tf
 import tf_keras as keras
 from scipy.ndimage import map_coordinates
 
-from sle_gan.assembly.methods import augmentation
 from sle_gan.assembly.resolve import resolve
 from sle_gan.augment.adaptive import AdaptiveAugment
+from sle_gan.augment.build import build_augmentation
 from sle_gan.augment.transforms import COLORS, MOVES, PIPES, Pipe, sample, seeds_of
 from sle_gan.errors import InputError
 from sle_gan.settings import AdaptiveAugmentSettings, DiffAugmentSettings
-from sle_gan.settings.flat import flat
+from sle_gan.training.ema import MovingAverage
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_generator
 
@@ -190,9 +190,14 @@ def small_gan(probability=0.5, pipe="b"):
     adaptation.probability.assign(probability)
     gan = GAN(generator(), discriminator, generator(), augment=adaptation)
     gan.average_generator.set_weights(gan.generator.get_weights())
-    gan.adaptation = adaptation
     adam = keras.optimizers.Adam
-    gan.compile(adam(0.01), adam(0.01), hinge_generator, lambda real, fake, seed: tf.reduce_mean(fake - real))
+    gan.compile(
+        adam(0.01),
+        adam(0.01),
+        hinge_generator,
+        lambda real, fake, seed: tf.reduce_mean(fake - real),
+        after_step=[MovingAverage(), adaptation],
+    )
     return gan
 
 
@@ -204,13 +209,13 @@ def test_a_training_with_it_goes_on_from_a_checkpoint_exactly(tmp_path):
     first, second = small_gan(pipe="bgc"), small_gan(0.0, "bgc")
     for _ in range(3):
         first.train_step(reals())
-    first.adaptation.sign_sum.assign(2.0)  # the signs of three steps may cancel out
+    first.augment.sign_sum.assign(2.0)  # the signs of three steps may cancel out
     path = tf.train.Checkpoint(**first.checkpoint_items()).save(str(tmp_path / "ckpt"))
     tf.train.Checkpoint(**second.checkpoint_items()).restore(path).assert_consumed()
-    assert float(second.adaptation.sign_sum) == 2.0
+    assert float(second.augment.sign_sum) == 2.0
     for gan in (first, second):
         gan.train_step(reals())
-    assert float(first.adaptation.probability) == float(second.adaptation.probability) != 0.5
+    assert float(first.augment.probability) == float(second.augment.probability) != 0.5
     for a, b in zip(first.variables, second.variables, strict=True):
         np.testing.assert_array_equal(a, b, err_msg=a.name)
 
@@ -229,7 +234,7 @@ def test_two_replicas_follow_the_mean_of_both(two_replicas):
     with two_replicas.scope():
         gan = small_gan()
     gan.fit(tf.data.Dataset.from_tensors(tf.concat([reals(), -reals()], 0)).repeat(5), verbose=0)
-    values = [float(value) for value in two_replicas.experimental_local_results(gan.adaptation.probability)]
+    values = [float(value) for value in two_replicas.experimental_local_results(gan.augment.probability)]
     assert values[0] == values[-1]
     assert abs(values[0] - 0.5) == pytest.approx(4 * 4 / 100, rel=1e-5)
     for variable in gan.generator.trainable_variables:
@@ -258,10 +263,10 @@ def test_what_is_given_chooses_one_augmentation():
 
 
 def test_the_strengths_of_diffaugment_are_those_of_the_settings():
-    augment = augmentation(flat(settings(diff_brightness=0.1, diff_cutout=0.25, diff_translation=0)))
+    augment = build_augmentation(settings(diff_brightness=0.1, diff_cutout=0.25, diff_translation=0).augmentation, 8)
     assert (augment.brightness, augment.cutout, augment.translation) == (0.1, 0.25, 0.0)
     assert (augment.saturation, augment.contrast) == (1.0, 0.5)
-    ada = augmentation(flat(settings(augment="ada", batch_size=4, augment_speed=0.8)))
+    ada = build_augmentation(settings(augment="ada", augment_speed=0.8).augmentation, 4)
     ada.observe(tf.constant(3), tf.constant(4.0))
     assert float(ada.probability) == pytest.approx(4 * 4 / 800)
 

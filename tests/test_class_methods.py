@@ -78,9 +78,9 @@ def test_a_teacher_is_asked_about_labels_if_it_knows_them():
     (_, discriminator), fakes = labelled_networks(), tf.reshape([1.0, 2.0], [2, 1, 1, 1])
     discriminator.get_layer("class").kernel.assign([[0.0], [5.0], [7.0]])
     labels = tf.constant([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    assert float(Teacher(discriminator, 0.1)([fakes, labels], hinge_generator)) == pytest.approx(-7.5)
+    assert float(Teacher(discriminator, 0.1).judged_loss([fakes, labels], hinge_generator)) == pytest.approx(-7.5)
     flat = keras.Sequential([keras.Input([1, 1, 1]), keras.layers.Flatten()])
-    assert float(Teacher(flat, 0.1)([fakes, labels], hinge_generator)) == pytest.approx(-1.5)
+    assert float(Teacher(flat, 0.1).judged_loss([fakes, labels], hinge_generator)) == pytest.approx(-1.5)
 
 
 def test_consistency_moves_images_and_leaves_labels():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from batches import drawn_batch
 from PIL import Image
 from test_classes import COUNTS, draw_folder, words
 
@@ -152,7 +153,7 @@ def test_path_lengths_are_of_classes_by_their_shares():
 
     parts = styles_of(build_generator(32, width=8, seed=1, classes=3))
     lengths, shares = PathLength(parts.mixing, parts.synthesis, 2.0, 1), Recorded([1, 1, 1, 2], 3)
-    assert float(lengths(tf.constant(0, tf.int64), 8, tf.constant([1, 2]), shares)) > 0
+    assert float(lengths.value(drawn_batch(8, tf.constant([1, 2]), classes=shares))) > 0
     count, labels = shares.seen
     assert count == 4
     assert not labels[:, 0].any()

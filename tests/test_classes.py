@@ -26,10 +26,11 @@ from sle_gan.models.generators.sngan import generator as build_generator
 from sle_gan.models.io import postprocess_images, seed_inputs
 from sle_gan.run import RunFolder
 from sle_gan.training.classes import ClassShares
-from sle_gan.training.ema import Calibration
+from sle_gan.training.ema import Calibration, MovingAverage
 from sle_gan.training.gan import GAN
+from sle_gan.training.gradient_penalty import gradient_penalty
 from sle_gan.training.losses import hinge_generator
-from sle_gan.training.regularizers import gradient_penalty, input_gradients
+from sle_gan.training.regularizers import input_gradients
 
 COUNTS = {"asters": 3, "roses": 4, "tulips": 2}
 
@@ -194,13 +195,13 @@ def labelled_networks():
 
 def labelled_gan(**options):
     (generator, discriminator), (average, _) = labelled_networks(), labelled_networks()
-    gan = GAN(generator, discriminator, average, average_decay=0.5)
-    gan.classes = ClassShares(np.array([0, 0, 1, 2]), 3)
+    gan = GAN(generator, discriminator, average, classes=ClassShares(np.array([0, 0, 1, 2]), 3))
     gan.compile(
         keras.optimizers.SGD(0.1),
         keras.optimizers.SGD(0.1),
         hinge_generator,
         lambda real, fake, seed: tf.reduce_mean(fake) - tf.reduce_mean(real),
+        after_step=[MovingAverage(0.5)],
         **options,
     )
     return gan

@@ -2,16 +2,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from batches import judged_batch
 
 from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.assembly.resolve import resolve
 from sle_gan.augment.transforms import Pipe
 from sle_gan.models import MODELS
-from sle_gan.settings.flat import flat
+from sle_gan.training import draws
 from sle_gan.training.consistency import consistency, inconsistency
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_generator
-from sle_gan.training.regularizers import r1
+from sle_gan.training.r1 import r1
 
 SEED = tf.constant([5, 6])
 
@@ -36,8 +37,10 @@ def test_inconsistency_is_the_mean_squared_change_under_flips_and_shifts():
         expected += np.mean(np.square(changes))
     assert float(inconsistency(corner, reals, fakes, SEED)) == pytest.approx(expected, rel=1e-5)
     assert expected > 0.1
-    weighted = consistency(10.0)(tf.constant(0, tf.int64), corner, reals, fakes, SEED)
-    assert float(weighted) == pytest.approx(10.0 * expected, rel=1e-5)
+    weighted, logs = consistency(10.0)(judged_batch(corner, reals, fakes, SEED))
+    own_seed = draws.fold(SEED, draws.PENALTY, 0)
+    assert float(weighted) == pytest.approx(10.0 * float(inconsistency(corner, reals, fakes, own_seed)), rel=1e-5)
+    assert logs == {"penalty": weighted}
 
 
 def test_what_looks_the_same_everywhere_is_consistent():
@@ -70,9 +73,9 @@ def test_every_network_makes_a_step_with_everything(model):
     given = {"data_folder": "x", "model": model, "resolution": 64, "width": 8, "batch_size": 2, "n_critic": 1}
     given |= {"augment": "ada", "augment_pipe": "b", "adv_augment": True, "consistency_weight": 10}
     given |= {"r1_gamma": 1, "r1_interval": 1, "r1_on": "before", "reconstruction_loss": "l1"}
-    settings = flat(resolve(given))
+    settings = resolve(given)
     gan = build_gan(settings, *build_networks(settings))
-    gan.adaptation.probability.assign(0.5)
+    gan.augment.probability.assign(0.5)
     before = [variable.numpy() for variable in gan.trainable_variables]
     logs = tf.function(gan.train_step)(tf.random.stateless_uniform([2, 64, 64, 3], [5, 6], -1, 1))
     assert np.isfinite([float(value) for value in logs.values()]).all()

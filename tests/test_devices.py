@@ -10,7 +10,6 @@ from sle_gan.callbacks.densities import Densities
 from sle_gan.cli.train import main
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder, read_rows
-from sle_gan.settings.flat import flat
 from sle_gan.sparsity.record import SparsityRecord
 from sle_gan.training.devices import precision, strategy_of
 from sle_gan.training.probe import xla_is_faster
@@ -123,10 +122,10 @@ LAZY = {"r1_gamma": 1, "r1_interval": 2, "dig_weight": 1, "dig_interval": 2, "ba
     ids=lambda given: given["model"],
 )
 def test_every_network_compiles_with_the_penalties_of_some_steps(network):
-    settings = flat(resolve({"data_folder": ".", "width": 8, **LAZY, **network}))
+    settings = resolve({"data_folder": ".", "width": 8, **LAZY, **network})
     gan = build_gan(settings, *build_networks(settings))
     step = tf.function(gan.train_step, jit_compile=True)
-    side = settings["resolution"]
+    side = settings.images.resolution
     images = tf.random.stateless_uniform([4, side, side, 3], [0, 0], -1, 1)
     penalties = [float(step(images)["penalty"]) for _ in range(3)]
     assert penalties[0] > 0.0

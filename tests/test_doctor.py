@@ -146,10 +146,9 @@ def test_estimates_and_a_measured_time_go_to_the_terminal_and_the_file(mixed, tm
 def test_the_estimate_of_a_checkpoint_is_the_size_of_one(tmp_path):
     from sle_gan.assembly.building import build_gan, build_networks
     from sle_gan.assembly.resolve import resolve
-    from sle_gan.settings.flat import flat
     from sle_gan.training.memory import checkpoint_bytes
 
-    settings = flat(resolve({"data_folder": ".", "resolution": 64, "width": 8, "reconstruction_loss": "l1"}))
+    settings = resolve({"data_folder": ".", "resolution": 64, "width": 8, "reconstruction_loss": "l1"})
     generator, discriminator = build_networks(settings)
     gan = build_gan(settings, generator, discriminator)
     path = tf.train.Checkpoint(**gan.checkpoint_items()).save(str(tmp_path / "ckpt"))

@@ -18,15 +18,18 @@ from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
 
 
-def sparse_gan(density=0.3):
+def sparse_gan(density=0.3, **methods):
     networks = [build(64, 3, 8, 0) for build in (build_generator, build_discriminator)]
     average = build_generator(64, 3, 8, 0)
     graph = training_graph(MODELS["fastgan"].pair(), *networks)
     gan = GAN(graph.generator, graph.discriminator, average)
-    gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3), hinge_generator, hinge_discriminator)
-    gan.generator_masks = Masks(prunable_kernels(gan.generator), prunable_kernels(average), track_gradients=True)
-    gan.discriminator_masks = Masks(prunable_kernels(gan.discriminator), track_gradients=True)
-    for masks in (gan.generator_masks, gan.discriminator_masks):
+    optimizers = [keras.optimizers.Adam(1e-3) for _ in range(2)]
+    gan.compile(*optimizers, hinge_generator, hinge_discriminator, **methods)
+    gan.set_update_rules(
+        generator=Masks(prunable_kernels(gan.generator), prunable_kernels(average), track_gradients=True),
+        discriminator=Masks(prunable_kernels(gan.discriminator), track_gradients=True),
+    )
+    for masks in (gan.generator_rule, gan.discriminator_rule):
         kernels = dict(zip(masks.names, masks.kernels, strict=True))
         masks.set(random_masks(kernels, uniform(masks.names, density), [0]))
     copy_weights(average, gan.generator)
@@ -53,9 +56,9 @@ def test_the_live_weights_move_at_every_interval_and_their_number_stays(name):
     gan = sparse_gan()
     rule = EXPLORATIONS[name]._replace(end=1.0)
     explore = DynamicSparsity(
-        gan.generator_masks, rule, interval=2, total_steps=6, optimizer=gan.generator_optimizer, regrow_state="reset"
+        gan.generator_rule, rule, interval=2, total_steps=6, optimizer=gan.generator_optimizer, regrow_state="reset"
     )
-    before, note = gan.generator_masks.read(), Note(gan.generator_masks)
+    before, note = gan.generator_rule.read(), Note(gan.generator_rule)
     gan.fit(reals(6), callbacks=[explore, note], verbose=0)
     moved = [
         any(not np.array_equal(a, b) for a, b in zip(old, new, strict=True))
@@ -66,7 +69,7 @@ def test_the_live_weights_move_at_every_interval_and_their_number_stays(name):
     assert all(sum(count) == sum(counts[0]) for count in counts)
     assert rule.crosses_layers or all(count == counts[0] for count in counts)
     for kernel, average, mask in zip(
-        gan.generator_masks.kernels, gan.generator_masks.averages, note.seen[-1], strict=True
+        gan.generator_rule.kernels, gan.generator_rule.averages, note.seen[-1], strict=True
     ):
         assert not kernel.numpy()[~mask].any()
         assert not average.numpy()[~mask].any()
@@ -75,11 +78,11 @@ def test_the_live_weights_move_at_every_interval_and_their_number_stays(name):
 def test_what_grows_are_the_largest_gradients_of_that_very_step():
     gan = sparse_gan()
     explore = DynamicSparsity(
-        gan.generator_masks, EXPLORATIONS["stu"], interval=1, total_steps=10, optimizer=gan.generator_optimizer
+        gan.generator_rule, EXPLORATIONS["stu"], interval=1, total_steps=10, optimizer=gan.generator_optimizer
     )
-    before = gan.generator_masks.read()
+    before = gan.generator_rule.read()
     gan.fit(reals(1), callbacks=[explore], verbose=0)
-    kept_order = zip(before, gan.generator_masks.read(), gan.generator_masks.gradients(), strict=True)
+    kept_order = zip(before, gan.generator_rule.read(), gan.generator_rule.gradients(), strict=True)
     for old, new, gradient in kept_order:
         grown, dead = new & ~old, ~old & ~new
         if grown.any():
@@ -89,13 +92,13 @@ def test_what_grows_are_the_largest_gradients_of_that_very_step():
 def test_the_average_of_a_grown_weight_is_the_weight_after_its_first_step():
     gan = sparse_gan()
     explore = DynamicSparsity(
-        gan.generator_masks, EXPLORATIONS["stu"], interval=1, total_steps=10**9, optimizer=gan.generator_optimizer
+        gan.generator_rule, EXPLORATIONS["stu"], interval=1, total_steps=10**9, optimizer=gan.generator_optimizer
     )
     gan.fit(reals(1), callbacks=[explore], verbose=0)
-    grown = [fresh.numpy() > 0 for fresh in gan.generator_masks._fresh]
+    grown = [fresh.numpy() > 0 for fresh in gan.generator_rule._fresh]
     explore.interval = 100
     gan.fit(reals(1), callbacks=[explore], verbose=0)
-    weights, averages = gan.generator_masks.weights(), gan.generator_masks.averages
+    weights, averages = gan.generator_rule.weights(), gan.generator_rule.averages
     assert sum(where.sum() for where in grown) > 1000
     for weight, average, where in zip(weights, averages, grown, strict=True):
         np.testing.assert_array_equal(average.numpy()[where], weight[where])
@@ -131,16 +134,16 @@ def test_the_balance_ratio_is_the_mean_of_the_measured_ones():
 def test_the_balance_is_observed_within_training_and_trains_nothing():
     weights = []
     for observed in (False, True):
-        gan = sparse_gan()
-        gan.balance = BalanceRatio() if observed else None
+        ratio = BalanceRatio()
+        gan = sparse_gan(after_step=[ratio] if observed else [])
         gan.fit(reals(1), verbose=0)
         weights.append([v.numpy() for v in gan.discriminator.variables + gan.generator.trainable_variables])
     for alone, beside in zip(*weights, strict=True):
         np.testing.assert_allclose(alone, beside, atol=1e-6)
     gan.fit(reals(10), verbose=0)
-    assert int(gan.balance.measured) == 2
-    assert np.isfinite(gan.balance.ratios.numpy()[:2]).all()
-    assert gan.balance.ratios.numpy()[:2].all()
+    assert int(ratio.measured) == 2
+    assert np.isfinite(ratio.ratios.numpy()[:2]).all()
+    assert ratio.ratios.numpy()[:2].all()
 
 
 def test_devices_that_sum_up_batch_statistics_observe_the_balance_too(two_replicas):
@@ -148,21 +151,21 @@ def test_devices_that_sum_up_batch_statistics_observe_the_balance_too(two_replic
     weights = []
     for observed in (False, True):
         with two_replicas.scope():
-            gan = compiled_gan()
-            gan.balance = BalanceRatio() if observed else None
+            ratio = BalanceRatio()
+            gan = compiled_gan(actions=[ratio] if observed else [])
         gan.fit(batches, verbose=0)
         weights.append([variable.numpy() for variable in gan.discriminator.variables])
     for alone, beside in zip(*weights, strict=True):
         np.testing.assert_allclose(alone, beside, atol=1e-6)
-    assert gan.balance.measured.numpy() == 2
-    assert gan.balance.ratios.numpy()[:2].all()
-    assert not gan.balance.ratios.numpy()[2:].any()
+    assert ratio.measured.numpy() == 2
+    assert ratio.ratios.numpy()[:2].all()
+    assert not ratio.ratios.numpy()[2:].any()
 
 
 def balanced(rule, density):
     gan = sparse_gan(density)
     callback = BalancedDiscriminator(
-        gan.discriminator_masks,
+        gan.discriminator_rule,
         BalanceRatio(),
         BALANCE_RULES[rule],
         interval=1,
@@ -212,11 +215,11 @@ def test_a_student_learns_from_its_teacher_alone_and_not_before_there_is_one():
     teacher, student = (build_discriminator(64, 3, 8, seed) for seed in (1, 2))
     distillation = Distillation(build_discriminator(64, 3, 8, 3), 0.5)
     logits = tf.nest.flatten(student(images, training=True))[0]
-    assert float(distillation(images, logits)) == 0.0
+    assert float(distillation.divergence(images, logits)) == 0.0
     distillation.learn_from(teacher)
     with tf.GradientTape() as tape:
         logits = tf.nest.flatten(student(images, training=True))[0]
-        loss = distillation(images, logits)
+        loss = distillation.divergence(images, logits)
     expected = discriminator_divergence(tf.nest.flatten(teacher(images, training=True))[0], logits)
     assert float(loss) == pytest.approx(0.5 * float(expected), rel=1e-3)
     assert tape.gradient(loss, distillation.teacher.trainable_variables[0]) is None

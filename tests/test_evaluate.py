@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,6 @@ from sle_gan.evaluation.scoring import Scoring, features_file_name, image_seeds
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.json_files import write_json
 from sle_gan.run import RunFolder
-from sle_gan.settings.flat import flat
 
 ROOT = Path(__file__).parent.parent
 FAKES = 16
@@ -152,17 +152,17 @@ def test_features_of_the_training_images_are_kept_and_read_again(tiny_run, lite0
 
 
 def test_the_file_of_features_is_named_by_all_that_they_depend_on(tiny_run, lite0):
-    settings = flat(tiny_run.settings())
-    images = manifest(scan(settings["data_folder"]))
+    settings = tiny_run.settings().images
+    images = manifest(scan(settings.data_folder))
     names = [
         features_file_name(images, settings, lite0, "legacy"),
         features_file_name(images, settings, lite0, "clean"),
-        features_file_name(images, settings | {"resolution": 128}, lite0, "legacy"),
-        features_file_name(images, settings | {"fit": "pad"}, lite0, "legacy"),
+        features_file_name(images, replace(settings, resolution=128), lite0, "legacy"),
+        features_file_name(images, replace(settings, fit="pad"), lite0, "legacy"),
         features_file_name({"images": images["images"][1:]}, settings, lite0, "legacy"),
     ]
     assert len(set(names)) == 5
-    assert names[0] == features_file_name(images, settings | {"steps": 9}, lite0, "legacy")
+    assert names[0] == features_file_name(images, replace(settings, data_ratio=0.5), lite0, "legacy")
 
 
 def test_a_replayed_training_set_scores_0_and_is_all_copies(lite0, pictures, tmp_path):

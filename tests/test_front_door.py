@@ -327,7 +327,7 @@ def test_loaded_images_are_those_that_a_training_decodes(photographs):
         np.testing.assert_array_equal(image, read_image(path, 64, 3, "crop", (255, 255, 255)))
 
 
-@pytest.mark.parametrize("background", ["#204060", (32, 64, 96)])
+@pytest.mark.parametrize("background", ["#204060", "rgb(32, 64, 96)"])
 def test_a_padded_image_has_borders_of_the_background(tmp_path, background):
     Image.new("RGB", (64, 32), (255, 0, 0)).save(tmp_path / "wide.png")
     (image,) = sle_gan.load_images(str(tmp_path), 16, fit="pad", background=background)
@@ -353,11 +353,10 @@ def test_images_that_are_skipped_are_told_in_a_warning_or_refused(photographs, t
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"resolution": 0}, "resolution must be a whole number from 1; got 0"),
-        ({"channels": 2}, "channels must be 1, 3 or 4; got 2"),
-        ({"fit": "zoom"}, "fit must be one of crop, pad, stretch; got 'zoom'"),
-        ({"background": "reddish"}, "background must be a color such as white or #204060; got 'reddish'"),
-        ({"background": (0, 0, 256)}, r"three whole numbers in \[0, 255\]; got \(0, 0, 256\)"),
+        ({"resolution": 0}, "the setting 'resolution' must be a whole number from 1 to 2147483647; got 0"),
+        ({"channels": 2}, "the setting 'channels' must be 1, 3 or 4; got 2"),
+        ({"fit": "zoom"}, "the setting 'fit' must be crop, pad or stretch; got 'zoom'"),
+        ({"background": "reddish"}, "the setting 'background' must be a color such as white or #204060; got 'reddish'"),
         ({"folder": "no folder"}, "the data folder must be a folder of images; got no folder"),
     ],
 )

@@ -23,7 +23,6 @@ from run_files import losses, scores, settings_of, write_run_files
 from test_cli import saved, small_checkpoints
 
 from sle_gan.assembly.resolve import resolve
-from sle_gan.assembly.sparsity_times import sparsity_timeline
 from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, train_flags
 from sle_gan.cli.program import run_program
 from sle_gan.data.decode import decode_folder
@@ -34,6 +33,7 @@ from sle_gan.models.weight_files import check_weights_file
 from sle_gan.run import choose_run
 from sle_gan.settings.nested import from_nested, to_nested
 from sle_gan.sparsity.ticket import Subnetwork, Ticket, read_ticket, write_ticket
+from sle_gan.sparsity.times import sparsity_timeline
 
 SIDE = 24
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -124,7 +124,7 @@ def training_flags_end_in_a_line(folder, line):
         given = train_flags.parse(["--data-folder", str(folder), *words])
         given.command.check_for(given.settings.get("name"))
         found = resolve(given.settings, 63)
-        assert len(sparsity_timeline(found)) < 1000
+        assert len(sparsity_timeline(found.sparsity, found.optimization.steps)) < 1000
         assert from_nested(json.loads(json.dumps(to_nested(found)))) == found
         return 0
 

@@ -8,7 +8,7 @@ from sle_gan.models import MODELS
 from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
 from sle_gan.models.generators.fastgan import generator as build_generator
 from sle_gan.models.pairing import training_graph
-from sle_gan.training.ema import copy_weights
+from sle_gan.training.ema import MovingAverage, copy_weights
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
@@ -25,16 +25,15 @@ def linear_networks():
     return generator, keras.Model(images, dense(keras.layers.Flatten()(images)))
 
 
-def linear_gan(**kwargs):
+def difference(real, fake, seed=None):
+    return tf.reduce_mean(fake) - tf.reduce_mean(real)
+
+
+def linear_gan(n_critic=1, **options):
     (generator, discriminator), (average, _) = linear_networks(), linear_networks()
     copy_weights(average, generator)
-    gan = GAN(generator, discriminator, average, **kwargs)
-    gan.compile(
-        keras.optimizers.SGD(0.1),
-        keras.optimizers.SGD(0.1),
-        hinge_generator,
-        lambda real, fake, seed: tf.reduce_mean(fake) - tf.reduce_mean(real),
-    )
+    gan = GAN(generator, discriminator, average, n_critic=n_critic)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), hinge_generator, difference, **options)
     return gan
 
 
@@ -46,17 +45,15 @@ def fastgan_gan(seed=0):
     average = build_generator(64, width=8)
     copy_weights(average, generator)
     graph = training_graph(MODELS["fastgan"].pair(), generator, discriminator)
-    reconstruction = Reconstruction(graph.decoders, mean_absolute_difference)
     augment = DiffAugment(("color", "translation"))
-    gan = GAN(
-        graph.generator,
-        graph.discriminator,
-        average,
-        reconstruction=reconstruction,
-        augment=augment,
-        seed=seed,
+    gan = GAN(graph.generator, graph.discriminator, average, augment=augment, seed=seed)
+    gan.compile(
+        keras.optimizers.Adam(1e-3),
+        keras.optimizers.Adam(1e-3),
+        hinge_generator,
+        hinge_discriminator,
+        [Reconstruction(graph.decoders, mean_absolute_difference)],
     )
-    gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3), hinge_generator, hinge_discriminator)
     return gan
 
 
@@ -65,7 +62,7 @@ def images(count=4, side=64):
 
 
 def test_one_step_is_the_one_that_is_computed_by_hand():
-    gan = linear_gan(average_decay=0.5)
+    gan = linear_gan(after_step=[MovingAverage(0.5)])
     reals = tf.reshape(tf.constant([1.0, 2.0, 3.0]), [3, 1, 1, 1])
     seed = gan._step_seed()
     codes = tf.random.stateless_normal([3, 2], tf.random.experimental.stateless_fold_in(seed, 0)).numpy()
@@ -134,7 +131,9 @@ def test_everything_that_a_step_changes_is_in_the_checkpoint(tmp_path):
     tf.train.Checkpoint(**second.checkpoint_items()).restore(path).assert_consumed()
     first.train_step(images())
     second.train_step(images())
-    for a, b in zip(first.variables, second.variables, strict=True):
+    pairs = zip(first.variables, second.variables, strict=True)
+    trained = zip(first.discriminator_variables, second.discriminator_variables, strict=True)
+    for a, b in (*pairs, *trained):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.name)
     for a, b in zip(first.generator_optimizer.variables, second.generator_optimizer.variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.name)

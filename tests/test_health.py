@@ -14,7 +14,6 @@ from sle_gan.data.flowers import write_flowers
 from sle_gan.evaluation.health import judge, overfitting, pixel_diversity
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.run import RunFolder, read_rows
-from sle_gan.settings.flat import flat
 from sle_gan.training.ema import Calibration
 
 TWENTY = range(50, 1001, 50)
@@ -22,7 +21,7 @@ HELD_OUT = {"train_logits": 0.5, "held_out_logits": -0.3, "drawn_logits": -0.5, 
 
 
 def verdict_of(rows, **settings):
-    return judge(sorted(rows, key=lambda row: row["step"]), flat(settings_of(**settings)))
+    return judge(sorted(rows, key=lambda row: row["step"]), settings_of(**settings))
 
 
 def scored(steps, values, **more):
@@ -153,7 +152,7 @@ def test_the_diversity_of_pixels_is_the_distance_of_thumbnails_over_all_pairs():
 
 @pytest.fixture(scope="module")
 def gan():
-    settings = flat(resolve({"data_folder": "x", "resolution": 64, "width": 8, "reconstruction_loss": "l1"}))
+    settings = resolve({"data_folder": "x", "resolution": 64, "width": 8, "reconstruction_loss": "l1"})
     gan = build_gan(settings, *build_networks(settings))
     rng = np.random.default_rng(0)
     for variable in gan.discriminator.weights:
@@ -201,7 +200,7 @@ def health_of(tmp_path, images, pictures=None):
     write_rows(file, losses(*TWENTY))
     samples = Samples(tmp_path, "run", range(4), 100, lambda step: None)
     samples.pictures = pictures
-    return samples, Health(file, flat(settings_of()), images, samples), file
+    return samples, Health(file, settings_of(), images, samples), file
 
 
 def test_a_generator_that_draws_one_picture_is_called_collapsing(gan, tmp_path, capsys):

@@ -65,7 +65,7 @@ def test_reconstruction_is_summed_over_the_batch_and_the_three_pictures():
     images = tf.random.stateless_uniform([2, 64, 64, 3], SEED, -1, 1)
     _, *maps = trunk([images, images[:, ::2, ::2]])
     weights = decoders.get_weights()
-    total = Reconstruction(decoders, mean_absolute_difference)(images, maps, SEED)
+    total = Reconstruction(decoders, mean_absolute_difference).total_distance(images, maps, SEED)
     decoders.set_weights(weights)  # the pass above made a power iteration
     quadrants = tf.fill([2], tf.random.stateless_uniform([], SEED, 0, 4, tf.int32))
     pictures = decoders([*maps, quadrants], training=True)

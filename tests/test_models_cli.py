@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 from test_cli import final_state, script
 
-from sle_gan.assembly.building import adam
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
 from sle_gan.cli.train_flags import parse
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder
+from sle_gan.training.optimizers import adam
 
 
 @pytest.fixture(scope="module")

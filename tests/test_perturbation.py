@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from test_gan import linear_networks
+from test_gan import difference, linear_networks
 
 from sle_gan.models import DISCRIMINATORS, GENERATORS, MODELS, Pair
 from sle_gan.models.graph import FeatureSplit
@@ -21,10 +21,6 @@ def linear_splits(generator, discriminator):
         FeatureSplit(keras.Model(generator.input, ([image], [])), keras.Model([image], generator.output)),
         FeatureSplit(keras.Model(discriminator.input, ([flat], [])), keras.Model([flat], discriminator.output)),
     )
-
-
-def difference(real, fake, seed=None):
-    return tf.reduce_mean(fake) - tf.reduce_mean(real)
 
 
 def test_before_a_linear_head_features_move_by_gamma_times_the_sign_of_its_weights():
@@ -78,8 +74,9 @@ def test_a_step_with_moved_features_is_the_one_that_is_computed_by_hand(sign, we
     (generator, discriminator), (average, _) = linear_networks(), linear_networks()
     copy_weights(average, generator)
     gan = GAN(generator, discriminator, average)
-    gan.perturbation = AdversarialFeatures(*linear_splits(generator, discriminator), SIGNS[sign], gamma=0.1)
-    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), hinge_generator, difference)
+    method = AdversarialFeatures(*linear_splits(generator, discriminator), SIGNS[sign], gamma=0.1)
+    terms = {"discriminator_terms": method.discriminator_terms, "generator_terms": method.generator_terms}
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), hinge_generator, difference, **terms)
     seed = gan._step_seed()
     codes = tf.random.stateless_normal([2, 2], tf.random.experimental.stateless_fold_in(seed, 0)).numpy()
     gan.train_step(tf.constant([1.0, 3.0])[:, None, None, None])
@@ -97,10 +94,17 @@ def test_two_replicas_hold_the_same_weights_and_leave_the_teacher_alone(two_repl
         (generator, discriminator), (average, teacher) = linear_networks(), linear_networks()
         copy_weights(average, generator)
         gan = GAN(generator, discriminator, average)
-        gan.perturbation = AdversarialFeatures(*linear_splits(generator, discriminator), SIGNS["paper"], gamma=0.1)
-        gan.teacher = Teacher(teacher, 0.5)
+        method = AdversarialFeatures(*linear_splits(generator, discriminator), SIGNS["paper"], gamma=0.1)
         sgd = keras.optimizers.SGD
-        gan.compile(sgd(0.01), sgd(0.01), hinge_generator, difference, steps_per_execution=2)
+        gan.compile(
+            sgd(0.01),
+            sgd(0.01),
+            hinge_generator,
+            difference,
+            method.discriminator_terms,
+            [*method.generator_terms, Teacher(teacher, 0.5)],
+            steps_per_execution=2,
+        )
     reals = tf.reshape(tf.range(4.0), [4, 1, 1, 1])
     gan.fit(tf.data.Dataset.from_tensors(reals).repeat(4), verbose=0)
     assert int(gan.steps.numpy()) == 4

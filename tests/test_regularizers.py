@@ -2,18 +2,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from batches import judged_batch
 
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
 from sle_gan.models.pairing import training_graph
-from sle_gan.training.regularizers import (
-    Regularizer,
-    diggan,
-    gradient_gap,
-    gradient_penalty,
-    input_gradients,
-    r1,
-    r1_penalty,
-)
+from sle_gan.training.diggan import diggan, gradient_gap
+from sle_gan.training.gradient_penalty import gradient_penalty
+from sle_gan.training.r1 import r1, r1_penalty
+from sle_gan.training.regularizers import Regularizer, input_gradients
 
 SEED = tf.constant([3, 4])
 
@@ -122,7 +118,9 @@ def test_gradients_to_the_weights_agree_with_finite_differences(penalty, jit_com
 
 def test_a_lazy_penalty_is_due_every_so_many_steps_and_its_mean_is_that_of_every_step():
     images = drawn(1)
-    lazy = tf.function(lambda step: r1(gamma=3.0, interval_steps=4)(step, quadratic, images, images, SEED))
+    lazy = tf.function(
+        lambda step: r1(gamma=3.0, interval_steps=4)(judged_batch(quadratic, images, images, SEED, step))[0]
+    )
     values = [float(lazy(tf.constant(step, tf.int64))) for step in range(8)]
     expected = 4 * 3.0 * float(r1_penalty(quadratic, images))
     np.testing.assert_allclose(values, [expected, 0, 0, 0] * 2, rtol=1e-5)
@@ -130,13 +128,15 @@ def test_a_lazy_penalty_is_due_every_so_many_steps_and_its_mean_is_that_of_every
 
 def test_the_weight_of_the_gap_is_not_multiplied_by_its_interval():
     reals, fakes = drawn(1), drawn(2)
-    value = diggan(10.0, 5)(tf.constant(5, tf.int64), quadratic, reals, fakes, SEED)
+    value, _ = diggan(10.0, 5)(judged_batch(quadratic, reals, fakes, SEED, step=5))
     assert float(value) == pytest.approx(10 * float(gradient_gap(quadratic, reals, fakes)), rel=1e-5)
 
 
 def test_a_penalty_at_every_step_needs_no_condition():
     term = Regularizer(lambda discriminator, reals, fakes, seed: tf.constant(2.0), 3.0)
-    assert [float(term(tf.constant(step, tf.int64), quadratic, [], [], SEED)) for step in (0, 1)] == [6.0, 6.0]
+    images = drawn(1)
+    values = [term(judged_batch(quadratic, images, images, SEED, step))[0] for step in (0, 1)]
+    assert [float(value) for value in values] == [6.0, 6.0]
 
 
 @pytest.fixture(scope="module", params=["fastgan with fastgan", "sngan with sngan", "sngan with fastgan"])

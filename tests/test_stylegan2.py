@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from batches import drawn_batch
 from scipy import signal
 from test_fastgan import trainable
 
@@ -15,6 +16,7 @@ from sle_gan.models.discriminators.stylegan2 import discriminator as build_discr
 from sle_gan.models.generators.stylegan2 import first_layer_from
 from sle_gan.models.generators.stylegan2 import generator as build_generator
 from sle_gan.models.generators.stylegan2 import styles as styles_of
+from sle_gan.training import draws
 from sle_gan.training.path_length import PathLength
 
 
@@ -285,13 +287,14 @@ def test_path_lengths_are_those_of_the_jacobian_and_their_mean_is_kept():
     gradients = (direction @ matrix.T).reshape(5, 2, 3)
     np.testing.assert_allclose(lengths, np.sqrt((gradients**2).sum(axis=2).mean(axis=1)), rtol=1e-5)
 
-    noise_seed = tf.random.experimental.stateless_fold_in(seed, 1)
+    noise_seed = draws.fold(seed, draws.PATHS, 0, 1)
     lengths = path_length.lengths(normal(2, 3), noise_seed).numpy()  # of a linear synthesis, so of any codes
-    value = path_length(tf.constant(4, tf.int64), tf.constant(4), seed)
+    value, logs = path_length(drawn_batch(tf.constant(4), seed, step=4))
     mean = 0.01 * lengths.mean()
     assert float(path_length.mean_length) == pytest.approx(mean, rel=1e-5)
     assert float(value) == pytest.approx(2 * 4 * np.mean((lengths - mean) ** 2), rel=1e-5)
-    assert float(path_length(tf.constant(5, tf.int64), tf.constant(4), seed)) == 0.0
+    assert float(path_length(drawn_batch(tf.constant(4), seed, step=5))[0]) == 0.0
+    assert logs == {}
     assert float(path_length.mean_length) == pytest.approx(mean, rel=1e-5)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from test_gan import linear_networks
+from test_gan import difference, linear_networks
 
 from sle_gan.models.discriminators import fastgan
 from sle_gan.training.ema import copy_weights
@@ -16,12 +16,12 @@ def test_the_teachers_loss_joins_the_generators_and_moves_nothing_of_the_teacher
     copy_weights(average, generator)
     teacher.get_layer("dense").kernel.assign([[4.0]])
     gan = GAN(generator, discriminator, average)
-    gan.teacher = Teacher(teacher, 0.1)
     gan.compile(
         keras.optimizers.SGD(0.1),
         keras.optimizers.SGD(0.0),
         hinge_generator,
-        lambda real, fake, seed: tf.reduce_mean(fake) - tf.reduce_mean(real),
+        difference,
+        generator_terms=[Teacher(teacher, 0.1)],
     )
     codes = tf.random.stateless_normal([2, 2], tf.random.experimental.stateless_fold_in(gan._step_seed(), 0)).numpy()
     logs = gan.train_step(tf.zeros([2, 1, 1, 1]))
@@ -42,13 +42,13 @@ def test_a_teacher_of_two_scales_is_at_rest_and_given_each_size():
     images = tf.random.stateless_uniform([2, 64, 64, 3], [1, 2], -1, 1)
     with tf.GradientTape() as tape:
         tape.watch(images)
-        alone = teacher([images], hinge_generator)
+        alone = teacher.judged_loss([images], hinge_generator)
     assert np.abs(tape.gradient(alone, images)).max() > 0
     # A generator of one size: the second scale is every second pixel, as of reals. One of two sizes brings its own.
     expected = -tf.reduce_mean(trunk([images, images[:, ::2, ::2]], training=False)[0])
     assert float(alone) == pytest.approx(float(expected), rel=1e-6)
     other = -tf.ones([2, 32, 32, 3])
     both = -tf.reduce_mean(trunk([images, other], training=False)[0])
-    assert float(teacher([images, other], hinge_generator)) == pytest.approx(float(both), rel=1e-6)
+    assert float(teacher.judged_loss([images, other], hinge_generator)) == pytest.approx(float(both), rel=1e-6)
     for variable, value in zip(trunk.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)

@@ -35,7 +35,7 @@ def small_gan():
     graph = training_graph(MODELS["fastgan"].pair(), *networks)
     gan = GAN(graph.generator, graph.discriminator, average)
     gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3), hinge_generator, hinge_discriminator)
-    gan.generator_masks = Masks(prunable_kernels(gan.generator), prunable_kernels(average))
+    gan.set_update_rules(generator=Masks(prunable_kernels(gan.generator), prunable_kernels(average)))
     return gan
 
 
@@ -61,7 +61,7 @@ class Note(keras.callbacks.Callback):
                 "generator": values(gan.generator),
                 "average": values(gan.average_generator),
                 "discriminator": values(gan.discriminator),
-                "density": gan.generator_masks.density(),
+                "density": gan.generator_rule.density(),
                 "slots": sum(
                     float(tf.reduce_sum(tf.abs(v))) for v in gan.generator_optimizer.variables if v.shape.rank
                 ),
@@ -73,7 +73,7 @@ class Note(keras.callbacks.Callback):
 def searched(tmp_path, rounds, **options):
     gan, note = small_gan(), Note()
     start = values(gan.generator), values(gan.discriminator)
-    search = TicketSearch(rounds, tmp_path, {"seed": 0}, masks=gan.generator_masks, **options)
+    search = TicketSearch(rounds, tmp_path, {"seed": 0}, masks=gan.generator_rule, **options)
     gan.fit(reals(rounds.total_steps), callbacks=[search, note], verbose=0)
     return gan, note.rows, start, search
 
@@ -90,14 +90,14 @@ def assert_rewound(row, start, mask_of):
 
 def masks_by_variable(gan, masks):
     names = {id(variable): name for name, variable in named_variables(gan.generator).items()}
-    return {names[id(kernel)]: mask for kernel, mask in zip(gan.generator_masks.kernels, masks, strict=True)}
+    return {names[id(kernel)]: mask for kernel, mask in zip(gan.generator_rule.kernels, masks, strict=True)}
 
 
 def test_a_round_ends_pruned_and_rewound_to_the_initial_weights_with_new_optimizers(tmp_path):
     gan, rows, (start, start_discriminator), search = searched(tmp_path, TicketRounds(2, 0.2, 2, 0))
     assert [round(row["density"], 3) for row in rows] == [1.0, 0.8, 0.8, 0.8]
     ticket = read_ticket(tmp_path / "ticket-01-80.0.safetensors")
-    mask_of = masks_by_variable(gan, [ticket.generator.masks[name] for name in gan.generator_masks.names])
+    mask_of = masks_by_variable(gan, [ticket.generator.masks[name] for name in gan.generator_rule.names])
     assert_rewound(rows[1], start, mask_of)
     for name, expected in start_discriminator.items():
         np.testing.assert_array_equal(rows[1]["discriminator"][name], expected)
@@ -111,7 +111,7 @@ def test_a_round_ends_pruned_and_rewound_to_the_initial_weights_with_new_optimiz
 
 def test_what_is_pruned_is_the_smallest_over_all_kernels():
     gan = small_gan()
-    masks = gan.generator_masks
+    masks = gan.generator_rule
     chosen = pruned_globally(masks, 0.8)
     magnitudes = np.concatenate([np.abs(weights[mask]) for weights, mask in zip(masks.weights(), chosen, strict=True)])
     pruned = np.concatenate([np.abs(weights[~mask]) for weights, mask in zip(masks.weights(), chosen, strict=True)])
@@ -126,7 +126,7 @@ def test_late_rewinding_goes_back_to_the_weights_of_that_step(tmp_path):
     gan, rows, _, _ = searched(tmp_path, TicketRounds(2, 0.2, 3, 1))
     assert len(rows) == 5
     ticket = read_ticket(tmp_path / "ticket-01-80.0.safetensors")
-    mask_of = masks_by_variable(gan, [ticket.generator.masks[name] for name in gan.generator_masks.names])
+    mask_of = masks_by_variable(gan, [ticket.generator.masks[name] for name in gan.generator_rule.names])
     assert_rewound(rows[2] | {"average": rows[2]["generator"]}, rows[0]["generator"], mask_of)
 
 
@@ -140,19 +140,19 @@ def test_without_rewinding_the_trained_weights_go_on(tmp_path):
 
 def test_the_discriminator_may_go_on_trained_and_be_pruned_too(tmp_path):
     gan = small_gan()
-    gan.discriminator_masks = Masks(prunable_kernels(gan.discriminator))
+    gan.set_update_rules(discriminator=Masks(prunable_kernels(gan.discriminator)))
     note = Note()
     start = values(gan.discriminator)
     search = TicketSearch(
         TicketRounds(2, 0.2, 1, 0),
         tmp_path,
         {},
-        masks=gan.generator_masks,
-        discriminator_masks=gan.discriminator_masks,
+        masks=gan.generator_rule,
+        discriminator_masks=gan.discriminator_rule,
         keep_discriminator=True,
     )
     gan.fit(reals(2), callbacks=[search, note], verbose=0)
-    assert gan.discriminator_masks.density() == pytest.approx(0.8, abs=1e-5)
+    assert gan.discriminator_rule.density() == pytest.approx(0.8, abs=1e-5)
     moved = [name for name, value in start.items() if not np.array_equal(note.rows[0]["discriminator"][name], value)]
     assert len(moved) > 10
     assert read_ticket(tmp_path / "ticket-02-64.0.safetensors").discriminator is not None
@@ -160,8 +160,8 @@ def test_the_discriminator_may_go_on_trained_and_be_pruned_too(tmp_path):
 
 def some_ticket():
     gan = small_gan()
-    masks = pruned_globally(gan.generator_masks, 0.5)
-    named = dict(zip(gan.generator_masks.names, masks, strict=True))
+    masks = pruned_globally(gan.generator_rule, 0.5)
+    named = dict(zip(gan.generator_rule.names, masks, strict=True))
     return Ticket(Subnetwork(named, values(gan.generator)), None, {"seed": 3, "density": 0.5})
 
 
@@ -181,12 +181,12 @@ def test_a_ticket_is_the_same_after_writing_and_reading(tmp_path):
 
 def test_a_network_starts_from_a_ticket_or_from_random_masks_of_its_densities():
     ticket, gan = some_ticket(), small_gan()
-    apply_subnetwork(ticket.generator, gan.generator, gan.generator_masks)
-    own = gan.generator_masks.read()
-    for name, mask in zip(gan.generator_masks.names, own, strict=True):
+    apply_subnetwork(ticket.generator, gan.generator, gan.generator_rule)
+    own = gan.generator_rule.read()
+    for name, mask in zip(gan.generator_rule.names, own, strict=True):
         np.testing.assert_array_equal(mask, ticket.generator.masks[name])
-    apply_subnetwork(ticket.generator, gan.generator, gan.generator_masks, shuffle_seed=1)
-    drawn = gan.generator_masks.read()
+    apply_subnetwork(ticket.generator, gan.generator, gan.generator_rule, shuffle_seed=1)
+    drawn = gan.generator_rule.read()
     assert [mask.sum() for mask in drawn] == [mask.sum() for mask in own]
     assert any(not np.array_equal(a, b) for a, b in zip(own, drawn, strict=True))
 

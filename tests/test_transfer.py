@@ -17,7 +17,7 @@ from sle_gan.cli.train import main as train
 from sle_gan.errors import InputError
 from sle_gan.models import DISCRIMINATORS
 from sle_gan.run import RunFolder
-from sle_gan.settings.flat import flat
+from sle_gan.training.teacher import Teacher
 
 SMALL = ["--model", "sngan", "--n-critic", "1", "--steps", "2", "--no-diff-augment"]
 TINY = {"model": "sngan", "n_critic": 1, "steps": 2, "diff_augment": None, "resolution": 32, "width": 8}
@@ -37,7 +37,7 @@ def arrays(run, step, part):
 
 
 def settings(**given):
-    return flat(resolve({"data_folder": "x", **TINY, **given}))
+    return resolve({"data_folder": "x", **TINY, **given})
 
 
 def built(**given):
@@ -87,8 +87,10 @@ def test_a_teacher_judges_a_student_of_another_width(teacher):
     judge.load_weights(teacher.discriminator_weights)
     images = tf.random.stateless_uniform([2, 32, 32, 3], [1, 2], -1, 1)
     expected = -tf.reduce_mean(judge(images, training=False))
-    assert float(gan.teacher([images], gan.generator_loss)) == pytest.approx(float(expected), rel=1e-5)
-    assert gan.teacher.weight == 0.1
+    assert float(gan.method(Teacher).judged_loss([images], gan.generator_loss)) == pytest.approx(
+        float(expected), rel=1e-5
+    )
+    assert gan.method(Teacher).weight == 0.1
 
 
 def test_a_student_with_frozen_blocks_learns_from_a_teacher_and_goes_on(teacher, pictures, tmp_path, capsys):  # noqa: F811

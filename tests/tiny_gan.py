@@ -6,6 +6,7 @@ import tf_keras as keras
 from sle_gan.data.pipeline import DeviceShare, training_dataset
 from sle_gan.sparsity.reconfigure import Reconfigure
 from sle_gan.training.devices import shared_dataset
+from sle_gan.training.ema import MovingAverage
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_generator
 
@@ -24,10 +25,15 @@ def networks():
     return generator, discriminator
 
 
-def compiled_gan(n_critic=1):
-    gan = GAN(*networks(), networks()[0], average_decay=0.5, n_critic=n_critic, seed=3)
+def compiled_gan(n_critic=1, accumulate=1, actions=()):
+    gan = GAN(*networks(), networks()[0], n_critic=n_critic, accumulate=accumulate, seed=3)
     optimizers = [keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01)]
-    gan.compile(*optimizers, hinge_generator, lambda real, fake, seed: tf.reduce_mean(fake) - tf.reduce_mean(real))
+    gan.compile(
+        *optimizers,
+        hinge_generator,
+        lambda real, fake, seed: tf.reduce_mean(fake) - tf.reduce_mean(real),
+        after_step=[*actions, MovingAverage(0.5)],
+    )
     return gan
 
 
@@ -44,7 +50,7 @@ def train(strategy, steps, callbacks=()):
         sparse = Reconfigure(
             gan.generator, 0.5, warmup=1, interval=9, average_generator=gan.average_generator, scope="all"
         )
-        gan.generator_masks = sparse.masks
+        gan.set_update_rules(generator=sparse.masks)
 
     def dataset_of(count, devices):
         share = DeviceShare(2, count, devices)

@@ -5,7 +5,6 @@ import argparse
 from protocol import add_shape_arguments, serve
 
 from sle_gan.assembly.resolve import resolve
-from sle_gan.settings.flat import flat
 
 
 def main():
@@ -14,7 +13,7 @@ def main():
     add_shape_arguments(parser)
     arguments = parser.parse_args()
     given = {name: getattr(arguments, name) for name in ("resolution", "batch_size", "width")}
-    settings = flat(resolve({"data_folder": ".", **given}))
+    settings = resolve({"data_folder": ".", **given})
     import tensorflow as tf
 
     from sle_gan.assembly.building import build_gan, build_networks

@@ -13,7 +13,6 @@ from sle_gan.data.folder import FolderScan
 from sle_gan.errors import TrainingError
 from sle_gan.quiet import quiet_start
 from sle_gan.settings import TrainSettings
-from sle_gan.settings.flat import flat
 
 TIMED_STEPS = 5
 _UNTIMED_STEPS = 2  # the first compile the step, and warm the caches
@@ -34,7 +33,7 @@ def estimate_needs(settings: TrainSettings, image_count: int) -> dict[str, int |
         from sle_gan.assembly.building import build_networks
         from sle_gan.training.memory import checkpoint_bytes, estimated_bytes
 
-        generator, discriminator = build_networks(flat(settings))
+        generator, discriminator = build_networks(settings)
     images = image_count * settings.images.resolution**2 * settings.images.channels
     in_file = images > settings.images.cache_limit_bytes
     # While one is saved, the oldest is still there. The weights at the end take less than half of a checkpoint.
@@ -74,7 +73,7 @@ def seconds_per_step(settings: TrainSettings, found: FolderScan) -> float:
     from sle_gan.assembly.building import build_gan, build_networks
     from sle_gan.data.pipeline import training_dataset
 
-    gan = build_gan(flat(settings), *build_networks(flat(settings)))
+    gan = build_gan(settings, *build_networks(settings))
     dataset = training_dataset(
         images,
         batch_size=settings.optimization.images_per_step,

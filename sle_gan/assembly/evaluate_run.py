@@ -19,7 +19,6 @@ from sle_gan.evaluation.download import inception_weights
 from sle_gan.evaluation.pace import tell_pace
 from sle_gan.export.drawing import plan_drawing
 from sle_gan.run import RunFolder
-from sle_gan.settings.flat import flat
 
 _BATCH_SIZE = 8
 
@@ -99,7 +98,7 @@ def evaluate_run(
         from sle_gan.evaluation.scoring import Scoring, features_file_name, image_seeds
 
         network, settings = NETWORKS[evaluation.network].module().feature_network(weights), run.settings()
-        features_file = run.scores / features_file_name(manifest, flat(settings), network, evaluation.mode)
+        features_file = run.scores / features_file_name(manifest, settings.images, network, evaluation.mode)
         scoring = Scoring(network, evaluation.mode, evaluation.metrics, images, evaluation.seed, features_file)
         seeds = image_seeds(evaluation.seed, evaluation.number_of_images)
         drawn = _batches(trained.draw_seeds(seeds))

@@ -1,57 +1,101 @@
-"""The methods that change how the networks are trained, put together from resolved settings."""
+"""The methods that change how the networks are trained, put together from the settings."""
 
-from sle_gan.assembly.networks import pair_of
+from typing import NamedTuple
+
+import tf_keras as keras
+
 from sle_gan.assembly.weights import trained_discriminator
 from sle_gan.augment.adaptive import AdaptiveAugment
-from sle_gan.augment.diffaugment import DiffAugment, parse_policy
-from sle_gan.models import DISCRIMINATORS
-from sle_gan.models.pairing import feature_splits
+from sle_gan.augment.diffaugment import DiffAugment
+from sle_gan.evaluation.features import PerceptualDistance
+from sle_gan.models import DISCRIMINATORS, GENERATORS
+from sle_gan.models.build import build_discriminator, build_generator, pair_of
+from sle_gan.models.pairing import feature_splits, training_graph
+from sle_gan.settings import SparseFromScratchSettings, TicketSearchSettings, TrainSettings
+from sle_gan.training.distillation import Distillation
+from sle_gan.training.ema import MovingAverage, average_decay
+from sle_gan.training.path_length import PathLength
+from sle_gan.training.penalties import build_penalties
 from sle_gan.training.perturbation import SIGNS, AdversarialFeatures
+from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
 from sle_gan.training.teacher import Teacher
+from sle_gan.training.terms import AfterStep, LossTerm
 
-_DIFF_STRENGTHS = ("brightness", "saturation", "contrast", "translation", "cutout")
 
+class Methods(NamedTuple):
+    """What methods add to a training, by the names under which `GAN.compile` takes it.
 
-def augmentation(settings):
-    """Builds what images pass on their way to the discriminator.
-
-    Args:
-        settings: the resolved settings.
-
-    Returns:
-        Function of (images, seed) -> images, or None.
+    Attributes:
+        discriminator_terms: of the discriminator's loss.
+        generator_terms: of the generator's loss.
+        after_step: what acts after the optimizers.
+        frozen_layers: the discriminator's layers that are not trained.
     """
-    if settings["augment"] == "ada":
-        images_per_step = settings["batch_size"] * settings["n_critic"]
-        pace = settings["augment_target"], settings["augment_speed"]
-        return AdaptiveAugment(images_per_step, *pace, settings["augment_pipe"])
-    if settings["diff_augment"] is None:
-        return None
-    strengths = {name: settings[f"diff_{name}"] for name in _DIFF_STRENGTHS}
-    return DiffAugment(parse_policy(settings["diff_augment"]), **strengths)
+
+    discriminator_terms: list[LossTerm]
+    generator_terms: list[LossTerm]
+    after_step: list[AfterStep]
+    frozen_layers: list[keras.layers.Layer]
 
 
-def add_methods(gan, settings, generator, discriminator):
-    """Gives a GAN the methods that the settings ask for.
+def build_methods(
+    settings: TrainSettings,
+    generator: keras.Model,
+    discriminator: keras.Model,
+    decoders: keras.Model | None,
+    augment: DiffAugment | AdaptiveAugment | None,
+) -> Methods:
+    """Builds the methods that the settings ask for.
 
     Args:
-        gan: a `GAN`, not yet compiled.
-        settings: the resolved settings.
+        settings: of the training.
         generator: the generator as its file builds it.
         discriminator: the discriminator as its file builds it.
+        decoders: of the discriminator's maps; None without any.
+        augment: what `sle_gan.augment.build` has built.
 
     Raises:
         InputError: if the teacher cannot be read.
     """
-    pair = pair_of(settings)
-    if settings["augment"] == "ada":
-        gan.adaptation = gan.augment
-    if settings["adv_augment"]:
-        splits = feature_splits(pair, generator, discriminator)
-        rule = SIGNS[settings["adv_sign"]]
-        gan.perturbation = AdversarialFeatures(*splits, rule, settings["adv_gamma"], settings["adv_steps"])
-    if settings["teacher"] is not None:
-        gan.teacher = Teacher(trained_discriminator(settings["teacher"]), settings["teacher_weight"])
-    if settings["freeze_d"] is not None:
-        blocks = DISCRIMINATORS[pair.discriminator].module().discriminator_blocks(discriminator)[: settings["freeze_d"]]
-        gan.frozen_layers = [layer for block in blocks for layer in block]
+    methods = Methods([], [], [], _frozen_layers(settings, discriminator))
+    if decoders is not None:
+        is_perceptual = settings.optimization.reconstruction_loss == "perceptual"
+        distance = PerceptualDistance() if is_perceptual else mean_absolute_difference
+        methods.discriminator_terms.append(Reconstruction(decoders, distance))
+    methods.discriminator_terms.extend(build_penalties(settings.penalties))
+    if settings.penalties.path_length_weight:
+        _, mixing, synthesis, _ = GENERATORS[settings.network.generator].module().styles(generator)
+        weight, interval = settings.penalties.path_length_weight, settings.penalties.path_length_interval
+        methods.generator_terms.append(PathLength(mixing, synthesis, weight, interval))
+    if settings.adversarial_features is not None:
+        moved = settings.adversarial_features
+        splits = feature_splits(pair_of(settings.network), generator, discriminator)
+        perturbation = AdversarialFeatures(*splits, SIGNS[moved.adv_sign], moved.adv_gamma, moved.adv_steps)
+        methods.discriminator_terms.extend(perturbation.discriminator_terms)
+        methods.generator_terms.extend(perturbation.generator_terms)
+    if settings.transfer.teacher is not None:
+        teacher = trained_discriminator(settings.transfer.teacher)
+        methods.generator_terms.append(Teacher(teacher, settings.transfer.teacher_weight))
+    if isinstance(settings.sparsity, TicketSearchSettings) and settings.sparsity.distill_weight:
+        methods.discriminator_terms.append(Distillation(_untaught(settings), settings.sparsity.distill_weight))
+    if isinstance(settings.sparsity, SparseFromScratchSettings) and settings.sparsity.balance != "off":
+        from sle_gan.sparsity.adapt import BalanceRatio  # the pruning library takes a quarter of all loading
+
+        methods.after_step.append(BalanceRatio())
+    methods.after_step.append(MovingAverage(average_decay(settings.optimization)))
+    if isinstance(augment, AdaptiveAugment):
+        methods.after_step.append(augment)
+    return methods
+
+
+def _frozen_layers(settings: TrainSettings, discriminator: keras.Model) -> list[keras.layers.Layer]:
+    if settings.transfer.freeze_d is None:
+        return []
+    blocks = DISCRIMINATORS[settings.network.discriminator].module().discriminator_blocks(discriminator)
+    return [layer for block in blocks[: settings.transfer.freeze_d] for layer in block]
+
+
+def _untaught(settings: TrainSettings) -> keras.Model:
+    """Returns a discriminator as training calls it, which later learns from the one in training."""
+    asked = settings.network, settings.images, settings.optimization.seed
+    return training_graph(pair_of(settings.network), build_generator(*asked), build_discriminator(*asked)).discriminator

@@ -130,7 +130,7 @@ class OpenedRun:
         """
         mixed = self.samples(seeds, mix_seeds, mix_from, class_name, truncation, step)
         pictures = np.stack(list(mixed))
-        return pictures.reshape(len(mixed.seeds), len(mixed.mix_seeds), *pictures.shape[1:])
+        return pictures.reshape(len(mixed.seeds), -1, *pictures.shape[1:])
 
     def samples(
         self,

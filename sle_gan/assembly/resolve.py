@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sle_gan.assembly.sparsity_times import resolve_times
 from sle_gan.cluster import Cluster, check_shares, read_cluster
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
@@ -18,6 +17,7 @@ from sle_gan.settings.devices import DeviceSettings
 from sle_gan.settings.field import accept, flag_name
 from sle_gan.settings.sparsity import TicketSettings, check_sparsity, resolve_warmup_epoch
 from sle_gan.settings.train import DEFAULTS, GIVABLE, TrainSettings
+from sle_gan.sparsity.times import resolve_times
 
 _GRADIENT_PENALTY_OF_WASSERSTEIN = 10.0
 _DIG_INTERVAL = 4

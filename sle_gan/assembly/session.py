@@ -4,10 +4,11 @@ import contextlib
 import functools
 import logging
 
+import numpy as np
 import tensorflow as tf
-from PIL import ImageColor
 
-from sle_gan.assembly.building import build_networks, build_training
+from sle_gan.assembly.building import build_training
+from sle_gan.assembly.scores import score_callbacks, scores_of
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.health import Health
@@ -16,40 +17,44 @@ from sle_gan.callbacks.progress import TrainingProgress
 from sle_gan.callbacks.report import Report
 from sle_gan.callbacks.rollback import Rollback
 from sle_gan.callbacks.samples import Samples
-from sle_gan.callbacks.scores import Scores
 from sle_gan.callbacks.signals import Signals
-from sle_gan.data.folder import read_manifest
-from sle_gan.data.pictures import opaque
 from sle_gan.data.pipeline import DeviceShare, training_dataset
 from sle_gan.data.resident import ResidentImages
 from sle_gan.disk import check_space, is_full
 from sle_gan.errors import NotFiniteError, StorageError, TrainingError
-from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.held_out import HeldOutLogits
-from sle_gan.evaluation.scoring import Scoring, features_file_name
 from sle_gan.json_files import replaced, write_json
 from sle_gan.report.run_report import write_report
+from sle_gan.run import RunFolder
+from sle_gan.settings import TrainSettings
 from sle_gan.sparsity.record import dense_costs
-from sle_gan.training.accumulation import told_shares
+from sle_gan.training.accumulation import describe_shares
 from sle_gan.training.devices import keeps_images, shared_dataset
 from sle_gan.training.ema import Calibration
-from sle_gan.training.memory import checkpoint_bytes, estimated_bytes
+from sle_gan.training.memory import checkpoint_bytes
 from sle_gan.training.probe import compiles
 from sle_gan.training.workers import largest_of_workers
 
 SAMPLE_SEEDS = range(24)
 
 
-def fit(run, settings, strategy, images, held_out=None, labels=None):
+def fit(
+    run: RunFolder,
+    settings: TrainSettings,
+    strategy: tf.distribute.Strategy,
+    images: np.ndarray,
+    held_out: np.ndarray | None = None,
+    labels: tuple[np.ndarray, np.ndarray] | None = None,
+) -> int:
     """Trains until the run's last step, or until a signal.
 
     Args:
         run: the `RunFolder`, locked and started.
-        settings: the resolved settings.
-        strategy: the `tf.distribute.Strategy` of the devices.
+        settings: of the training.
+        strategy: the devices.
         images: uint8 `[count, side, side, channels]`.
         held_out: images that are not trained on, for the discriminator to be judged by, of the same shape; or None.
-        labels: with `class_names` in the settings, of the images, int32 `[count]`; and those of `held_out`, or None.
+        labels: with classes, of the images, int32 `[count]`; and those of `held_out`. None without.
 
     Returns:
         The exit code: 0, or 128 and the signal's number.
@@ -62,25 +67,27 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
     """
     if not tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()  # free on the CPU: a resumed run is equal bit for bit
-    on_device = keeps_images(settings["images_on_device"], strategy, images.nbytes)
+    optimization = settings.optimization
+    on_device = keeps_images(settings.devices.images_on_device, strategy, images.nbytes)
     training = build_training(run, settings, strategy, labels and labels[0])
     generator, discriminator, gan, sparsity = training
     if on_device:
         gan.resident = ResidentImages(images, labels and labels[0])
-    _print_lines(_told_shares(settings, (generator, discriminator)))
+    _print_lines(describe_shares(optimization.accumulate, optimization.batch_size, (generator, discriminator)))
     _check_space_for_checkpoints(run, settings, generator, discriminator)
     write_json(
         run.networks_file,
-        dense_costs(gan.average_generator, gan.discriminator, settings["batch_size"], settings["n_critic"]),
+        dense_costs(gan.average_generator, gan.discriminator, optimization.batch_size, optimization.n_critic),
     )
     held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, labels and labels[::-1]).row
-    calibrate = Calibration(gan.average_generator, settings["batch_size"] // settings["accumulate"], gan.classes)
+    share_size = optimization.batch_size // optimization.accumulate
+    calibrate = Calibration(gan.average_generator, share_size, gan.classes)
     items = training.checkpoint_items()
     checkpoints = Checkpoints(
         run.checkpoints,
         items,
-        settings["checkpoint_frequency"],
-        settings["keep_checkpoints"],
+        settings.run.checkpoint_frequency,
+        settings.run.keep_checkpoints,
         calibrate,
     )
     rollback = Rollback(gan, checkpoints, calibrate, run.metrics_file)
@@ -88,18 +95,18 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
     if done:
         print(f"resuming {run.name} from step {done}")
     signals = Signals(largest_of_workers(strategy))
-    images_per_step = settings["batch_size"] * settings["n_critic"]
-    progress = TrainingProgress(run.timings_file, settings["steps"], images_per_step, settings["log_frequency"])
-    best = BestGenerators(run, settings["keep_best"])
-    news = ["sample_frequency", *(f"{name}_frequency" for name in ("kid", "fid") if settings[name])]
+    images_per_step, steps = optimization.images_per_step, optimization.steps
+    progress = TrainingProgress(run.timings_file, steps, images_per_step, settings.run.log_frequency)
+    best = BestGenerators(run, settings.scores.keep_best)
+    news = [settings.run.sample_frequency, *(score.frequency_steps for score in scores_of(settings.scores))]
     callbacks = [
         *sparsity.callbacks,
         *_observers(run, settings, images, calibrate, lambda step: sparsity.row(step) | held_out_row(), best),
         progress,
         *sparsity.last_callbacks,
-        Report(lambda: write_report(run), [settings[name] for name in news]),
+        Report(lambda: write_report(run), news),
         checkpoints,
-        *([best] if settings["kid"] else []),
+        *([best] if settings.scores.kid else []),
         signals,
     ]
 
@@ -107,11 +114,11 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
         return training_dataset(
             images,
             batch_size=images_per_step,
-            seed=(settings["seed"] + int(gan.seed_offset.numpy())) % 2**31,
-            flip=settings["flip"],
+            seed=(optimization.seed + int(gan.seed_offset.numpy())) % 2**31,
+            flip=settings.images.flip,
             first_step=first_step,
             labels=labels and labels[0],
-            share=DeviceShare(settings["n_critic"], device_count, devices),
+            share=DeviceShare(optimization.n_critic, device_count, devices),
             resident=gan.resident is not None,
         )
 
@@ -119,14 +126,14 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
         dataset_of = functools.partial(dataset_from, first_step)
         # What picks resident images is too little to be copied ahead.
         dataset = shared_dataset(strategy, dataset_of) if gan.resident is None else dataset_of(1, (0,))
-        gan.fit(dataset, steps_per_epoch=settings["steps"] - first_step, callbacks=callbacks, verbose=0)
+        gan.fit(dataset, steps_per_epoch=steps - first_step, callbacks=callbacks, verbose=0)
 
-    gan.jit_compile = compiles(settings["jit"], gan, functools.partial(dataset_from, done, 1, (0,)), items)
+    gan.jit_compile = compiles(settings.devices.jit, gan, functools.partial(dataset_from, done, 1, (0,)), items)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end
     with _disk_errors(checkpoints):
-        if done < settings["steps"]:
+        if done < steps:
             _fit_with_rollbacks(gan, fit_from, rollback, progress)
         _save_weights(run, gan.average_generator, discriminator)
     return _end(run, signals.received, sparsity)
@@ -134,10 +141,10 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
 
 def _observers(run, settings, images, calibrate, row, best):
     """Builds the callbacks that draw, write rows, score and judge, in the order in which each needs the ones before."""
-    samples = Samples(run.samples, run.name, SAMPLE_SEEDS, settings["sample_frequency"], calibrate)
+    samples = Samples(run.samples, run.name, SAMPLE_SEEDS, settings.run.sample_frequency, calibrate)
     return [
         samples,
-        Metrics(run.metrics_file, run.tensorboard, settings["log_frequency"], row),
+        Metrics(run.metrics_file, run.tensorboard, settings.run.log_frequency, row),
         *score_callbacks(run, settings, images, calibrate, best),
         Health(run.metrics_file, settings, images, samples),
     ]
@@ -146,11 +153,6 @@ def _observers(run, settings, images, calibrate, row, best):
 def _print_lines(lines):
     for line in lines:
         print(line, flush=True)
-
-
-def _told_shares(settings, networks):
-    count = settings["accumulate"]
-    return [told_shares(count, settings["batch_size"], networks)] if count > 1 else []
 
 
 def _end(run, signal, sparsity):
@@ -186,7 +188,7 @@ def _save_weights(run, generator, discriminator):
 
 
 def _check_space_for_checkpoints(run, settings, generator, discriminator):
-    saves = min(settings["keep_checkpoints"], settings["steps"] // settings["checkpoint_frequency"] + 2)
+    saves = min(settings.run.keep_checkpoints, settings.optimization.steps // settings.run.checkpoint_frequency + 2)
     check_space(
         run.path,
         # While one is saved, the oldest is still there. The weights at the end take less than half of a checkpoint.
@@ -211,59 +213,3 @@ def _disk_errors(checkpoints):
 
 def _size_bytes(folder):
     return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-
-
-def score_callbacks(run, settings, images, calibrate, best):
-    """Builds the callbacks of the scores that are asked for: `kid` by EfficientNet-Lite0, `fid` by the 2015 Inception.
-
-    Args:
-        run: the `RunFolder`.
-        settings: the resolved settings.
-        images: uint8 `[count, side, side, channels]`.
-        calibrate: see `Scores`.
-        best: the `BestGenerators` of the KID.
-
-    Returns:
-        A list of up to two `Scores`.
-    """
-    networks = {"kid": ("efficientnet-lite0", None), "fid": ("inception", settings["inception_weights"])}
-    metrics = {"kid": ("kid", "prdc", "diversity"), "fid": ("fid",)}
-    background = ImageColor.getrgb(settings["background"])[:3]
-    callbacks = []
-    for name in [name for name in networks if settings[name]]:
-        network_name, weights = networks[name]
-        network = NETWORKS[network_name].module().feature_network(weights)
-        features_file = run.scores / features_file_name(read_manifest(run.manifest_file), settings, network, "legacy")
-        print(f"{name}: features of {len(images)} training images with {network_name}", flush=True)
-        scoring = Scoring(network, "legacy", metrics[name], opaque(images, background), settings["seed"], features_file)
-        count, frequency = settings[f"{name}_number_of_images"], settings[f"{name}_frequency"]
-        kept = best if name == "kid" else None
-        callbacks.append(Scores(run, scoring, frequency, count, calibrate, background, kept))
-    return callbacks
-
-
-def describe(settings, image_count):
-    """Says what a training would be, without training.
-
-    Args:
-        settings: the resolved settings.
-        image_count: number of images.
-
-    Returns:
-        Lines of text: parameter counts, passes over the images, estimated memory.
-    """
-    generator, discriminator = build_networks(settings)
-    counts = [
-        f"{network.name}: {sum(v.shape.num_elements() for v in network.trainable_variables):,} trainable parameters"
-        for network in (generator, discriminator)
-    ]
-    epochs = settings["steps"] * settings["batch_size"] * settings["n_critic"] / image_count
-    divided = settings["batch_size"], settings["accumulate"]
-    memory = estimated_bytes(generator, discriminator, *divided) / 2**30
-    cache = image_count * settings["resolution"] ** 2 * settings["channels"] / 2**30
-    return [
-        *counts,
-        *_told_shares(settings, (generator, discriminator)),
-        f"length: {settings['steps']:,} steps, {epochs:,.0f} passes over {image_count} images",
-        f"memory: about {memory:.1f} GiB for a step, {cache:.2f} GiB for the decoded images",
-    ]

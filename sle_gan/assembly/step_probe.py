@@ -10,6 +10,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ from sle_gan.errors import InputError, SleGanError, StorageError, TrainingError
 from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
-from sle_gan.settings.flat import flat
 from sle_gan.settings.nested import from_nested, to_nested
 
 _STEPS = 2  # the first also sets up what the second uses
@@ -111,7 +111,8 @@ def _make_steps(settings):
     with tempfile.TemporaryDirectory() as folder:
         strategy = strategy_of(settings.devices.strategy, optimization.batch_size, optimization.accumulate)
         # Other weights to begin from take no other memory.
-        training = build_training(RunFolder(folder), flat(settings) | {"init_from": None}, strategy, labels)
+        own = replace(settings, transfer=replace(settings.transfer, init_from=None))
+        training = build_training(RunFolder(folder), own, strategy, labels)
         side = settings.images.resolution
         drawn = np.random.default_rng(optimization.seed)
         dataset = training_dataset(

@@ -2,12 +2,11 @@
 
 import tensorflow as tf
 
-from sle_gan.assembly.networks import build_discriminator, build_generator, pair_of
 from sle_gan.assembly.other_runs import newest_checkpoint
 from sle_gan.errors import InputError
+from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import training_graph
 from sle_gan.run import RunFolder
-from sle_gan.settings.flat import flat
 
 
 def load_weights(network, file):
@@ -40,9 +39,10 @@ def trained_discriminator(path):
         InputError: if the run cannot be read.
     """
     run = RunFolder(path)
-    settings = run.config()["settings"]
-    discriminator = build_discriminator(settings)
-    judge = training_graph(pair_of(settings), build_generator(settings), discriminator).discriminator
+    settings = run.settings()
+    asked = settings.network, settings.images, settings.optimization.seed
+    discriminator = build_discriminator(*asked)
+    judge = training_graph(pair_of(settings.network), build_generator(*asked), discriminator).discriminator
     if run.discriminator_weights.is_file():
         load_weights(discriminator, run.discriminator_weights)
     else:

@@ -1,7 +1,10 @@
 """Adaptive discriminator augmentation: as much of it as holds the discriminator back from learning images by heart.
 
-Source: Karras et al. 2020, arXiv:2006.06676.
+Source: Karras et al. 2020, arXiv:2006.06676; the mean sign is r_t of equation 1.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -13,6 +16,8 @@ _INTERVAL_STEPS = 4
 class AdaptiveAugment(tf.Module):
     """Augments images with a probability that follows the signs of the discriminator's logits of reals.
 
+    A `GAN` is given it twice: as what augments, and among what acts after the optimizers.
+
     Every four steps the probability goes up by a fixed amount where the mean sign since the last time is above its
     target, and down where it is below.
 
@@ -23,13 +28,16 @@ class AdaptiveAugment(tf.Module):
         pipe: letters of the transforms, out of `sle_gan.augment.transforms.PIPES`.
 
     Attributes:
+        metrics: the names of what it logs.
         probability: float32 scalar, from 0.
         sign_sum: float32 scalar, the sum of the mean signs since it changed last.
 
     Differs: the probability ends at 1, where the reference lets it grow on.
     """
 
-    def __init__(self, images_per_step, target=0.6, kimg=500.0, pipe="bgc"):
+    metrics: Sequence[str] = ("augment_probability",)
+
+    def __init__(self, images_per_step: int, target: float = 0.6, kimg: float = 500.0, pipe: str = "bgc"):
         super().__init__()
         self.target = target
         self._change = _INTERVAL_STEPS * images_per_step / (1000.0 * kimg)
@@ -37,11 +45,11 @@ class AdaptiveAugment(tf.Module):
         self.probability = _scalar("augment_probability")
         self.sign_sum = _scalar("augment_sign_sum")
 
-    def checkpoint_items(self):
+    def checkpoint_items(self) -> dict[str, tf.Variable]:
         """Returns what a resumed run needs, by name, for `tf.train.Checkpoint`."""
         return {"augment_probability": self.probability, "augment_sign_sum": self.sign_sum}
 
-    def __call__(self, images, seed):
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Augments a batch: see `sle_gan.augment.transforms.Pipe`.
 
         Args:
@@ -53,7 +61,20 @@ class AdaptiveAugment(tf.Module):
         """
         return self._pipe(images, seed, self.probability)
 
-    def observe(self, step, sign):
+    def after_step(self, outcome: Any) -> dict[str, tf.Tensor]:
+        """Observes a step of training, after the optimizers.
+
+        Args:
+            outcome: the `sle_gan.training.terms.StepOutcome`.
+
+        Returns:
+            What is logged, by name: the probability of this step.
+        """
+        logs = {"augment_probability": tf.identity(self.probability)}
+        self.observe(outcome.step, outcome.logs["real_signs"])
+        return logs
+
+    def observe(self, step: tf.Tensor, sign: tf.Tensor) -> None:
         """Takes note of a step, and moves the probability where that is due.
 
         Args:

@@ -1,7 +1,6 @@
 """Judges the health of the training so far, whenever a sheet of samples is drawn."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from sle_gan.callbacks.metrics import append_row
 from sle_gan.callbacks.samples import Samples
 from sle_gan.evaluation.health import judge, pixel_diversity
 from sle_gan.run import read_rows
+from sle_gan.settings import TrainSettings
 
 
 class Health(StepClock):
@@ -21,12 +21,12 @@ class Health(StepClock):
 
     Args:
         file: path of `metrics.jsonl`.
-        settings: the resolved settings.
+        settings: of the training.
         images: uint8 `[count, side, side, channels]`, training images; some of them are compared with the samples.
         samples: the `sle_gan.callbacks.samples.Samples` of the training, called before this.
     """
 
-    def __init__(self, file: Path, settings: dict[str, Any], images: NDArray[np.uint8], samples: Samples) -> None:
+    def __init__(self, file: Path, settings: TrainSettings, images: NDArray[np.uint8], samples: Samples) -> None:
         super().__init__()
         self.file = file
         self.settings = settings

@@ -68,7 +68,8 @@ def _examine(arguments):
         usable = tuple(image for image in found.images if image.path not in broken)
         content["seconds_per_step"] = seconds_per_step(settings, replace(found, images=usable))
         hours = content["seconds_per_step"] * settings.optimization.steps / 3600
-        print(f"a step takes {content['seconds_per_step']:.3g} s here; {settings['steps']:,} steps {hours:.1f} hours")
+        steps = f"{settings.optimization.steps:,} steps"
+        print(f"a step takes {content['seconds_per_step']:.3g} s here; {steps} {hours:.1f} hours")
     if arguments.json is not None:
         write_json(arguments.json, content)
     return 0

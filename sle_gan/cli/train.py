@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from sle_gan.assembly.batch_size import with_batch_size
 from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
 from sle_gan.assembly.resolve import cluster_of, resolve
-from sle_gan.assembly.sparsity_times import sparsity_timeline
 from sle_gan.assembly.step_probe import ask_probe
 from sle_gan.cli.program import run_program, signals_end_at_once
 from sle_gan.cli.train_flags import Given, parse
@@ -43,9 +42,9 @@ from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder, check_writable, choose_run, start_run
 from sle_gan.run_config import RunConfig
 from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, TrainSettings
-from sle_gan.settings.flat import flat
 from sle_gan.settings.presets import describe_preset
 from sle_gan.settings.train import TIMES
+from sle_gan.sparsity.times import sparsity_timeline
 
 _VERSIONED = ("sle-gan", "tensorflow", "tf-keras", "numpy", "pillow")
 
@@ -90,7 +89,7 @@ def _train(given: Given, argv: Sequence[str]) -> int:
     else:
         check_initial_run(settings, run)
     plan = plan._replace(settings=settings)
-    for line in sparsity_timeline(settings):
+    for line in sparsity_timeline(settings.sparsity, settings.optimization.steps):
         print(f"sparsity: {line}")
     if given.command.dry_run:
         return _dry_run(plan)
@@ -204,11 +203,11 @@ def _print_findings(folder: FolderScan, held_out: FolderScan | None, settings: T
 
 def _dry_run(plan: _Plan) -> int:
     with quiet_start():
-        from sle_gan.assembly.session import describe
+        from sle_gan.assembly.description import describe_training
 
     for name, value in sorted((plan.settings.named() | vars(plan.command)).items()):
         print(f"{name}: {value}")
-    print("\n".join(describe(flat(plan.settings), len(plan.folder.images))))
+    print("\n".join(describe_training(plan.settings, len(plan.folder.images))))
     return 0
 
 
@@ -231,7 +230,7 @@ def _fit(plan: _Plan, run: RunFolder) -> int:
         from sle_gan.training.devices import strategy_of
 
         strategy = strategy_of(settings.devices.strategy, optimization.batch_size, optimization.accumulate)
-    return fit(run, flat(settings), strategy, *data)
+    return fit(run, settings, strategy, *data)
 
 
 def _fit_together(plan: _Plan, cluster: Cluster, run: RunFolder, data: tuple) -> int:
@@ -248,7 +247,7 @@ def _fit_together(plan: _Plan, cluster: Cluster, run: RunFolder, data: tuple) ->
         from sle_gan.assembly.session import fit  # behind that, for it begins with an operation
     same = {"flags": _shared_flags(settings), "images": manifest(plan.folder, plan.held_out)}
     with together(cluster, gathered, plan.run, run, same):
-        return fit(run, flat(_with_times_of(run, settings)), strategy, *data)
+        return fit(run, _with_times_of(run, settings), strategy, *data)
 
 
 def _shared_flags(settings: TrainSettings) -> dict[str, object]:

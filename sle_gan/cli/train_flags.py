@@ -13,7 +13,12 @@ from sle_gan.settings.presets import PRESETS, with_preset
 from sle_gan.settings.train import CONCERNS
 
 GROUPS: tuple[Group, ...] = (CommandSettings, *(group for types in CONCERNS.values() for group in types))
-CHOICES = {"preset": sorted(PRESETS), "model": sorted(MODELS),"generator":sorted(GENERATORS),"discriminator":sorted(DISCRIMINATORS)}
+CHOICES = {
+    "preset": sorted(PRESETS),
+    "model": sorted(MODELS),
+    "generator": sorted(GENERATORS),
+    "discriminator": sorted(DISCRIMINATORS),
+}
 
 
 class Given(NamedTuple):

@@ -2,27 +2,24 @@
 
 import sys
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageColor
 
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import format_some, scan
 from sle_gan.errors import InputError
-
-FITS = ("crop", "pad", "stretch")
-_CHANNELS = (1, 3, 4)
+from sle_gan.settings.field import make_group
+from sle_gan.settings.images import ImageSettings
 
 
 def load_images(
     folder: Path | str,
     resolution: int,
-    channels: int = 3,
-    fit: str = "crop",
-    background: str | Sequence[int] = "#ffffff",
+    channels: int = ImageSettings.channels,
+    fit: str = ImageSettings.fit,
+    background: str = ImageSettings.background,
     *,
     strict: bool = False,
 ) -> NDArray[np.uint8]:
@@ -42,8 +39,7 @@ def load_images(
         channels: 1 (grey), 3 (RGB) or 4 (RGB and alpha).
         fit: what makes an image square: `crop` cuts the middle out, `pad` adds borders of the background, `stretch`
             changes the aspect.
-        background: under transparency and around `pad`: a color as Pillow reads it, such as `white` or `#204060`, or
-            three whole numbers in [0, 255].
+        background: under transparency and around `pad`: a color as Pillow reads it, such as `white` or `#204060`.
         strict: whether an image that cannot be used is an error.
 
     Returns:
@@ -56,19 +52,15 @@ def load_images(
     Warns:
         UserWarning: names up to five of the images that were skipped, each with the reason.
     """
-    if resolution < 1:
-        raise InputError(f"resolution must be a whole number from 1; got {resolution}")
-    if channels not in _CHANNELS:
-        raise InputError(f"channels must be 1, 3 or 4; got {channels}")
-    if fit not in FITS:
-        raise InputError(f"fit must be one of {', '.join(FITS)}; got {fit!r}")
+    asked = {"resolution": resolution, "channels": channels, "fit": fit, "background": background}
+    settings = make_group(ImageSettings, asked | {"data_folder": folder})
     scanned = scan(folder)
     images, _, failures = decode_folder(
         scanned,
-        resolution=resolution,
-        channels=channels,
-        fit=fit,
-        background=_color(background),
+        resolution=settings.resolution,
+        channels=settings.channels,
+        fit=settings.fit,
+        background=settings.background_rgb,
         memory_limit_bytes=sys.maxsize,
         cache_file=None,
         progress=None,
@@ -81,15 +73,3 @@ def load_images(
             raise InputError(message)
         warnings.warn(message, stacklevel=2)
     return images
-
-
-def _color(background: str | Sequence[int]) -> tuple[int, ...]:
-    if isinstance(background, str):
-        try:
-            return ImageColor.getrgb(background)[:3]
-        except ValueError:
-            raise InputError(f"background must be a color such as white or #204060; got {background!r}") from None
-    color = tuple(background)
-    if len(color) != 3 or not all(isinstance(part, int) and 0 <= part <= 255 for part in color):
-        raise InputError(f"background must be a color or three whole numbers in [0, 255]; got {background!r}")
-    return color

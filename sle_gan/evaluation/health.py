@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sle_gan.settings import DiffAugmentSettings, TrainSettings
+
 Row = dict[str, Any]  # of `metrics.jsonl`
-Settings = dict[str, Any]
 
 NOT_FINITE = "numbers not finite"
 TOO_EARLY = "too early to say"
@@ -47,7 +48,7 @@ class Verdict(NamedTuple):
     suggestion: str | None
 
 
-def judge(rows: Sequence[Row], settings: Settings) -> Verdict:
+def judge(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
     """Judges a training from the rows that it has written.
 
     Args:
@@ -60,7 +61,7 @@ def judge(rows: Sequence[Row], settings: Settings) -> Verdict:
     losses = [row for row in rows if "event" not in row]
     broken = _not_finite(rows) + _late_rollbacks(rows, losses)
     if broken:
-        return Verdict(NOT_FINITE, broken, f"--G-learning-rate {settings.get('G_learning_rate', 2e-4) / 2:g}")
+        return Verdict(NOT_FINITE, broken, f"--G-learning-rate {settings.optimization.G_learning_rate / 2:g}")
     step = losses[-1]["step"] if losses else 0
     if step < _EARLY_STEPS or len(losses) < _FEWEST_ROWS:
         needed = f"{_EARLY_STEPS} steps and {_FEWEST_ROWS} rows"
@@ -126,7 +127,7 @@ def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
         yield name, value
 
 
-def _diversity(rows: Sequence[Row], losses: Sequence[Row], settings: Settings) -> Verdict:
+def _diversity(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings) -> Verdict:
     ratios = [row["diversity"]["ratio"] for row in rows if row.get("diversity")]
     kind = "perceptual distance"
     if not ratios:
@@ -140,17 +141,17 @@ def _diversity(rows: Sequence[Row], losses: Sequence[Row], settings: Settings) -
     if has_fallen:
         evidence.append(f"they differed {best:.2f} times as much before")
     is_collapsed = last < _COLLAPSED_RATIO or (has_fallen and last < 2 * _COLLAPSED_RATIO)
-    rate = f"--G-learning-rate {settings.get('G_learning_rate', 2e-4) / 2:g}"
+    rate = f"--G-learning-rate {settings.optimization.G_learning_rate / 2:g}"
     return _verdict(COLLAPSING if is_collapsed else HEALTHY, evidence, _augmentation(settings) or rate)
 
 
-def _discriminator(rows: Sequence[Row], losses: Sequence[Row], settings: Settings) -> Verdict:
+def _discriminator(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings) -> Verdict:
     recent = _recent(losses)
     measured = [row for row in recent if "held_out_logits" in row]
     if measured:
         return _by_held_out(measured, settings)
     signs = [row["real_signs"] for row in recent if "real_signs" in row]
-    if not signs or settings.get("loss") == "wasserstein":  # a Wasserstein critic's sign means nothing
+    if not signs or settings.optimization.loss == "wasserstein":  # whose critic has no zero between real and drawn
         return Verdict(HEALTHY, [], None)
     sign = float(np.mean(signs))
     rated_real = f"it calls {(1 + sign) / 2:.0%} of what it sees of real images real (mean sign {sign:.2f})"
@@ -160,7 +161,7 @@ def _discriminator(rows: Sequence[Row], losses: Sequence[Row], settings: Setting
     return Verdict(OVERFITS, [rated_real, unsure], "--held-out 0.1")
 
 
-def _by_held_out(rows: Sequence[Row], settings: Settings) -> Verdict:
+def _by_held_out(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
     share, below = overfitting(rows), float(np.mean([row["held_out_below"] for row in rows]))
     last = rows[-1]
     evidence = [
@@ -172,11 +173,11 @@ def _by_held_out(rows: Sequence[Row], settings: Settings) -> Verdict:
         return Verdict(HEALTHY, [*evidence, "it rates drawn images as high as those it trains on"], None)
     evidence.append(f"lately held-out images lie {share:.0%} of the way from training images to drawn ones")
     is_overfit = share > _OVERFITTING and below > _MOSTLY_BELOW
-    rate = f"--D-learning-rate {settings.get('D_learning_rate', 2e-4) / 2:g}"
+    rate = f"--D-learning-rate {settings.optimization.D_learning_rate / 2:g}"
     return _verdict(OVERFITS if is_overfit else HEALTHY, evidence, _augmentation(settings) or rate)
 
 
-def _plateau(rows: Sequence[Row], losses: Sequence[Row], settings: Settings) -> Verdict:
+def _plateau(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings) -> Verdict:
     by_kind: dict[tuple[Any, ...], list[tuple[int, float, float]]] = {}
     for row in rows:
         for name, score in row.get("scores", {}).items():
@@ -216,11 +217,12 @@ def _recent(losses: Sequence[Row]) -> Sequence[Row]:
     return losses[-max(_FEWEST_ROWS, len(losses) // 4) :]
 
 
-def _augmentation(settings: Settings) -> str | None:
+def _augmentation(settings: TrainSettings) -> str | None:
     """Returns a flag that augments more than the settings do, or None if there is none."""
-    if settings.get("augment") == "ada":
-        return None
-    policy = settings.get("diff_augment")
-    if policy is None:
-        return "--diff-augment"
-    return None if "cutout" in policy else "--diff-augment color,translation,cutout"
+    match settings.augmentation:
+        case None:
+            return "--diff-augment"
+        case DiffAugmentSettings(diff_augment=policy) if "cutout" not in policy:
+            return "--diff-augment color,translation,cutout"
+        case _:
+            return None

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from sle_gan.evaluation.scores import (
     precision_recall,
     random_halves,
 )
+from sle_gan.settings import ImageSettings
 
 _BATCH_SIZE = 64
 _FLOOR_SPLITS = 5
@@ -168,21 +169,21 @@ def image_seeds(seed, count):
     return np.random.default_rng(seed).integers(2**31, size=count).tolist()
 
 
-def features_file_name(manifest, settings, network, mode):
+def features_file_name(manifest: dict[str, Any], images: ImageSettings, network: Any, mode: str) -> str:
     """Names the file that keeps the features of a run's training images: another name where they would differ.
 
     Args:
         manifest: the run's manifest.
-        settings: the run's settings.
+        images: how they are decoded.
         network: a `FeatureNetwork`.
         mode: see `sle_gan.evaluation.MODES`.
 
     Returns:
         A name that ends in `.npy`.
     """
-    decoding = {name: settings.get(name) for name in ("resolution", "channels", "fit", "background")}
-    images = [image["sha256"] for image in manifest["images"]]
-    key = json.dumps([images, decoding, network.weights_sha256, mode], sort_keys=True)
+    decoding = {name: getattr(images, name) for name in ("resolution", "channels", "fit", "background")}
+    digests = [image["sha256"] for image in manifest["images"]]
+    key = json.dumps([digests, decoding, network.weights_sha256, mode], sort_keys=True)
     return f"{network.name}-{mode}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
 
 

@@ -29,7 +29,7 @@ class SavedSamples(NamedTuple):
     """
 
     output: Path
-    count: int
+    count: int  # type: ignore[assignment]  # which hides the method of tuples
     step: int
     copies: list[int]
 
@@ -132,7 +132,9 @@ class Samples:
         trained = self.drawing.trained  # loads TensorFlow, which the detector needs too
         from sle_gan.evaluation.memorization import CopyDetector
 
-        detector, kept, copies = CopyDetector(reals), [], []
+        detector = CopyDetector(reals)
+        kept: list[int] = []
+        copies: list[int] = []
         background = self.drawing.background
         for seed, picture in zip(self.seeds, trained.draw_seeds(self.seeds), strict=True):
             is_copy = detector.nearest(opaque(picture[None], background)).near_copies()[0]

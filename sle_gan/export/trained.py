@@ -167,8 +167,6 @@ def _styles(run, generator):
     return GENERATORS[name].module().styles(generator)
 
 
-
-
 def _build(run):
     settings = run.settings()
     try:

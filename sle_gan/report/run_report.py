@@ -16,7 +16,6 @@ from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
 from sle_gan.report.record import Row, RunRecord, damage_as_input_error, read_record, training_seconds
 from sle_gan.run import RunFolder
-from sle_gan.settings.flat import flat
 
 Parts = Sequence[Element | None]
 ScoreKey = tuple[str, str, str | None]  # (name, kind, SHA-256 of the network's weights)
@@ -80,7 +79,7 @@ def facts_line(record: RunRecord) -> str:
 
 
 def _verdict(record: RunRecord) -> Element:
-    verdict = judge(record.metrics, flat(record.settings))
+    verdict = judge(record.metrics, record.settings)
     parts = [element("strong", verdict.verdict[:1].upper() + verdict.verdict[1:])]
     parts.append(element("ul", *(element("li", sentence) for sentence in verdict.evidence)))
     if verdict.suggestion:

@@ -3,6 +3,8 @@
 Source: ADAPT, NeurIPS 2023: the balance ratio and the relaxed and strict rules.
 """
 
+import functools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +14,8 @@ import tf_keras as keras
 from sle_gan.sparsity.dynamic import explored
 from sle_gan.sparsity.schedules import MEASURED_EVERY_STEPS, cosine
 from sle_gan.sparsity.selection import keep_largest_of_all, live_count
+from sle_gan.training.accumulation import in_turn, mean_over
+from sle_gan.training.terms import Logs, StepOutcome
 
 _QUEUE_LENGTH = 100
 _BALANCED = (0.45, 0.55)
@@ -43,9 +47,13 @@ BALANCE_RULES = {
 class BalanceRatio:
     """The balance ratio: how much of its lead over the generator the discriminator loses to one generator step.
 
+    A `GAN` is given it among what acts after the optimizers.
+
     The mean over the last 100 measurements of (D(after) - D(before)) / (D(real) - D(before)), where D is the mean
     logit, `before` and `after` are images of the same codes before and after the generator's step.
     """
+
+    metrics: Sequence[str] = ()
 
     def __init__(self):
         self.ratios = tf.Variable(
@@ -59,11 +67,16 @@ class BalanceRatio:
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
-    def checkpoint_items(self):
+    def checkpoint_items(self) -> dict[str, tf.Variable]:
         """Returns what a resumed run needs, by name, for `tf.train.Checkpoint`."""
         return {"balance_ratios": self.ratios, "balance_measured": self.measured}
 
-    def observe(self, step, mean_logits):
+    def after_step(self, outcome: StepOutcome) -> Logs:
+        """Measures at every tenth step, and logs nothing."""
+        self.observe(outcome.step, functools.partial(_mean_logits, outcome))
+        return {}
+
+    def observe(self, step: tf.Tensor, mean_logits: Callable[[], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]) -> None:
         """Measures at every tenth step.
 
         Several devices compute the logits at every step and use those of each tenth: what they sum up together, as in
@@ -83,7 +96,7 @@ class BalanceRatio:
         self.ratios.assign(self.ratios + place * (ratio - self.ratios))
         self.measured.assign_add(tf.cast(due, tf.int64))
 
-    def read(self):
+    def read(self) -> float | None:
         """Returns the mean ratio so far, or None before the first measurement."""
         count = min(int(self.measured.numpy()), _QUEUE_LENGTH)
         return float(np.mean(self.ratios.numpy()[:count])) if count else None
@@ -164,3 +177,19 @@ class BalancedDiscriminator(keras.callbacks.Callback):
             for mask, gradient in zip(masks, self.masks.gradients(), strict=True)
         ]
         self.masks.set(keep_largest_of_all(scores, count))
+
+
+def _mean_logits(outcome):
+    """Returns the mean logits of reals, and of fakes before and after the generator's step."""
+
+    def mean_logit(inputs):
+        # Not as in training: that would move the discriminator's statistics. The generator draws as in training,
+        # as it did before its step, at the price of one more power iteration of its spectral norms.
+        return tf.reduce_mean(tf.nest.flatten(outcome.discriminator(inputs, training=False))[0])
+
+    def measured(share, before):
+        reals = outcome.draw_reals(share)
+        old, new = outcome.fakes[share.index], outcome.draw_fakes(share)
+        return [*(before or []), (mean_logit(reals), mean_logit(old), mean_logit(new))]
+
+    return mean_over(in_turn(len(outcome.fakes), measured))

@@ -68,7 +68,7 @@ def random_masks(kernels, densities, seed):
 class DynamicSparsity(keras.callbacks.Callback):
     """Drops the smallest weights of each kernel and grows as many others, every so many generator steps.
 
-    The model applies the masks within its training step (`GAN.generator_masks`), and the masks keep that step's dense
+    The model applies the masks within its training step (`GAN.set_update_rules`), and the masks keep that step's dense
     gradient. A grown weight starts from 0; one that is dropped and grown at once keeps its value.
 
     Args:

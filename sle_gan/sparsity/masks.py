@@ -39,7 +39,7 @@ def prunable_kernels(network: keras.Model, scope: str = "kernels") -> dict[str, 
 
 
 class Masks:
-    """The masks of some kernels, all ones at first.
+    """The masks of some kernels, all ones at first: an `sle_gan.training.terms.UpdateRule`.
 
     Build them in the scope of the network's distribution strategy, if there is one.
 

@@ -18,7 +18,7 @@ class Reconfigure(keras.callbacks.Callback):
     at a tenth of it, until the end. Where a sparse phase begins, the smallest weights of each tensor are pruned; where
     it ends, they grow again from 0.
 
-    A model that has an attribute `generator_masks`, such as `sle_gan.training.gan.GAN`, is given the masks and applies
+    A model that has a method `set_update_rules`, such as `sle_gan.training.gan.GAN`, is given the masks and applies
     them within its training step, to gradients too. In any other model pruned weights are set to 0 after each batch;
     between two batches, and in the forward pass of the next, they are exactly 0.
 
@@ -94,10 +94,9 @@ class Reconfigure(keras.callbacks.Callback):
             raise ValueError("the generator's learning rate must be a number, for dense phases scale it")
         self._steps = _in_steps(self.schedule, self.unit, self.params.get("steps"))
         self._base_rate = float(self.optimizer.learning_rate.numpy())
-        self._enforces = not hasattr(self.model, "generator_masks")
-        if not self._enforces and self.model.generator_masks is not self.masks:
-            self.model.generator_masks = self.masks
-            self.model.make_train_function(force=True)
+        self._enforces = not hasattr(self.model, "set_update_rules")
+        if not self._enforces:
+            self.model.set_update_rules(generator=self.masks)
         self._follow_clock()
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -265,12 +265,13 @@ class TicketSearch(keras.callbacks.Callback):
                 variable.assign(tf.zeros_like(variable))
 
     def _rewound_variables(self):
-        variables = {f"generator/{name}": v for name, v in named_variables(self.model.generator).items()}
-        variables |= {f"discriminator/{name}": v for name, v in named_variables(self.model.discriminator).items()}
-        if self.model.reconstruction is not None:
-            decoders = self.model.reconstruction.decoders
-            variables |= {f"decoders/{name}": v for name, v in named_variables(decoders).items()}
-        return variables
+        items = self.model.checkpoint_items()
+        networks = [name for name in ("generator", "discriminator", "decoders") if name in items]
+        return {
+            f"{network}/{name}": variable
+            for network in networks
+            for name, variable in named_variables(items[network]).items()
+        }
 
     def _write_ticket(self, round_number, density, pruned, start):
         def subnetwork(network, masks):

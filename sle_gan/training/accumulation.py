@@ -3,6 +3,7 @@
 The shares lie unrolled in one compiled step: a loop could not hold what several devices bring together within them.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -28,8 +29,8 @@ class Share(NamedTuple):
         count: how many there are.
     """
 
-    index: int
-    count: int
+    index: int  # type: ignore[assignment]  # these hide methods of tuples
+    count: int  # type: ignore[assignment]
 
     def rows(self, tensor):
         """Returns what belongs to this share of a tensor `[images of the batch, ...]`: its part of the rows."""
@@ -95,7 +96,7 @@ def mean_over(parts):
     return tf.nest.map_structure(lambda *values: tf.reduce_mean(values), *parts) if others else first
 
 
-def told_shares(count, batch_size, networks):
+def describe_shares(count: int, batch_size: int, networks: Sequence[keras.Model]) -> list[str]:
     """Says what a step is that goes through shares.
 
     Args:
@@ -104,16 +105,18 @@ def told_shares(count, batch_size, networks):
         networks: the networks in training.
 
     Returns:
-        A line of text.
+        A line of text; none where a batch is not divided.
     """
+    if count == 1:
+        return []
     images = batch_size // count
     line = f"accumulate: each step sums the gradients of {count} shares of {images} of its {batch_size} images"
     layers = [layer for network in networks for layer in network.submodules]
     kinds = [name for kind, name in _WITH_BATCH_STATISTICS.items() if any(isinstance(layer, kind) for layer in layers)]
     if not kinds:
-        return line
-    told = ", ".join(kinds)
-    return f"{line}; batch statistics ({told}) are those of {images}, so it is not the step of the whole batch"
+        return [line]
+    statistics = ", ".join(kinds)
+    return [f"{line}; batch statistics ({statistics}) are those of {images}, so it is not the step of the whole batch"]
 
 
 def _sum(total, gradient):

@@ -1,17 +1,17 @@
 """Balanced consistency: the discriminator should judge an image and the same image moved alike.
 
-Source: Zhao et al. 2021, "Improved Consistency Regularization for GANs", arXiv:2002.04724.
+Source: Zhao et al. 2021, "Improved Consistency Regularization for GANs", arXiv:2002.04724, algorithm 1.
 """
 
 import tensorflow as tf
 
 from sle_gan.augment.transforms import Pipe
-from sle_gan.training.regularizers import Regularizer
+from sle_gan.training.regularizers import Discriminator, Regularizer
 
 _MOVES = Pipe(["flip", "whole-shift"])
 
 
-def consistency(weight):
+def consistency(weight: float) -> Regularizer:
     """Returns balanced consistency as a `Regularizer`, due at every step.
 
     Args:
@@ -20,7 +20,9 @@ def consistency(weight):
     return Regularizer(inconsistency, weight)
 
 
-def inconsistency(discriminator, reals, fakes, seed):
+def inconsistency(
+    discriminator: Discriminator, reals: list[tf.Tensor], fakes: list[tf.Tensor], seed: tf.Tensor
+) -> tf.Tensor:
     """Returns the mean squared difference of the logits of images and of their moved copies, for reals and for fakes.
 
     Half of the copies are mirrored, and all are shifted by whole pixels, up to an eighth of the side.

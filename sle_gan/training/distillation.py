@@ -3,12 +3,17 @@
 Source: Chen et al., NeurIPS 2021 (data-efficient GAN tickets).
 """
 
+from typing import Any
+
 import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.training.terms import JudgedBatch, LossTerm
 
 _EPSILON = 1e-10
 
 
-def discriminator_divergence(teacher_logits, student_logits):
+def discriminator_divergence(teacher_logits: tf.Tensor, student_logits: tf.Tensor) -> tf.Tensor:
     """Returns the mean divergence of a student's judgement from its teacher's.
 
     A logit stands for the two classes (p, 1 - p) with p its sigmoid; the divergence is KL(teacher || student).
@@ -30,7 +35,7 @@ def discriminator_divergence(teacher_logits, student_logits):
     return tf.reduce_mean(term(teacher, student) + term(1.0 - teacher, 1.0 - student))
 
 
-class Distillation:
+class Distillation(LossTerm):
     """What a discriminator's loss gains from a teacher; nothing until there is one.
 
     Args:
@@ -38,16 +43,16 @@ class Distillation:
         weight: of the divergence in the discriminator's loss.
     """
 
-    def __init__(self, teacher, weight):
+    def __init__(self, teacher: keras.Model, weight: float):
         self.teacher = teacher
         self._full_weight = weight
         self.weight = tf.Variable(0.0, trainable=False, name="distillation_weight")
 
-    def checkpoint_items(self):
+    def checkpoint_items(self) -> dict[str, Any]:
         """Returns what a resumed run needs, by name, for `tf.train.Checkpoint`."""
         return {"teacher": self.teacher, "distillation_weight": self.weight}
 
-    def learn_from(self, discriminator):
+    def learn_from(self, discriminator: keras.Model) -> None:
         """Freezes a discriminator as it is: from now on it teaches.
 
         Args:
@@ -57,7 +62,11 @@ class Distillation:
             copy.assign(variable)
         self.weight.assign(self._full_weight)
 
-    def __call__(self, images, student_logits):
+    def value(self, batch: JudgedBatch) -> tf.Tensor:
+        """Returns the weighted divergences of real and of generated images together: float32 scalar."""
+        return self.divergence(batch.reals, batch.real.logits) + self.divergence(batch.fakes, batch.fake.logits)
+
+    def divergence(self, images: list[tf.Tensor], student_logits: tf.Tensor) -> tf.Tensor:
         """Returns the weighted divergence on some images.
 
         Args:

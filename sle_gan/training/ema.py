@@ -3,8 +3,16 @@
 Source: Yazici et al. 2019, arXiv:1806.04498.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import tensorflow as tf
 import tf_keras as keras
+
+from sle_gan.settings import OptimizationSettings
+from sle_gan.training.terms import Logs, StepOutcome
+
+Decay = float | Callable[[tf.Tensor], tf.Tensor]  # what an average keeps of itself, or that by the number of steps done
 
 _CALIBRATION_BATCHES = 16
 _UNTRAINED_BATCHES = 2  # enough for a picture that is looked at once; at full width each more delays the first step
@@ -46,6 +54,29 @@ def update_average(average, model, decay):
     tf.distribute.get_replica_context().merge_call(update)
 
 
+class MovingAverage:
+    """Moves the averaged generator after each step, as an `sle_gan.training.terms.AfterStep`: see `update_average`.
+
+    Args:
+        decay: what the average keeps of itself at each step, in [0, 1); or a function of the number of steps done.
+    """
+
+    metrics: Sequence[str] = ()
+
+    def __init__(self, decay: Decay = 0.999):
+        self.decay = decay
+
+    def after_step(self, outcome: StepOutcome) -> Logs:
+        """Updates the average, and logs nothing."""
+        decay = self.decay(outcome.step) if callable(self.decay) else self.decay
+        update_average(outcome.average_generator, outcome.generator, decay)
+        return {}
+
+    def checkpoint_items(self) -> dict[str, Any]:
+        """Returns nothing: the average is the model's."""
+        return {}
+
+
 def half_life_decay(kimg, images_per_step, ramp=0.05):
     """Returns the decay under which what the average holds of a step halves with the images that are shown.
 
@@ -85,6 +116,16 @@ def decay_from(first_step, decay):
         return tf.where(steps < first_step, 0.0, decay(steps) if callable(decay) else decay)
 
     return decay_at
+
+
+def average_decay(settings: OptimizationSettings) -> Decay:
+    """Returns the decay of the averaged generator that the settings of a training ask for."""
+    decay: Decay
+    if settings.ema_decay is not None:
+        decay = settings.ema_decay
+    else:
+        decay = half_life_decay(settings.ema_kimg, settings.images_per_step)
+    return decay_from(settings.ema_start, decay) if settings.ema_start else decay
 
 
 class Calibration:

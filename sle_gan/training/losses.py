@@ -35,7 +35,7 @@ def hinge_discriminator(real_logits, fake_logits, seed, smallest_margin=0.8):
     Returns:
         float32 scalar: mean relu(margin - real) + mean relu(margin + fake).
 
-    Source: Liu et al. 2021, arXiv:2101.04775; the hinge is Lim & Ye 2017, arXiv:1705.02894.
+    Source: Liu et al. 2021, arXiv:2101.04775, equation 3; the hinge is Lim & Ye 2017, arXiv:1705.02894.
     """
     shape = tf.shape(tf.stack([real_logits, fake_logits]))
     margins = (
@@ -82,7 +82,7 @@ def wasserstein_discriminator(real_logits, fake_logits, seed):
     Returns:
         float32 scalar: mean fake - mean real.
 
-    Source: Arjovsky et al. 2017, arXiv:1701.07875; `sle_gan.training.regularizers.gradient_penalty` holds it.
+    Source: Arjovsky et al. 2017, arXiv:1701.07875; `sle_gan.training.gradient_penalty` holds it.
     """
     return tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits)
 

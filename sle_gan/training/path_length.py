@@ -1,14 +1,20 @@
 """Path length: equal steps in the styles should change the pictures equally.
 
-Source: Karras et al. 2020, arXiv:1912.04958, section 3.2.
+Source: Karras et al. 2020, arXiv:1912.04958, equation 4.
 """
 
+from typing import Any
+
 import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.training import draws
+from sle_gan.training.terms import DrawnBatch, LossTerm
 
 _KEPT = 0.99  # of the mean length at each step that computes it
 
 
-class PathLength(tf.Module):
+class PathLength(LossTerm):
     """The mean squared distance of path lengths from their moving mean, added to the generator's loss lazily.
 
     The weight is multiplied by the interval, so that the mean over the steps is that of every step.
@@ -19,51 +25,42 @@ class PathLength(tf.Module):
         synthesis: model of styles -> images.
         weight: what the penalty is multiplied by; 2 in the paper.
         interval_steps: the generator's steps from one computation to the next.
-        shares: of the batch that such a step goes through in turn; each moves the mean by its part.
 
     Attributes:
         mean_length: the moving mean, which a resumed run needs.
     """
 
-    def __init__(self, mixing, synthesis, weight, interval_steps, shares=1):
-        super().__init__()
+    separate = True
+
+    def __init__(self, mixing: keras.Model, synthesis: keras.Model, weight: float, interval_steps: int):
         self.mixing = mixing
         self.synthesis = synthesis
         self.weight = weight
         self.interval_steps = interval_steps
-        self._kept = _KEPT ** (1 / shares)
         self.mean_length = tf.Variable(0.0, trainable=False, name="mean_path_length")
 
-    def __call__(self, step, count, seed, classes=None):
-        """Returns the weighted penalty where it is due at this step, otherwise 0.
+    def checkpoint_items(self) -> dict[str, Any]:
+        """Returns the moving mean."""
+        return {"mean_path_length": self.mean_length}
+
+    def value(self, batch: DrawnBatch) -> tf.Tensor:
+        """Returns the weighted penalty of half as many images as the batch has, and moves the mean: float32 scalar.
 
         Args:
-            step: int64 scalar, the number of the generator's steps before this one.
-            count: the images of a step or share, a number or int32 scalar; half as many are drawn.
-            seed: int32 `[2]`, of codes, noise and labels.
-            classes: the `ClassShares` that labels are drawn by; None without.
-
-        Returns:
-            float32 scalar.
+            batch: a share of it moves the mean by its part.
         """
+        seed = draws.of_replica(draws.fold(batch.seed, draws.PATHS))
+        code_seed, noise_seed, label_seed = (draws.fold(seed, use) for use in range(3))
+        half = tf.maximum(batch.count // 2, 1)
+        codes = tf.random.stateless_normal([half, self.mixing.inputs[0].shape[-1]], code_seed)
+        inputs = codes if batch.classes is None else [codes, batch.classes.draw(half, label_seed)]
+        lengths = self.lengths(inputs, noise_seed)
+        kept = _KEPT ** (1 / batch.share.count)
+        mean = kept * self.mean_length + (1.0 - kept) * tf.reduce_mean(lengths)
+        self.mean_length.assign(mean)
+        return self.weight * self.interval_steps * tf.reduce_mean((lengths - mean) ** 2)
 
-        def due():
-            code_seed, noise_seed, label_seed = (
-                tf.random.experimental.stateless_fold_in(seed, use) for use in range(3)
-            )
-            half = tf.maximum(count // 2, 1)
-            codes = tf.random.stateless_normal([half, self.mixing.inputs[0].shape[-1]], code_seed)
-            inputs = codes if classes is None else [codes, classes.draw(half, label_seed)]
-            lengths = self.lengths(inputs, noise_seed)
-            mean = self._kept * self.mean_length + (1.0 - self._kept) * tf.reduce_mean(lengths)
-            self.mean_length.assign(mean)
-            return self.weight * self.interval_steps * tf.reduce_mean((lengths - mean) ** 2)
-
-        if self.interval_steps == 1:
-            return due()
-        return tf.cond(step % self.interval_steps == 0, due, lambda: tf.zeros([]))
-
-    def lengths(self, inputs, seed):
+    def lengths(self, inputs: tf.Tensor | list[tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
         """Returns how far a random direction of unit step in the styles moves each picture.
 
         Args:

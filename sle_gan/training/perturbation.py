@@ -4,11 +4,14 @@ Source: Chen et al., "Data-Efficient GAN Training Beyond (Just) Augmentations: A
 NeurIPS 2021, arXiv:2103.00397.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from sle_gan.models.graph import FeatureSplit
 from sle_gan.training.classes import labels_among
+from sle_gan.training.terms import DrawnBatch, JudgedBatch, Judgement, LossTerm
 
 
 class SignRule(NamedTuple):
@@ -24,7 +27,7 @@ class SignRule(NamedTuple):
 
     real: float
     fake: float
-    generator: object
+    generator: Callable[[Callable[[tf.Tensor], tf.Tensor], tf.Tensor], tf.Tensor]
     weight: float
     radius: float
 
@@ -77,6 +80,8 @@ def moved_features(objective, features, gamma, steps, radius):
 class AdversarialFeatures:
     """The second look of both networks, at features that were moved against them.
 
+    A `GAN` is given its `discriminator_terms` and `generator_terms`.
+
     Args:
         generator: `sle_gan.models.graph.FeatureSplit` of the generator.
         discriminator: `FeatureSplit` of the discriminator.
@@ -85,13 +90,22 @@ class AdversarialFeatures:
         steps: number of steps; more than one did worse than none in the paper.
 
     Attributes:
-        weight: of the clean losses; that of the others is applied here.
+        weight: of the clean losses and of the others alike.
+        discriminator_terms: what joins the discriminator's loss.
+        generator_terms: what joins the generator's loss.
 
     Raises:
         ValueError: if nothing would be moved.
     """
 
-    def __init__(self, generator, discriminator, rule, gamma=0.01, steps=1):
+    def __init__(
+        self,
+        generator: FeatureSplit,
+        discriminator: FeatureSplit,
+        rule: SignRule,
+        gamma: float = 0.01,
+        steps: int = 1,
+    ):
         if gamma <= 0.0 or steps < 1:
             raise ValueError(f"gamma must be above 0 and steps 1 at least; got {gamma} and {steps}")
         self._generator = generator
@@ -99,14 +113,18 @@ class AdversarialFeatures:
         self._rule = rule
         self._move = {"gamma": gamma, "steps": steps, "radius": rule.radius}
         self.weight = rule.weight
+        self.discriminator_terms = [_CleanWeight(rule.weight), _MovedJudgements(self)]
+        self.generator_terms = [_CleanWeight(rule.weight), _MovedPictures(self)]
 
-    def judge(self, inputs):
-        """Returns the discriminator's logits of what it is given, its maps, and the `Features` behind the logits."""
+    def judge(self, inputs: list[tf.Tensor]) -> Judgement:
+        """Returns the discriminator's `Judgement` of what it is given, with the `Features` behind the logits."""
         features, maps = self._discriminator.first(inputs, training=True)
         labels = labels_among(tf.nest.flatten(inputs))
-        return self._logits(features, labels), maps, Features(features, labels)
+        return Judgement(self._logits(features, labels), maps, Features(features, labels))
 
-    def discriminator_loss(self, real_features, fake_features, loss):
+    def discriminator_loss(
+        self, real_features: Features, fake_features: Features, loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    ) -> tf.Tensor:
         """Returns the weighted loss at features of reals and of fakes that were moved against the discriminator.
 
         Args:
@@ -123,7 +141,7 @@ class AdversarialFeatures:
         ]
         return self.weight * loss(*logits)
 
-    def generator_loss(self, inputs, loss):
+    def generator_loss(self, inputs: tf.Tensor | list[tf.Tensor], loss: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         """Returns the weighted loss of pictures whose first features were moved against the generator.
 
         The pictures are not augmented, as in the released code.
@@ -154,4 +172,41 @@ class AdversarialFeatures:
 
     def _logits_of_pictures(self, features, others, labels):
         pictures = tf.nest.flatten(self._generator.rest([*features, *others], training=True))
-        return self.judge([*pictures, *labels])[0]
+        return self.judge([*pictures, *labels]).logits
+
+
+class _CleanWeight(LossTerm):
+    """Gives the adversarial loss of what was not moved a weight other than 1."""
+
+    def __init__(self, weight):
+        self._weight = weight
+
+    def value(self, batch):
+        """Returns what makes the loss the weighted one."""
+        return (self._weight - 1.0) * batch.loss
+
+
+class _MovedJudgements(LossTerm):
+    """The discriminator's part: its loss at moved features, whose judge keeps them."""
+
+    def __init__(self, method):
+        self._method = method
+        self.judge = method.judge
+
+    def value(self, batch: JudgedBatch) -> tf.Tensor:
+        """Returns what is added to the loss."""
+        features = batch.real.features, batch.fake.features
+        return self._method.discriminator_loss(*features, batch.adversarial_loss)
+
+
+class _MovedPictures(LossTerm):
+    """The generator's part: its loss with moved features, in a pass of its own."""
+
+    separate = True
+
+    def __init__(self, method):
+        self._method = method
+
+    def value(self, batch: DrawnBatch) -> tf.Tensor:
+        """Returns what is added to the loss."""
+        return self._method.generator_loss(batch.draw_inputs(), batch.adversarial_loss)

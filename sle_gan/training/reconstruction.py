@@ -1,15 +1,21 @@
 """The reconstruction term of FastGAN's discriminator: decoders must redraw the real images from its maps.
 
-Source: Liu et al. 2021, arXiv:2101.04775, section 3.2.
+Source: Liu et al. 2021, arXiv:2101.04775, equation 2.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import tensorflow as tf
+import tf_keras as keras
 
 from sle_gan.layers.batch import count_of
 from sle_gan.layers.resample import crop_quadrant, downsample_nearest
+from sle_gan.training import draws
+from sle_gan.training.terms import JudgedReals, LossTerm
 
 
-class Reconstruction(tf.Module):
+class Reconstruction(LossTerm):
     """The summed distance between real images and what the decoders make of the discriminator's maps.
 
     Args:
@@ -19,12 +25,30 @@ class Reconstruction(tf.Module):
             -> float32 `[batch]`.
     """
 
-    def __init__(self, decoders, distance):
-        super().__init__()
+    metric = "reconstruction_loss"
+    separate = True
+
+    def __init__(self, decoders: keras.Model, distance: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]):
         self.decoders = decoders
         self.distance = distance
 
-    def __call__(self, images, maps, seed):
+    @property
+    def trained_variables(self) -> Sequence[tf.Variable]:
+        """The decoders' weights."""
+        return self.decoders.trainable_variables
+
+    def checkpoint_items(self) -> dict[str, Any]:
+        """Returns the decoders."""
+        return {"decoders": self.decoders}
+
+    def value(self, batch: JudgedReals) -> tf.Tensor:
+        """Returns the distance of the batch, or of a share as many times as there are shares: float32 scalar."""
+        # It is a sum over the images, not a mean.
+        return batch.share.whole(
+            self.total_distance(batch.reals[0], batch.real.maps, draws.fold(batch.seed, draws.QUADRANT))
+        )
+
+    def total_distance(self, images: tf.Tensor, maps: Sequence[tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
         """Returns the distance, summed over the batch and the three pictures.
 
         Args:
@@ -45,6 +69,6 @@ class Reconstruction(tf.Module):
         return tf.reduce_sum(distances)
 
 
-def mean_absolute_difference(pictures, references):
+def mean_absolute_difference(pictures: tf.Tensor, references: tf.Tensor) -> tf.Tensor:
     """Returns the mean absolute difference of each pair: float32 `[batch]`, in [0, 2] for images in [-1, 1]."""
     return tf.reduce_mean(tf.abs(pictures - references), axis=[1, 2, 3])

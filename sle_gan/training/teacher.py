@@ -3,13 +3,17 @@
 Source: Tian et al. 2021, DGL-GAN: discriminator-guided learning.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
+import tf_keras as keras
 
 from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training.classes import images_among, labels_among
+from sle_gan.training.terms import DrawnBatch, Logs, LossTerm
 
 
-class Teacher:
+class Teacher(LossTerm):
     """What the generator's loss gains from a teacher: the same loss, of the teacher's logits.
 
     The teacher is at rest: its batch statistics and singular vectors are those that it ended with, it judges each
@@ -20,12 +24,19 @@ class Teacher:
         weight: of its loss; 0.1 in the paper.
     """
 
-    def __init__(self, discriminator, weight):
+    metric = "teacher_loss"
+
+    def __init__(self, discriminator: keras.Model, weight: float):
         discriminator.trainable = False
         self._discriminator = discriminator
         self.weight = weight
 
-    def __call__(self, fakes, loss):
+    def __call__(self, batch: DrawnBatch) -> tuple[tf.Tensor, Logs]:
+        """Returns the weighted loss, float32 scalar, and what is logged: the loss before it is weighted."""
+        loss = self.judged_loss(batch.fakes, batch.adversarial_loss)
+        return self.weight * loss, {self.metric: loss}
+
+    def judged_loss(self, fakes: list[tf.Tensor], loss: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         """Returns the loss of the fakes in the teacher's eyes, not yet weighted.
 
         Args:

@@ -3,8 +3,10 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.training.terms import UpdateRule
 
-def to_differentiate(loss, optimizer, shares):
+
+def to_differentiate(loss: tf.Tensor, optimizer: keras.optimizers.Optimizer, shares: int) -> tf.Tensor:
     """Returns what is to be differentiated in place of a loss, for `update_weights`.
 
     Args:
@@ -20,22 +22,22 @@ def to_differentiate(loss, optimizer, shares):
     return optimizer.get_scaled_loss(loss) if _scales_losses(optimizer) else loss
 
 
-def update_weights(optimizer, gradients, variables, masks):
-    """Makes a step of an optimizer; pruned weights stay at 0.
+def update_weights(
+    optimizer: keras.optimizers.Optimizer, gradients: list, variables: list[tf.Variable], rule: UpdateRule
+) -> None:
+    """Makes a step of an optimizer, bounded by a rule, such as masks: pruned weights stay at 0.
 
     Args:
         optimizer: the optimizer.
         gradients: of what `to_differentiate` returned.
         variables: as many variables.
-        masks: as `sle_gan.sparsity.masks.Masks`; or None.
+        rule: the `UpdateRule` of these variables.
     """
     if _scales_losses(optimizer):
         gradients = optimizer.get_unscaled_gradients(gradients)
-    if masks is not None:
-        gradients = masks.masked(gradients, variables)
+    gradients = rule.masked(gradients, variables)
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
-    if masks is not None:
-        masks.enforce()
+    rule.enforce()
 
 
 def _scales_losses(optimizer):

@@ -10,10 +10,10 @@ from sle_gan.settings.sparsity import (
     REWIND_SHARES,
     ReconfigureSettings,
     SparseFromScratchSettings,
+    Sparsity,
     TicketSearchSettings,
     resolve_exploration,
 )
-from sle_gan.settings.train import TrainSettings
 from sle_gan.sparsity.schedules import MEASURED_EVERY_STEPS, Reconfiguration, TicketRounds, default_reconfiguration
 
 _SHORTEST_TRAINING_IN_INTERVALS = 50  # as many changes as the papers make, in a training that is shorter than theirs
@@ -63,11 +63,19 @@ def ticket_rounds(count: int, rate: float, round_steps: int, rewind_to: str) -> 
     return TicketRounds(count, rate, round_steps, None if rewind_share is None else round(rewind_share * round_steps))
 
 
-def sparsity_timeline(settings: TrainSettings) -> list[str]:
-    """Says when what happens to the masks: lines of text; none for a dense training."""
-    match settings.sparsity:
+def sparsity_timeline(settings: Sparsity | None, steps: int) -> list[str]:
+    """Says when what happens to the masks.
+
+    Args:
+        settings: of the method; None for a dense training.
+        steps: generator steps in all.
+
+    Returns:
+        Lines of text; none for a dense training.
+    """
+    match settings:
         case ReconfigureSettings() as sparsity:
-            return _phase_lines(sparsity, settings.optimization.steps)
+            return _phase_lines(sparsity, steps)
         case TicketSearchSettings() as search:
             rounds = ticket_rounds(search.ticket_rounds, search.ticket_rate, search.round_steps, search.rewind_to)
             return [

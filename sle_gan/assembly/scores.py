@@ -1,0 +1,85 @@
+"""The scores that a training measures on its way."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sle_gan.callbacks.best import BestGenerators
+from sle_gan.callbacks.scores import Scores
+from sle_gan.data.folder import read_manifest
+from sle_gan.data.pictures import opaque
+from sle_gan.evaluation import NETWORKS
+from sle_gan.evaluation.scoring import Scoring, features_file_name
+from sle_gan.run import RunFolder
+from sle_gan.settings import ScoreSettings, TrainSettings
+from sle_gan.training.ema import Calibration
+
+_MODE = "legacy"  # of resizing, that of most published tables
+
+
+class Score(NamedTuple):
+    """A score that is asked for.
+
+    Attributes:
+        name: of its flag, `kid` or `fid`.
+        network: name of the feature network.
+        weights: file of the network's weights; None where it comes as a package.
+        metrics: what is measured.
+        frequency_steps: generator steps from one measurement to the next.
+        image_count: pictures that are drawn for each.
+    """
+
+    name: str
+    network: str
+    weights: str | None
+    metrics: tuple[str, ...]
+    frequency_steps: int
+    image_count: int
+
+
+def scores_of(settings: ScoreSettings) -> list[Score]:
+    """Lists the scores that are asked for."""
+    kid = Score(
+        "kid",
+        "efficientnet-lite0",
+        None,
+        ("kid", "prdc", "diversity"),
+        settings.kid_frequency,
+        settings.kid_number_of_images,
+    )
+    fid = Score(
+        "fid",
+        "inception",
+        settings.inception_weights,
+        ("fid",),
+        settings.fid_frequency,
+        settings.fid_number_of_images,
+    )
+    return [score for score, is_asked_for in ((kid, settings.kid), (fid, settings.fid)) if is_asked_for]
+
+
+def score_callbacks(
+    run: RunFolder, settings: TrainSettings, images: np.ndarray, calibrate: Calibration, best: BestGenerators
+) -> list[Scores]:
+    """Builds the callbacks of the scores that are asked for.
+
+    Args:
+        run: where the features of the images are kept, and rows are written.
+        settings: of the training.
+        images: uint8 `[count, side, side, channels]`, the training images.
+        calibrate: see `Scores`.
+        best: keeps the generators of the lowest KID.
+    """
+    background = settings.images.background_rgb
+    callbacks = []
+    for score in scores_of(settings.scores):
+        network = NETWORKS[score.network].module().feature_network(score.weights)
+        features_file = run.scores / features_file_name(
+            read_manifest(run.manifest_file), settings.images, network, _MODE
+        )
+        print(f"{score.name}: features of {len(images)} training images with {score.network}", flush=True)
+        seed, shown = settings.optimization.seed, opaque(images, background)
+        scoring = Scoring(network, _MODE, score.metrics, shown, seed, features_file)
+        kept = best if score.name == "kid" else None
+        callbacks.append(Scores(run, scoring, score.frequency_steps, score.image_count, calibrate, background, kept))
+    return callbacks

@@ -1,0 +1,91 @@
+"""What both networks are given in a training step: codes and labels, fakes and reals, augmented."""
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+import tf_keras as keras
+
+from sle_gan.layers.resample import downsample_nearest
+from sle_gan.training import draws
+from sle_gan.training.accumulation import Share
+from sle_gan.training.classes import ClassShares, images_among
+
+
+class Inputs:
+    """Draws what the networks are given; all draws are functions of a seed.
+
+    Args:
+        generator: as `sle_gan.training.gan.GAN` takes it.
+        discriminator: likewise.
+        augment: function of (images, seed int32 `[2]`) -> images, for reals and fakes alike; or None.
+        classes: the `ClassShares` of networks whose last input is one-hot labels; or None.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None,
+        classes: ClassShares | None,
+    ):
+        self.generator = generator
+        self.discriminator = discriminator
+        self.augment = augment
+        self.classes = classes
+
+    def codes(self, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> tf.Tensor | list[tf.Tensor]:
+        """Draws what the generator is given.
+
+        Args:
+            count: images of the batch on this device, in all shares.
+            seed: int32 `[2]`, of the batch.
+            share: the `Share` whose part is kept.
+
+        Returns:
+            Codes float32 `[images of the share, size]`; with classes a list of them and one-hot labels.
+        """
+        codes = draws.latent_codes(self.generator, count, seed, share)
+        if self.classes is None:
+            return codes
+        drawn = self.classes.draw(count, draws.of_replica(draws.fold(seed, draws.LABELS)))
+        return [codes, share.rows(drawn)]
+
+    def fakes(self, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> list[tf.Tensor]:
+        """Generates what the discriminator is given: images in one size or several, with classes and their labels.
+
+        Args:
+            count: images of the batch on this device, in all shares.
+            seed: int32 `[2]`, of the batch.
+            share: the `Share` that is drawn.
+        """
+        inputs = self.codes(count, seed, share)
+        _, *labels = tf.nest.flatten(inputs)
+        fakes = tf.nest.flatten(self.generator(inputs, training=True))
+        seed = share.seed(seed)
+        fakes = [
+            self._augmented(fake, draws.fold(seed, draws.FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)
+        ]
+        return fakes + labels
+
+    def fakes_on_tape(
+        self, count: int | tf.Tensor, seed: tf.Tensor, share: Share
+    ) -> tuple[list[tf.Tensor], tf.GradientTape]:
+        """Returns what `fakes` returns, and the tape on which it was generated."""
+        with tf.GradientTape() as tape:
+            return self.fakes(count, seed, share), tape
+
+    def reals(self, images: Sequence[tf.Tensor], seed: tf.Tensor) -> list[tf.Tensor]:
+        """Makes of real images what the discriminator is given: augmented, in the size of each of its inputs.
+
+        Args:
+            images: a list of images float32 `[batch, side, side, channels]` in [-1, 1]; with classes and their labels
+                int32 `[batch]`.
+            seed: int32 `[2]`, of these images.
+        """
+        pictures, *labels = images
+        reals = self._augmented(pictures, draws.fold(seed, draws.REAL_AUGMENTATION))
+        reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in images_among(self.discriminator.inputs)]
+        return reals if self.classes is None else reals + [self.classes.one_hot(part) for part in labels]
+
+    def _augmented(self, images, seed):
+        return images if self.augment is None else self.augment(images, draws.of_replica(seed))

@@ -1,0 +1,22 @@
+"""The penalties on the discriminator that the settings of a training ask for."""
+
+from sle_gan.settings import PenaltySettings
+from sle_gan.training.consistency import consistency
+from sle_gan.training.diggan import diggan
+from sle_gan.training.gradient_penalty import gradient_penalty
+from sle_gan.training.r1 import r1
+from sle_gan.training.regularizers import Regularizer
+
+
+def build_penalties(settings: PenaltySettings) -> list[Regularizer]:
+    """Builds the terms of the discriminator's loss whose weights are above 0, in the order in which they are summed."""
+    terms = []
+    if settings.r1_gamma:
+        terms.append(r1(settings.r1_gamma, settings.r1_interval, settings.r1_on == "before"))
+    if settings.gradient_penalty:
+        terms.append(Regularizer(gradient_penalty, settings.gradient_penalty))
+    if settings.consistency_weight:
+        terms.append(consistency(settings.consistency_weight))
+    if settings.dig_weight:
+        terms.append(diggan(settings.dig_weight, settings.dig_interval))
+    return terms
