@@ -23,7 +23,6 @@ from sle_gan.report.record import RunRecord, damage_as_input_error, metric_array
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder, find_run
 from sle_gan.settings import TrainSettings
-from sle_gan.settings.flat import flat
 
 EXPORT_FORMATS = ("saved-model",)
 
@@ -247,7 +246,7 @@ class OpenedRun:
         """
         with damage_as_input_error(self.folder.path):
             record = self.record()
-            return judge(record.metrics, flat(record.settings))
+            return judge(record.metrics, record.settings)
 
     def evaluate(  # noqa: PLR0913 (each is a flag of `sle-gan evaluate`)
         self,
