@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sle_gan.assembly.rates import choose_rates
 from sle_gan.cluster import Cluster, check_shares, read_cluster
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
@@ -43,6 +44,7 @@ def resolve(
     check_augmentation(values)
     check_sparsity(values)
     model = _model(values.get("model", DEFAULTS["model"]))
+    chosen = dict(values)
     values = DEFAULTS | _of_recipe(model, values) | values
     values.setdefault("generator", model.generator)
     values.setdefault("discriminator", model.discriminator)
@@ -54,6 +56,7 @@ def resolve(
         if image_count is None:
             raise ValueError("image_count must be given: a length in epochs follows from it")
         values["steps"] = math.ceil(values["epochs"] * image_count / images_per_step)
+    values |= choose_rates(values, chosen, model.recipe_at(values["resolution"]))
     resolve_times(values, image_count)
     settings = TrainSettings.of(values)
     _check_networks(settings)

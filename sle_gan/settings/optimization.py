@@ -64,7 +64,9 @@ class OptimizationSettings(SettingsGroup):
     G_learning_rate: float = setting(RATE, "of the generator's Adam", RECIPE, unit="RATE")
     D_learning_rate: float = setting(RATE, "of the discriminator's Adam", RECIPE, unit="RATE")
     rate_decay: str = setting(
-        choice("constant", "cosine", "linear"), "of both rates over the training, to a tenth at its last step", "constant"
+        choice("constant", "cosine", "linear"),
+        "of both rates over the training, to a tenth at its last step",
+        "constant",
     )
     adam_beta_1: float = setting(DECAY, "kept of the mean gradient at each step", RECIPE, unit="SHARE")
     adam_beta_2: float = setting(DECAY, "kept of the mean squared gradient at each step", RECIPE, unit="SHARE")

@@ -85,6 +85,13 @@ class TrainSettings:
                 values |= {name: _plain(getattr(chosen, name)) for name in settings_of(type(chosen))}
         return values
 
+    @property
+    def steps_given(self) -> int:
+        """Generator steps that a training is asked for: those of the first round of a search, all of any other."""
+        if isinstance(self.sparsity, TicketSearchSettings):
+            return self.sparsity.round_steps
+        return self.optimization.steps
+
     def check(self) -> None:
         """Checks what the range of a value alone does not show.
 

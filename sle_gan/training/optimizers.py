@@ -78,8 +78,8 @@ def adam(
 class DecayedAdam(keras.optimizers.Adam):
     """Adam at a share of its `learning_rate`.
 
-    `learning_rate` itself does not fall. So what reads and assigns it, such as a phase of Re-GAN, a rollback or somebody's
-    callback, need not know of the decay: the step is made at the product of both.
+    `learning_rate` itself does not fall. So what reads and assigns it, such as a phase of Re-GAN, a rollback or
+    somebody's callback, need not know of the decay: the step is made at the product of both.
 
     Args:
         learning_rate: of which a share is taken.
