@@ -5,6 +5,7 @@ and a narrow network takes larger ones. What is chosen here follows from the tab
 fit".
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -45,7 +46,7 @@ def fitting_rates(recipe: Recipe, steps: int, width: int, images_per_step: int) 
 
     Both are the paper's times the cube root of (the paper's steps times its width) / (steps times width), from 1 to 7.5
     and rounded to two digits: 4.7 times the paper's at 1,250 steps and width 24. The averaged generator's half-life is
-    a twentieth of the training.
+    a twentieth of the training, and no longer than the paper's.
 
     Args:
         recipe: of the paper.
@@ -55,11 +56,12 @@ def fitting_rates(recipe: Recipe, steps: int, width: int, images_per_step: int) 
     """
     multiple = ((PAPER_STEPS * recipe.width) / (steps * width)) ** _EXPONENT
     multiple = min(max(multiple, 1.0), _LARGEST_MULTIPLE)
+    paper_half_life_steps = math.inf if recipe.ema_decay is None else math.log(0.5) / math.log(recipe.ema_decay)
     return Rates(
         G_learning_rate=_rounded(multiple * recipe.G_learning_rate),
         D_learning_rate=_rounded(multiple * recipe.D_learning_rate),
         rate_decay="constant",
-        ema_kimg=_HALF_LIFE_SHARE * steps * images_per_step / 1000,
+        ema_kimg=min(_HALF_LIFE_SHARE * steps, paper_half_life_steps) * images_per_step / 1000,
     )
 
 
@@ -81,12 +83,9 @@ def choose_rates(values: Mapping[str, Any], given: Mapping[str, Any], recipe: Re
     if rates == PAPER or _why_unmeasured(values):
         return {"rates": rates}
     fitting = fitting_rates(recipe, values["steps"], values["width"], values["batch_size"] * values["n_critic"])
-    chosen = {name: value for name, value in fitting._asdict().items() if name not in given}
-    if any(name in given for name in _AVERAGES):
-        del chosen["ema_kimg"]
-    else:
-        chosen["ema_decay"] = None
-    return {"rates": rates, **chosen}
+    kept = {*given, *(_AVERAGES if any(name in given for name in _AVERAGES) else ())}
+    chosen = {"rates": rates, **fitting._asdict(), "ema_decay": None}
+    return {name: value for name, value in chosen.items() if name == "rates" or name not in kept}
 
 
 def describe_rates(settings: TrainSettings, *, goes_on: bool) -> str | None:
@@ -102,8 +101,8 @@ def describe_rates(settings: TrainSettings, *, goes_on: bool) -> str | None:
     optimization = settings.optimization
     if optimization.rates == PAPER:
         return None
-    both = [optimization.G_learning_rate, optimization.D_learning_rate]
-    rates = f"{both[0]:g} for both networks" if both[0] == both[1] else f"{both[0]:g} and {both[1]:g}"
+    generator, discriminator = _in_words(optimization.G_learning_rate), _in_words(optimization.D_learning_rate)
+    rates = f"{generator} for both networks" if generator == discriminator else f"{generator} and {discriminator}"
     why = _why_unmeasured(settings.named())
     if why:
         return f"{rates}, as in the paper: others were not measured for {why}"
@@ -112,7 +111,7 @@ def describe_rates(settings: TrainSettings, *, goes_on: bool) -> str | None:
     if optimization.ema_kimg is not None:
         average = f", average over {1000 * optimization.ema_kimg / optimization.images_per_step:,.0f} steps"
     recipe = MODELS[settings.network.model].recipe_at(settings.images.resolution)
-    paper = f"(--rates paper: {recipe.G_learning_rate:g})"
+    paper = f"(--rates paper: {_in_words(recipe.G_learning_rate)})"
     if goes_on:
         return f"{rates}{fall}{average}: as the run began {paper}"
     resolution = settings.images.resolution
@@ -123,6 +122,11 @@ def describe_rates(settings: TrainSettings, *, goes_on: bool) -> str | None:
 
 def _rounded(rate: float) -> float:
     return float(f"{rate:.1e}")
+
+
+def _in_words(rate: float) -> str:
+    mantissa, exponent = f"{rate:.2e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
 
 
 def _why_unmeasured(values: Mapping[str, Any]) -> str:

@@ -42,9 +42,12 @@ def _with_choices_of_runs(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     names = sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
     seen = []
     for run_name in names if name is None else [name]:
+        run = RunFolder(folder / run_name)
+        if not run.exists():
+            continue
         try:
-            settings = RunFolder(folder / run_name).settings()
-        except InputError:  # no run, or a damaged one: told of where it is to go on
+            settings = run.settings()
+        except (InputError, OSError):  # a damaged one, or somebody else's: told of where it is to go on
             continue
         known = {**given, **_settled(given, settings)}
         if known.get("batch_size") != AUTO and known not in seen:
