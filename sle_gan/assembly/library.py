@@ -52,7 +52,8 @@ def build(model: str = "fastgan", *, resolution: int, classes: int = 0, **settin
             folder is for `train`, and sparse training is a callback of `fit`.
     """
     given = {"data_folder": ".", "model": model, "resolution": resolution, **settings}
-    resolved = resolve(given, class_names=[str(label) for label in range(classes)])
+    # Any number of images: the length of the training is that of `fit`.
+    resolved = resolve(given, image_count=1, class_names=[str(label) for label in range(classes)])
     if resolved.sparsity is not None:
         raise InputError("build takes no sparsity; give fit a callback such as sle_gan.callbacks.Reconfigure")
     if resolved.transfer.init_from is not None:
