@@ -1,4 +1,4 @@
-"""Scores trainings at several learning rates, widths and lengths: the table that `sle_gan/assembly/rates.py` follows.
+"""Scores trainings at several learning rates, widths and lengths: the table that `sle_gan/models/rates.py` follows.
 
     python benchmarks/rates.py FOLDER --widths 8 24 --multiples 1 3 7.5 --lengths 250 500 1000
 

@@ -9,12 +9,12 @@ from sle_gan.assembly.batch_size import with_batch_size
 from sle_gan.assembly.hours import check_length, fit_steps, with_steps
 from sle_gan.assembly.plan import plan_training
 from sle_gan.assembly.probe import StepTimes
-from sle_gan.assembly.rates import describe_rates, fitting_rates
 from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.settled import with_settled
 from sle_gan.cli.train_flags import parse
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS
+from sle_gan.models.rates import describe_rates, fitting_rates
 from sle_gan.run import RunFolder, start_run
 from sle_gan.run_config import RunConfig, read_config
 from sle_gan.settings import CommandSettings

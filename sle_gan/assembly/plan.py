@@ -10,7 +10,6 @@ from sle_gan.assembly.batch_size import with_batch_size
 from sle_gan.assembly.hours import check_length, with_steps
 from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
 from sle_gan.assembly.probe import ask_memory, ask_times
-from sle_gan.assembly.rates import describe_rates
 from sle_gan.assembly.resolve import cluster_of, resolve
 from sle_gan.assembly.settled import with_settled
 from sle_gan.cluster import Cluster
@@ -20,6 +19,7 @@ from sle_gan.data.folder import FolderScan, describe_images, hold_out, scan, sub
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
+from sle_gan.models.rates import describe_rates
 from sle_gan.run import RunFolder, check_writable, choose_run
 from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, TrainSettings
 from sle_gan.sparsity.times import sparsity_timeline

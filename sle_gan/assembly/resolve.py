@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sle_gan.assembly.rates import choose_rates
 from sle_gan.cluster import Cluster, check_shares, read_cluster
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.models import DISCRIMINATORS, GENERATORS, LARGEST_MAPPING, MAPPING_LAYERS, MODELS, Model, check_pair
+from sle_gan.models.rates import choose_rates
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
 from sle_gan.settings.devices import DeviceSettings

@@ -10,7 +10,6 @@ from pathlib import Path
 from sle_gan.assembly.estimate import estimate_needs
 from sle_gan.assembly.hours import fit_steps
 from sle_gan.assembly.probe import TIMED_STEPS, ask_times
-from sle_gan.assembly.rates import describe_rates
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.program import ArgumentParser, run_program
 from sle_gan.cli.settings_flags import add_setting, reader
@@ -18,6 +17,7 @@ from sle_gan.cli.train_flags import CHOICES
 from sle_gan.data.doctor import describe_diagnosis, diagnose
 from sle_gan.data.folder import scan
 from sle_gan.json_files import write_json
+from sle_gan.models.rates import describe_rates
 from sle_gan.settings.kinds import HOURS
 from sle_gan.settings.train import GIVABLE
 
