@@ -83,9 +83,13 @@ def fit_steps(settings: TrainSettings, hours: float, times: StepTimes, image_cou
         of_search, steps_of_round = " in all rounds", " in the first round"
     passes = seconds / times.step_seconds * settings.optimization.images_per_step / image_count
     return steps, (
-        f"{steps:,} steps{steps_of_round}, for {hours:g} hours: a step takes {times.step_seconds:.3g} s here; about "
+        f"{steps:,} steps{steps_of_round} in {_in_words(hours)}: a step takes {times.step_seconds:.3g} s here; about "
         f"{passes:,.0f} passes over {image_count} images{of_search}"
     )
+
+
+def _in_words(hours: float) -> str:
+    return f"{hours:.3g} h" if hours >= 1 else f"{60 * hours:.3g} min"
 
 
 def _rounded_down(steps: int) -> int:
