@@ -1,13 +1,17 @@
 """Records what sparsity saves: densities, live weights, and the theoretical cost of training so far."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.sparsity.flops import layer_macs, network_macs, training_macs_per_step
-from sle_gan.sparsity.masks import Masks
+
+if TYPE_CHECKING:  # the pruning library takes a quarter of all loading
+    from sle_gan.sparsity.masks import Masks
 
 
 class SparsityRecord:
