@@ -14,10 +14,15 @@ class Network(NamedTuple):
     Attributes:
         file: module that builds it: `feature_network(weights)` -> `sle_gan.evaluation.network.FeatureNetwork`.
         suffix: what follows the names of its scores. The 2015 Inception alone has none: `fid` and `kid` mean it.
+        kernel_deviations: features are divided by so many of their standard deviations over the training images before
+            the kernel of KID, where their length would drown all else; None: they are taken as they are.
+        has_classes: whether its classes are those of ImageNet, as the Inception Score needs them.
     """
 
     file: str
     suffix: str
+    kernel_deviations: float | None = None
+    has_classes: bool = True
 
     def module(self):
         """Loads the module."""
@@ -26,6 +31,7 @@ class Network(NamedTuple):
 
 NETWORKS = {
     "efficientnet-lite0": Network("sle_gan.evaluation.features", "_efficientnet_lite0"),
+    "open-nsfw": Network("sle_gan.evaluation.open_nsfw", "_open_nsfw", kernel_deviations=2.0, has_classes=False),
     "inception": Network("sle_gan.evaluation.inception", ""),
 }
 
@@ -33,6 +39,6 @@ NETWORKS = {
 # most published tables have it. clean: Pillow's bicubic, antialiased, of unrounded numbers.
 MODES = ("legacy", "clean")
 
-METRICS = ("fid", "kid", "prdc", "is", "diversity")
+METRICS = ("fid", "kid", "prdc", "is", "swd", "diversity")
 
 FEWEST_IMAGES = 6  # precision and recall ask for five neighbors
