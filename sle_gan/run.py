@@ -55,6 +55,7 @@ FREE_SETTINGS = frozenset(
         "keep_checkpoints",
         "kid",
         "kid_frequency",
+        "kid_network",
         "kid_number_of_images",
         "log_frequency",
         "memory_limit",

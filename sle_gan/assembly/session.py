@@ -26,6 +26,7 @@ from sle_gan.disk import check_space, is_full
 from sle_gan.errors import NotFiniteError, StorageError, TrainingError
 from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.held_out import HeldOutLogits
+from sle_gan.evaluation.judges import described
 from sle_gan.evaluation.scoring import Scoring, features_file_name
 from sle_gan.json_files import replaced, write_json
 from sle_gan.report.run_report import write_report
@@ -90,7 +91,7 @@ def fit(run, settings, strategy, images, held_out=None, labels=None):
     signals = Signals(largest_of_workers(strategy))
     images_per_step = settings["batch_size"] * settings["n_critic"]
     progress = TrainingProgress(run.timings_file, settings["steps"], images_per_step, settings["log_frequency"])
-    best = BestGenerators(run, settings["keep_best"])
+    best = BestGenerators(run, settings["keep_best"], f"kid{NETWORKS[settings['kid_network']].suffix}")
     news = ["sample_frequency", *(f"{name}_frequency" for name in ("kid", "fid") if settings[name])]
     callbacks = [
         *sparsity.callbacks,
@@ -214,7 +215,7 @@ def _size_bytes(folder):
 
 
 def score_callbacks(run, settings, images, calibrate, best):
-    """Builds the callbacks of the scores that are asked for: `kid` by EfficientNet-Lite0, `fid` by the 2015 Inception.
+    """Builds the callbacks of the scores that are asked for: `kid` by the run's judge, `fid` by the 2015 Inception.
 
     Args:
         run: the `RunFolder`.
@@ -226,7 +227,7 @@ def score_callbacks(run, settings, images, calibrate, best):
     Returns:
         A list of up to two `Scores`.
     """
-    networks = {"kid": ("efficientnet-lite0", None), "fid": ("inception", settings["inception_weights"])}
+    networks = {"kid": (settings["kid_network"], None), "fid": ("inception", settings["inception_weights"])}
     metrics = {"kid": ("kid", "prdc", "diversity"), "fid": ("fid",)}
     background = ImageColor.getrgb(settings["background"])[:3]
     callbacks = []
@@ -234,8 +235,9 @@ def score_callbacks(run, settings, images, calibrate, best):
         network_name, weights = networks[name]
         network = NETWORKS[network_name].module().feature_network(weights)
         features_file = run.scores / features_file_name(read_manifest(run.manifest_file), settings, network, "legacy")
-        print(f"{name}: features of {len(images)} training images with {network_name}", flush=True)
-        scoring = Scoring(network, "legacy", metrics[name], opaque(images, background), settings["seed"], features_file)
+        print(f"{name}: features of {len(images)} training images with {described(network_name, settings)}", flush=True)
+        shown, seed = opaque(images, background), settings["seed"]
+        scoring = Scoring(network, "legacy", metrics[name], shown, settings, seed, features_file)
         count, frequency = settings[f"{name}_number_of_images"], settings[f"{name}_frequency"]
         kept = best if name == "kid" else None
         callbacks.append(Scores(run, scoring, frequency, count, calibrate, background, kept))

@@ -74,7 +74,8 @@ class Scores(StepClock):
         name, first = next(iter(scored.row["scores"].items()))
         if self.best is not None:
             self.best.offer(step, first["value"])
-        told = f"{name} {first['value']:.4g}" + ("" if first["spread"] is None else f", spread {first['spread']:.3g}")
+        told = "flattering " if scored.row["party"] else ""
+        told += f"{name} {first['value']:.4g}" + ("" if first["spread"] is None else f", spread {first['spread']:.3g}")
         copies = scored.row["memorization"]["near_copies"]
         print(f"step {step}: {told}; near copies {copies:.1%}; {time.monotonic() - start:.0f} s", flush=True)
 

@@ -15,8 +15,9 @@ from sle_gan.assembly.training_images import background_of, read_training_images
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
 from sle_gan.data.pictures import opaque, write_picture
 from sle_gan.errors import InputError
-from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES, NETWORKS
+from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES, NETWORKS, check_metrics
 from sle_gan.evaluation.download import INCEPTION_ADDRESS, cache_folder, inception_file, inception_weights
+from sle_gan.evaluation.judges import FLATTERING, described, judge_of
 from sle_gan.evaluation.self_check import check_score, cifar10_images
 from sle_gan.report.run_report import write_report
 from sle_gan.run import find_run
@@ -57,15 +58,17 @@ def parser():
     add(
         "--metrics",
         type=_metrics,
-        default="fid,kid,prdc,diversity",
+        default="fid,kid,prdc,swd,diversity",
         metavar="NAMES",
-        help=f"some of {','.join(METRICS)}; prdc is precision, recall, density and coverage, is the Inception Score",
+        help=f"some of {','.join(METRICS)}; prdc is precision, recall, density and coverage, is the Inception Score, "
+        "swd the sliced Wasserstein distance, which needs no network",
     )
     add(
         "--network",
-        choices=tuple(NETWORKS),
-        default="efficientnet-lite0",
-        help="whose features are compared; fid and kid of inception alone are those of published tables",
+        choices=("auto", *NETWORKS),
+        default="auto",
+        help="whose features are compared; auto: the first that is no part of the training's loss; fid and kid of "
+        "inception alone are those of published tables",
     )
     add("--mode", choices=MODES, default="legacy", help="how images are resized: legacy as in most tables")
     add("--number-of-images", type=_image_count, default=1000, metavar="IMAGES", help="drawn and scored")
@@ -84,12 +87,14 @@ def _evaluate(arguments):
         raise InputError("--inception-weights needs --network inception")
     run = find_run(arguments.run, arguments.output_folder)
     step, _ = run.generator_checkpoint(arguments.step)
+    settings = run.config()["settings"]
+    name = judge_of(settings) if arguments.network == "auto" else arguments.network
+    check_metrics(name, arguments.metrics)
     weights = inception_weights(arguments.inception_weights, print) if arguments.network == "inception" else None
     with run.locked():
         images, manifest = read_training_images(run, arguments.data_folder)
-        print(
-            f"scoring {run.name} at step {step} against {len(images)} training images; loading TensorFlow", flush=True
-        )
+        told = f"scoring {run.name} at step {step} against {len(images)} training images"
+        print(f"{told} with {described(name, settings)}; loading TensorFlow", flush=True)
         with quiet_start():
             import tensorflow as tf
 
@@ -99,9 +104,9 @@ def _evaluate(arguments):
 
             tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
         trained = TrainedGenerator(run, step)
-        network, settings = NETWORKS[arguments.network].module().feature_network(weights), run.config()["settings"]
+        network = NETWORKS[name].module().feature_network(weights)
         features_file = run.scores / features_file_name(manifest, settings, network, arguments.mode)
-        scoring = Scoring(network, arguments.mode, arguments.metrics, images, arguments.seed, features_file)
+        scoring = Scoring(network, arguments.mode, arguments.metrics, images, settings, arguments.seed, features_file)
         seeds = image_seeds(arguments.seed, arguments.number_of_images)
         drawn = _batches(trained.draw_seeds(seeds))
         batches = (opaque(batch, background_of(settings)) for batch in drawn)
@@ -129,16 +134,20 @@ def told_scores(row):
         f"{row['fakes']} pictures against {row['reals']} training images, not mirrored, at {row['resolution']} px; "
         f"{row['network']} {row['weights_sha256'][:8]}, {row['mode']}, seed {row['seed']}"
     ]
+    if row["party"]:
+        lines.append(FLATTERING)
     for name, score in row["scores"].items():
         spread = "" if score["spread"] is None else f", spread {score['spread']:.3g}"
         floor = "" if score["floor"] is None else f" (halves of the training images: {score['floor']:.4g})"
         lines.append(f"{name} {score['value']:.4g}{spread}{floor}")
     if row["diversity"]:
         found = row["diversity"]
-        lines.append(f"diversity {found['fakes']:.3g}, of the training images {found['reals']:.3g}")
+        by = found["network"]
+        lines.append(f"diversity ({by}) {found['fakes']:.3g}, of the training images {found['reals']:.3g}")
     found = row["memorization"]
     lines.append(
-        f"near copies {found['near_copies']:.1%}, among the training images {found['near_copies_among_reals']:.1%}; "
+        f"near copies ({found['network']}) {found['near_copies']:.1%}, "
+        f"among the training images {found['near_copies_among_reals']:.1%}; "
         f"median distance ratio {found['median_ratio']:.2f}, smallest {found['smallest_ratio']:.2f}"
     )
     return lines

@@ -14,11 +14,12 @@ from typing import NamedTuple
 from sle_gan.cli.numbers import positive, rate
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, quiet_start, run_program
 from sle_gan.errors import InputError
+from sle_gan.evaluation import NETWORKS
+from sle_gan.evaluation.judges import judge_of
 from sle_gan.report.frontier import Trained, frontier_plot, frontier_table
 from sle_gan.run import RunFolder
 
 _SLE_GAN = [sys.executable, "-c", "import sys; from sle_gan.cli.main import main; sys.exit(main())"]
-_SCORE = "kid_efficientnet_lite0"
 
 
 class Point(NamedTuple):
@@ -139,7 +140,7 @@ def _frontier(arguments, common):
                 return code
             if point.method is not None:
                 trained.append(_measured(point, run, arguments, seed))
-    name = f"KID x 10^3 (efficientnet-lite0, {arguments.number_of_images} images)"
+    name = f"KID x 10^3 ({_judge(run)}, {arguments.number_of_images} images)"
     table = "\n".join(frontier_table(trained, name))
     (arguments.output_folder / "frontier.md").write_text(table + "\n", encoding="utf-8")
     frontier_plot(trained, name).savefig(arguments.output_folder / "frontier.png")
@@ -166,11 +167,15 @@ def _rows(run):
     return [json.loads(line) for line in run.metrics_file.read_text(encoding="utf-8").splitlines()]
 
 
+def _judge(run):
+    return judge_of(run.config()["settings"])
+
+
 def _scores(run, arguments):
-    step = run.latest_step()
+    step, name = run.latest_step(), f"kid{NETWORKS[_judge(run)].suffix}"
     rows = [row for row in _rows(run) if row.get("event") == "scores" and row["step"] == step]
-    rows = [row for row in rows if row["fakes"] == arguments.number_of_images and _SCORE in row["scores"]]
-    return rows[-1]["scores"][_SCORE] if rows else None
+    rows = [row for row in rows if row["fakes"] == arguments.number_of_images and name in row["scores"]]
+    return rows[-1]["scores"][name] if rows else None
 
 
 def _training_flops(run):

@@ -141,10 +141,11 @@ def _training_images(arguments):
 
 def _without_copies(trained, seeds, reals):
     """Returns the seeds whose pictures are no near copies of training images, and says which the others are."""
+    from sle_gan.evaluation.judges import judge_of
     from sle_gan.evaluation.memorization import CopyDetector
 
-    detector, kept, copies = CopyDetector(reals), [], []
-    background = background_of(trained.run.config()["settings"])
+    settings, kept, copies = trained.run.config()["settings"], [], []
+    detector, background = CopyDetector(reals, judge_of(settings)), background_of(settings)
     for seed, picture in zip(seeds, trained.draw_seeds(seeds), strict=True):
         found = detector.nearest(opaque(picture[None], background))
         (copies if found.near_copies()[0] else kept).append(seed)

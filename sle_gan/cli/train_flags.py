@@ -17,6 +17,7 @@ from sle_gan.cli.program import ArgumentParser, HelpFormatter
 from sle_gan.cli.sparsity_flags import add_sparsity_arguments, check_sparsity
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
+from sle_gan.evaluation.judges import JUDGES, judge_of
 from sle_gan.models import LARGEST_MAPPING, MAPPING_LAYERS, MODELS
 from sle_gan.models.weight_files import check_weights_file
 
@@ -215,6 +216,12 @@ def _add_training_arguments(group):
 def _add_score_arguments(group):
     add = group.add_argument
     add("--kid", action="store_true", help="KID by a packaged network, also precision, recall, copies, diversity")
+    add(
+        "--kid-network",
+        choices=("auto", *JUDGES),
+        default="auto",
+        help="whose features are compared; auto: the first that is no part of the training's loss",
+    )
     add("--kid-frequency", type=positive, default=2500, metavar="STEPS", help="steps between them")
     add("--kid-number-of-images", type=positive, default=1000, metavar="IMAGES", help="drawn for each")
     add("--keep-best", type=positive, default=1, metavar="COUNT", help="generators of the lowest KID that are kept")
@@ -247,6 +254,8 @@ def resolve(arguments):
         "mapping_layers": MAPPING_LAYERS if MODELS[settings["model"]].has_styles else None,
     }
     settings |= {name: value for name, value in derived.items() if settings[name] is None}
+    if settings["kid_network"] == "auto":
+        settings["kid_network"] = judge_of(settings)
     resolve_augment(settings)
     check_settings(settings)
     return settings

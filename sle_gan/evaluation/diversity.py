@@ -5,7 +5,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation.features import DISTANCE_TAPS, efficientnet_lite0, unit_length
+from sle_gan.evaluation import NETWORKS
+from sle_gan.evaluation.features import unit_length
 
 _BATCH_SIZE = 8  # always, the last batch padded
 _ENOUGH_PX = 256
@@ -17,16 +18,22 @@ class UnitMaps:
     Args:
         side_px: side of the images, 32 or more. From 512 px on means of k x k pixels are judged, at 256 px or a
             little more.
+        network: name of the network of the maps, one of `sle_gan.evaluation.judges.JUDGES`.
+
+    Attributes:
+        map_count: number of maps of an image.
 
     Source: as `sle_gan.evaluation.features.PerceptualDistance`.
     """
 
-    def __init__(self, side_px):
+    def __init__(self, side_px, network):
         images = keras.Input([side_px, side_px, 3], dtype="uint8")
         x = keras.layers.Rescaling(1 / 127.5, -1, dtype="float32")(images)
         if side_px >= 2 * _ENOUGH_PX:
             x = keras.layers.AveragePooling2D(side_px // _ENOUGH_PX, dtype="float32")(x)
-        model = keras.Model(images, [unit_length(tap) for tap in efficientnet_lite0(DISTANCE_TAPS)(x)])
+        row = NETWORKS[network]
+        self.map_count = len(row.distance_maps)
+        model = keras.Model(images, [unit_length(tap) for tap in row.maps(row.distance_maps)(x)])
         signature = [tf.TensorSpec([_BATCH_SIZE, side_px, side_px, 3], tf.uint8)]
         self._pass = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
 
@@ -62,8 +69,8 @@ class Diversity:
     def __init__(self, unit_maps):
         self.count = 0
         self._unit_maps = unit_maps
-        self._sums = [0.0] * len(DISTANCE_TAPS)
-        self._square_sums = [0.0] * len(DISTANCE_TAPS)
+        self._sums = [0.0] * unit_maps.map_count
+        self._square_sums = [0.0] * unit_maps.map_count
 
     def add(self, images):
         """Takes more images in.

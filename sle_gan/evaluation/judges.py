@@ -14,10 +14,10 @@ def networks_in_loss(settings: Mapping) -> frozenset[str]:
     """Returns the feature networks that a training's loss is computed with, by their names in `NETWORKS`.
 
     Args:
-        settings: of the run, resolved; what an old run does not say is as it was then: FastGAN, perceptual.
+        settings: of the run, resolved.
     """
     # The decoders of FastGAN's discriminator minimize a distance of EfficientNet-Lite0's features.
-    is_fastgan = settings.get("model", "fastgan") == "fastgan"
+    is_fastgan = settings.get("model") == "fastgan"
     is_perceptual = settings.get("reconstruction_loss", "perceptual") == "perceptual"
     return frozenset({"efficientnet-lite0"} if is_fastgan and is_perceptual else ())
 
@@ -39,3 +39,8 @@ def is_party(network: str, settings: Mapping) -> bool:
         settings: see `networks_in_loss`.
     """
     return network in networks_in_loss(settings)
+
+
+def described(network: str, settings: Mapping) -> str:
+    """Returns a network's name, and behind it that its scores flatter, if they do."""
+    return f"{network} ({FLATTERING})" if is_party(network, settings) else network

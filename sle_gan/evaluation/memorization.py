@@ -1,6 +1,6 @@
 """Does a generator draw its training images again? FID does not show it.
 
-An image is described by a map of EfficientNet-Lite0 at 64 px: which shapes are where, at 8 x 8 positions. A copy
+An image is described by a network's map at 64 px: which shapes are where, at 8 x 8 positions. A copy
 that was compressed, shifted by a few hundredths, mirrored or made a little brighter stays near its original; new
 pictures of the same kind do not, as the layout differs. The distances that training images keep from each other say
 what near is.
@@ -14,13 +14,14 @@ import tf_keras as keras
 
 from sle_gan.data.pictures import image_sheet
 from sle_gan.errors import InputError
+from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.distances import blocks, squared_distances
-from sle_gan.evaluation.features import efficientnet_lite0, unit_length
+from sle_gan.evaluation.features import unit_length
 
 NEAR_COPY_RATIO = 0.7
 _BATCH_SIZE = 16  # always, the last batch padded
 _SIDE_PX = 64
-_TAP = "stage_3"
+_MOST_CHANNELS = 64
 _CLOSEST_PAIRS = 8
 
 
@@ -46,7 +47,8 @@ class CopyDetector:
     """Finds the training image, or its mirror image, that an image is nearest to.
 
     Args:
-        images: the training images, uint8 `[count, side, side, 1 or 3]`; of these are kept 20 KiB each.
+        images: the training images, uint8 `[count, side, side, 1 or 3]`; of these are kept up to 32 KiB each.
+        network: name of the network of the maps, one of `sle_gan.evaluation.judges.JUDGES`.
 
     Attributes:
         near_copies_among_reals: share of the training images that would be near copies of another one: what a
@@ -59,11 +61,12 @@ class CopyDetector:
     Differs: the median of the leave-one-out distances in place of a test against held-out images, which few have.
     """
 
-    def __init__(self, images):
+    def __init__(self, images, network):
         side_px = images.shape[1]
         pixels = keras.Input([side_px, side_px, 3], dtype="uint8")
         small = tf.image.resize(tf.cast(pixels, tf.float32), [_SIDE_PX, _SIDE_PX], antialias=True)
-        maps = unit_length(efficientnet_lite0((_TAP,))(small / 127.5 - 1.0))
+        row = NETWORKS[network]
+        maps = unit_length(_with_fewer_channels(row.maps((row.copy_map,))(small / 127.5 - 1.0)))
         model = keras.Model(pixels, keras.layers.Flatten(dtype="float32")(maps))
         signature = [tf.TensorSpec([_BATCH_SIZE, side_px, side_px, 3], tf.uint8)]
         self._pass = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
@@ -115,6 +118,14 @@ class CopyDetector:
             padded = np.pad(batch, [(0, _BATCH_SIZE - len(batch)), (0, 0), (0, 0), (0, 0)])
             described.append(self._pass(padded).numpy()[: len(batch)])
         return np.concatenate(described)
+
+
+def _with_fewer_channels(maps):
+    """Returns the means over neighboring channels where there are many: as sure, and a fraction of the memory."""
+    height, width, channels = maps.shape[1:]
+    if channels <= _MOST_CHANNELS:
+        return maps
+    return tf.reduce_mean(tf.reshape(maps, [-1, height, width, _MOST_CHANNELS, channels // _MOST_CHANNELS]), axis=-1)
 
 
 class Memorization:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import matplotlib.figure
 
+from sle_gan.evaluation import PATCH_SCORE
+from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.report.curves import short_number
 from sle_gan.report.page import element, page, picture, table
 from sle_gan.report.run_report import score_kind, training_flops
@@ -20,6 +22,9 @@ from sle_gan.run import FREE_SETTINGS
 # Settings that do not change what is trained. Of those that may change on the way, these do.
 _TOLD_APART = {"steps", "data_folder", "generator_weights", "discriminator_weights"}
 _NOT_TOLD_APART = (FREE_SETTINGS - _TOLD_APART) | {"seed"}
+# What the judge of a training says beside the scores: name, part of the row, and the number in it.
+_BY_JUDGE = (("diversity ratio", "diversity", "ratio"), ("near copies", "memorization", "near_copies"))
+_FIRST_JUDGE = "efficientnet-lite0"  # of rows that do not name it
 _COSTS = {"live parameters": "live parameters of the generator", "training FLOPs": "FLOPs of training, in theory"}
 
 
@@ -68,10 +73,12 @@ class Comparison(NamedTuple):
     Attributes:
         rows: a list of `Row`.
         columns: what each column of scores is called.
+        has_flattering: whether a network of some is part of the loss of their trainings; their names say so.
     """
 
     rows: list
     columns: list
+    has_flattering: bool
 
 
 def compare(records):
@@ -98,7 +105,8 @@ def compare(records):
         )
         for group in groups.values()
     ]
-    return Comparison(rows, list(titles.values()))
+    has_flattering = any(row["party"] for record in records for row in record.scores)
+    return Comparison(rows, list(titles.values()), has_flattering)
 
 
 def text_cells(comparison):
@@ -138,6 +146,8 @@ def to_html(comparison):
         "Numbers of several runs are means and standard deviations over their seeds. Scores stand in one column only "
         "if they were measured alike. FLOPs are counted from shapes and live weights and say nothing of time."
     )
+    if comparison.has_flattering:
+        notes += f" {FLATTERING[0].upper()}{FLATTERING[1:]}."
     parts.append(element("p", notes, class_="soft"))
     plot = quality_plot(comparison)
     if plot is not None:
@@ -197,12 +207,16 @@ def _newest(record):
     """Returns the newest value of each score by all that two of them must have in common to be compared."""
     newest = {}
     for row in record.scores:
-        measured = (score_kind(row), row.get("network"), row.get("weights_sha256"), _images_of(record))
-        scores = {(name, *measured): score.get("value") for name, score in row.get("scores", {}).items()}
-        # These two are measured in one way, whatever the scores are.
-        measured = (score_kind(row | {"mode": None}), None, None, _images_of(record))
-        scores[("diversity ratio", *measured)] = row.get("diversity", {}).get("ratio")
-        scores[("near copies", *measured)] = row.get("memorization", {}).get("near_copies")
+        scores = {}
+        for name, score in row.get("scores", {}).items():
+            measured = (score_kind(row), row.get("network"), row.get("weights_sha256"))
+            if name.startswith(PATCH_SCORE):
+                measured = (score_kind(row, of_network=False), None, None)
+            scores[(name, *measured, _images_of(record))] = score.get("value")
+        for name, part, value in _BY_JUDGE:
+            of_judge = row.get(part, {})
+            measured = (score_kind(row, of_network=False), of_judge.get("network", _FIRST_JUDGE), None)
+            scores[(name, *measured, _images_of(record))] = of_judge.get(value)
         newest |= {key: value for key, value in scores.items() if value is not None}
     return newest
 
@@ -227,7 +241,7 @@ def _titles(measured):
         name, kind, network, weights, _ = key
         short = f"{name} ({kind})" if kind else name
         data = str(record.settings.get("data_folder", "")).rpartition("/")[2]
-        by = [f"{network} {str(weights)[:8]}"] if weights else []
+        by = [f"{network} {str(weights or '')[:8]}".rstrip()] if network else []
         fuller = ", ".join([short, *by, f"images of {data}"])
         is_ambiguous = any(other != key and other[:2] == key[:2] for other in measured)
         title = fuller if is_ambiguous else short

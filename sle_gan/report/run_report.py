@@ -9,7 +9,9 @@ import numpy as np
 
 from sle_gan.data.folder import findings
 from sle_gan.data.pictures import whole_file
+from sle_gan.evaluation import PATCH_SCORE
 from sle_gan.evaluation.health import COLLAPSING, HEALTHY, NOT_FINITE, TOO_EARLY, judge
+from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
 from sle_gan.report.record import damage_told, read_record, seconds_of_training
@@ -106,20 +108,23 @@ def _pictures(record):
     return parts
 
 
-def score_kind(row):
+def score_kind(row, of_network=True):
     """Says how scores were measured: what must be equal for two to be compared.
 
     Args:
         row: of scores.
+        of_network: whether the row's network and its preprocessing had a part in it.
 
     Returns:
-        Text such as `legacy, 200 reals, 1,000 fakes, 64 px, mirrored`.
+        Text such as `legacy, 200 reals, 1,000 fakes, 64 px, mirrored`; `flattering` if the network is part of the
+        training's loss.
     """
-    told = [row["mode"]] if row.get("mode") else []
+    told = [row["mode"]] if of_network and row.get("mode") else []
     told += [f"{row[name]:,} {name}" for name in ("reals", "fakes") if name in row]
     told += [f"{row['resolution']} px"] if "resolution" in row else []
     told += ["mirrored"] if row.get("mirrored") else []
     told += [f"split {row['split']}"] if row.get("split", "train") != "train" else []
+    told += ["flattering"] if of_network and row.get("party") else []
     return ", ".join(told)
 
 
@@ -127,7 +132,8 @@ def _scores(record):
     latest, series = {}, {}
     for row in record.scores:
         for name, score in row.get("scores", {}).items():
-            key = (name, score_kind(row), row.get("weights_sha256"))
+            is_of_network = not name.startswith(PATCH_SCORE)
+            key = (name, score_kind(row, is_of_network), row.get("weights_sha256") if is_of_network else None)
             latest[key] = (row["step"], score)
             series.setdefault(key, []).append((row["step"], score))
     lines = [
@@ -138,6 +144,8 @@ def _scores(record):
     if lines:
         parts.append(table(["score", "value", "spread", "floor", "step", "measured with"], lines))
         told = "The floor is the same score between two halves of the training images; spread is a standard deviation."
+        if any(row["party"] for row in record.scores):
+            told += f" {FLATTERING[0].upper()}{FLATTERING[1:]}, so that the score is better than the pictures."
         parts.append(element("p", told, class_="soft"))
     figures = [_score_curves(key, points) for key, points in series.items() if len(points) > 1]
     figures.append(_diversity_curve(record))
