@@ -129,7 +129,8 @@ class PatchScores:
     """The sliced Wasserstein distance: `swd`, the mean over the levels, and `swd_16`, `swd_32`, ... of each.
 
     Args:
-        images: the training images, uint8 `[count, side, side, channels]`, side a power of two, 16 or more.
+        images: the training images, uint8 `[count, side, side, channels]`; for the side see
+            `laplacian_pyramid`.
         seed: of patches, directions and halves.
     """
 

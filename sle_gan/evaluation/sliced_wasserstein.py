@@ -46,7 +46,7 @@ class LevelPatches:
         """Takes more images in.
 
         Args:
-            images: uint8 `[batch, side, side, channels]`, side a power of two, 16 or more.
+            images: uint8 `[batch, side, side, channels]`; for the side see `laplacian_pyramid`.
 
         Returns:
             Itself.
@@ -107,8 +107,9 @@ def sliced_wasserstein(first: dict[int, np.ndarray], second: dict[int, np.ndarra
 def _sorted_projections(patches, count, directions):
     """Returns float32 `[directions, count]`, each row in order."""
     patches = patches[np.arange(count) * len(patches) // count]
-    deviation = patches.std(axis=(0, 2, 3), keepdims=True)
-    patches = (patches - patches.mean(axis=(0, 2, 3), keepdims=True)) / np.where(deviation > 0, deviation, 1)
+    of_channel = {"axis": (0, 2, 3), "keepdims": True, "dtype": np.float64}
+    mean, deviation = patches.mean(**of_channel), patches.std(**of_channel)
+    patches = ((patches - mean) / np.where(deviation > 0, deviation, 1)).astype(np.float32)
     return np.sort(directions @ patches.reshape(count, -1).T, axis=1)
 
 
@@ -116,15 +117,15 @@ def laplacian_pyramid(images: np.ndarray) -> Iterator[np.ndarray]:
     """Takes images apart by scale.
 
     Args:
-        images: float32 `[batch, side, side, channels]`, side a power of two, 16 or more.
+        images: float32 `[batch, side, side, channels]`, side 16 or more, and even until it is less than 32.
 
     Yields:
         float32 `[batch, side, side, channels]`, `[batch, side / 2, ...]`, ...: what an image of this size shows and one
-        of half the size, enlarged, does not; at last the image at 16 px.
+        of half the size, enlarged, does not; at last the image at 16 px or a little more.
 
     Source: Burt & Adelson 1983.
     """
-    while images.shape[1] > SMALLEST_LEVEL_PX:
+    while images.shape[1] >= 2 * SMALLEST_LEVEL_PX:
         smaller = halve(images)
         yield images - double(smaller)
         images = smaller
