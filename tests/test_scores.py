@@ -23,7 +23,6 @@ from sle_gan.evaluation.scores import (
     random_halves,
 )
 
-
 LITE0 = "efficientnet-lite0"
 
 
