@@ -129,7 +129,7 @@ def test_a_network_of_the_loss_judges_only_where_no_other_has():
     ]
     verdict = verdict_of(flattered + by_judge)
     assert verdict.verdict == "healthy"
-    assert verdict.evidence[0] == "kid_open_nsfw is 70, at best 70 at step 900"
+    assert "kid_open_nsfw is 70, at best 70 at step 900" in verdict.evidence
     assert not any("flattering" in sentence for sentence in verdict.evidence)
     assert not any("flattering" in text for text in verdict_of(flattered, reconstruction_loss="l1").evidence)
 
