@@ -10,11 +10,13 @@ from typing import Any
 from sle_gan.cluster import Cluster, check_shares, read_cluster
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
+from sle_gan.evaluation.judges import judge_for
 from sle_gan.models import DISCRIMINATORS, GENERATORS, LARGEST_MAPPING, MAPPING_LAYERS, MODELS, Model, check_pair
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
 from sle_gan.settings.devices import DeviceSettings
 from sle_gan.settings.field import accept, flag_name
+from sle_gan.settings.optimization import AUTO
 from sle_gan.settings.sparsity import TicketSettings, check_sparsity, resolve_warmup_epoch
 from sle_gan.settings.train import DEFAULTS, GIVABLE, TrainSettings
 from sle_gan.sparsity.times import resolve_times
@@ -78,6 +80,8 @@ def _accepted(given: Mapping[str, object]) -> dict[str, Any]:
         if name not in GIVABLE:
             near = difflib.get_close_matches(name, GIVABLE, n=1)
             raise InputError(f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        if name == "kid_network" and value == AUTO:
+            continue  # as if it were not given: it follows from the loss
         if value is not None:
             values[name] = accept(name, GIVABLE[name], value)
         elif name == "diff_augment":  # off; of others None is what is not given
@@ -105,6 +109,7 @@ def _derive(values: dict[str, Any]) -> None:
         "r1_gamma": values["r1_share"] * values["resolution"] ** 2 / values["batch_size"],
         "gradient_penalty": _GRADIENT_PENALTY_OF_WASSERSTEIN if values["loss"] == "wasserstein" else 0.0,
         "dig_interval": n_critic if n_critic > 1 else _DIG_INTERVAL,
+        "kid_network": judge_for(values["discriminator"], values["reconstruction_loss"]),
         "mapping_layers": MAPPING_LAYERS if GENERATORS[values["generator"]].has_styles else None,
     }
     for name, value in derived.items():
