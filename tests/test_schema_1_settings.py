@@ -171,7 +171,7 @@ FIRST = {
 
 def test_what_a_run_kept_is_what_its_command_asks_for_today():
     settings = from_schema_1(KEPT)
-    assert settings == resolve(GIVEN, 6)
+    assert settings == resolve(GIVEN | {"rates": "paper"}, 6)
     assert settings.sparsity == ReconfigureSettings(reconfigure_warmup=1, warmup_steps=1, interval_steps=2)
 
 

@@ -12,6 +12,7 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.judges import judge_for
 from sle_gan.models import DISCRIMINATORS, GENERATORS, LARGEST_MAPPING, MAPPING_LAYERS, MODELS, Model, check_pair
+from sle_gan.models.rates import choose_rates
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
 from sle_gan.settings.devices import DeviceSettings
@@ -45,6 +46,7 @@ def resolve(
     check_augmentation(values)
     check_sparsity(values)
     model = _model(values.get("model", DEFAULTS["model"]))
+    chosen = dict(values)
     values = DEFAULTS | _of_recipe(model, values) | values
     values.setdefault("generator", model.generator)
     values.setdefault("discriminator", model.discriminator)
@@ -56,6 +58,7 @@ def resolve(
         if image_count is None:
             raise ValueError("image_count must be given: a length in epochs follows from it")
         values["steps"] = math.ceil(values["epochs"] * image_count / images_per_step)
+    values |= choose_rates(values, chosen, model.recipe_at(values["resolution"]))
     resolve_times(values, image_count)
     settings = TrainSettings.of(values)
     _check_networks(settings)

@@ -21,6 +21,7 @@ _BEFORE = {
     "ema_decay": 0.999,
     "ema_kimg": None,
     "ema_start": 0,
+    "rates": "paper",
     "r1_gamma": 0.0,
     "augment": "diff",
     "diff_augment": "color,translation",
