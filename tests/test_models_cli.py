@@ -14,7 +14,6 @@ from sle_gan.cli.train import main as train
 from sle_gan.cli.train_flags import parse
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder
-from sle_gan.training.optimizers import adam
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +94,6 @@ def test_penalties_that_are_not_given_follow_from_the_loss_and_the_turns():
     assert [getattr(sngan.penalties, name) for name in names] == [0.0, 10.0, 0.0, 5]
     given = settings(loss="wasserstein", gradient_penalty=0, dig_interval=2).penalties
     assert (given.gradient_penalty, given.dig_interval) == (0.0, 2)
-
-
-def test_a_lazy_penalty_scales_the_rate_and_the_betas_of_its_optimizer():
-    plain, lazy = adam(0.0025, 0.0, 0.99), adam(0.0025, 0.5, 0.99, lazy_interval=16)
-    assert float(plain.learning_rate) == pytest.approx(0.0025)
-    assert float(lazy.learning_rate) == pytest.approx(0.0025 * 16 / 17)
-    assert (lazy.beta_1, lazy.beta_2) == pytest.approx((0.5 ** (16 / 17), 0.99 ** (16 / 17)))
-    assert (plain.beta_1, plain.beta_2, plain.epsilon) == (0.0, 0.99, 1e-8)
 
 
 def test_a_resolution_of_another_network_is_refused():

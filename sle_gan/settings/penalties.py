@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sle_gan.settings.field import RECIPE, SettingsGroup, setting
-from sle_gan.settings.kinds import POSITIVE, WEIGHT, choice
+from sle_gan.settings.kinds import POSITIVE, SWITCH, WEIGHT, choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +44,9 @@ class PenaltySettings(SettingsGroup):
         unit="WEIGHT",
     )
     path_length_interval: int = setting(POSITIVE, "generator's steps between them", 4, unit="STEPS")
+    lazy_scaling: bool = setting(
+        SWITCH,
+        "scale Adam's rate and betas by k / (k + 1) for R1 or path length at every k-th step, as where these have "
+        "optimizer steps of their own (StyleGAN2's code)",
+        False,
+    )
