@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from batches import judged_batch
 from tiny_gan import compiled_gan
 
 from sle_gan.models import MODELS
@@ -202,10 +203,11 @@ def test_the_discriminators_density_follows_the_ratio(rule, density, ratio, expe
             assert not (old & ~new).any() or not (new & ~old).any()
 
 
-def test_the_divergence_is_zero_for_equal_judgements_and_agrees_with_numpy():
-    teacher, student = np.array([0.3, -2.0, 4.0]), np.array([1.0, -1.0, 0.0])
+def test_the_divergence_is_zero_for_equal_judgements_and_the_mean_over_both_classes():
+    teacher, student = np.array([0.3, -2.0, 4.0, 1.0]), np.array([1.0, -1.0, 0.0, 0.5])
     p, q = 1 / (1 + np.exp(-teacher)), 1 / (1 + np.exp(-student))
-    expected = np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)))
+    # PyTorch's kl_div(log s, t) of the [2B, 2] array: the sum over 4B elements, B = 2 reals and 2 fakes, over 4B.
+    expected = np.sum(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))) / 8
     assert float(discriminator_divergence(tf.constant(teacher), tf.constant(student))) == pytest.approx(expected)
     assert float(discriminator_divergence(tf.constant(teacher), tf.constant(teacher))) == 0.0
 
@@ -215,11 +217,31 @@ def test_a_student_learns_from_its_teacher_alone_and_not_before_there_is_one():
     teacher, student = (build_discriminator(64, 3, 8, seed) for seed in (1, 2))
     distillation = Distillation(build_discriminator(64, 3, 8, 3), 0.5)
     logits = tf.nest.flatten(student(images, training=True))[0]
-    assert float(distillation.divergence(images, logits)) == 0.0
+    assert float(distillation.divergence([images], logits)) == 0.0
     distillation.learn_from(teacher)
     with tf.GradientTape() as tape:
         logits = tf.nest.flatten(student(images, training=True))[0]
-        loss = distillation.divergence(images, logits)
+        loss = distillation.divergence([images], logits)
     expected = discriminator_divergence(tf.nest.flatten(teacher(images, training=True))[0], logits)
     assert float(loss) == pytest.approx(0.5 * float(expected), rel=1e-3)
     assert tape.gradient(loss, distillation.teacher.trainable_variables[0]) is None
+
+
+def test_distillation_is_a_quarter_of_the_two_mean_divergences_of_reals_and_fakes():
+    reals, fakes = (tf.random.stateless_normal([2, 2, 2, 1], [seed, 0]) for seed in (1, 2))
+    distillation = Distillation(flat_judge(3), 1.0)
+    distillation.learn_from(teacher := flat_judge(4))
+    student = flat_judge(5)
+
+    def mean_divergence(images):
+        p, q = (tf.sigmoid(judge(images)).numpy() for judge in (teacher, student))
+        return np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)))
+
+    value = distillation.value(judged_batch(student, reals, fakes, tf.constant([0, 0])))
+    assert float(value) == pytest.approx((mean_divergence(reals) + mean_divergence(fakes)) / 4, rel=1e-4)
+
+
+def flat_judge(seed):
+    images = keras.Input([2, 2, 1])
+    dense = keras.layers.Dense(1, kernel_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=seed))
+    return keras.Model(images, dense(keras.layers.Flatten()(images)))
