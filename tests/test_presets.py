@@ -98,7 +98,10 @@ def test_the_depth_of_the_mapping_is_that_of_the_networks_with_styles():
 def test_the_numbers_of_biggan_on_a_tenth_of_cifar():
     found, _ = settings("diggan-biggan-cifar10-10pct-diffaugment")
     names = ("batch_size", "n_critic", "ema_decay", "ema_start", "epochs")
-    assert [getattr(found.optimization, name) for name in names] == [50, 4, 0.9999, 1000, 5000]
+    assert [getattr(found.optimization, name) for name in names] == [50, 4, 0.9999, 1000, 10_000]
     assert (found.penalties.dig_weight, found.penalties.dig_interval, found.images.data_ratio) == (1000.0, 4, 0.1)
+    assert found.penalties.dig_smoothing
+    assert settings("diggan-biggan-cifar10-10pct")[0].penalties.dig_weight == 10_000.0
+    assert settings("biggan-cifar10-10pct-diffaugment")[0].optimization.epochs == 5000  # Zhao et al.'s
     assert (found.network.model, found.images.conditional) == ("biggan", True)
     assert found.augmentation.diff_augment == "translation,cutout"

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -6,7 +8,8 @@ from batches import judged_batch
 
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
 from sle_gan.models.pairing import training_graph
-from sle_gan.training.diggan import diggan, gradient_gap
+from sle_gan.training.accumulation import Share
+from sle_gan.training.diggan import SmoothedGap, diggan, gradient_gap
 from sle_gan.training.gradient_penalty import gradient_penalty
 from sle_gan.training.r1 import r1, r1_penalty
 from sle_gan.training.regularizers import Regularizer, input_gradients
@@ -130,6 +133,47 @@ def test_the_weight_of_the_gap_is_not_multiplied_by_its_interval():
     reals, fakes = drawn(1), drawn(2)
     value, _ = diggan(10.0, 5)(judged_batch(quadratic, reals, fakes, SEED, step=5))
     assert float(value) == pytest.approx(10 * float(gradient_gap(quadratic, reals, fakes)), rel=1e-5)
+
+
+def test_smoothed_norms_are_half_new_and_half_the_last_smoothed_ones_at_each_place():
+    term = SmoothedGap(10.0, interval_steps=2, batch_size=3)
+    call = tf.function(lambda reals, fakes, step: term(judged_batch(quadratic, reals, fakes, SEED, step))[0])
+    smoothed = None
+    for step in range(6):
+        reals, fakes = drawn(2 * step), drawn(2 * step + 1)
+        value = float(call(reals, fakes, tf.constant(step, tf.int64)))
+        if step % 2:
+            assert value == 0.0
+        else:
+            new = np.stack([norms(fakes), norms(reals)])
+            smoothed = new if smoothed is None else 0.5 * new + 0.5 * smoothed
+            assert value == pytest.approx(10 * np.mean((smoothed[0] - smoothed[1]) ** 2), rel=1e-4)
+        np.testing.assert_allclose(term.norms, smoothed, rtol=1e-5)
+
+
+def test_the_gradient_of_a_smoothed_gap_is_that_of_the_new_halves_alone():
+    scale, reals, fakes = tf.Variable(1.0), drawn(1), drawn(2)
+
+    def judge(images):  # its slopes are those of `quadratic`, times the scale
+        return scale * quadratic(images)
+
+    term = SmoothedGap(1.0, interval_steps=1, batch_size=3)
+    gap = norms(fakes) - norms(reals)
+    for _ in range(2):  # at first the old halves are the new ones, later they are equal to them
+        with tf.GradientTape() as tape:
+            value, _ = term(judged_batch(judge, reals, fakes, SEED))
+        assert float(value) == pytest.approx(np.mean(gap**2), rel=1e-4)
+        # d/ds of the mean of ((s / 2 + 1 / 2) gap)^2 at s = 1; 2 gap^2 without the smoothing.
+        assert float(tape.gradient(value, scale)) == pytest.approx(np.mean(gap**2), rel=1e-4)
+
+
+def test_shares_of_a_batch_have_places_of_their_own_among_the_norms():
+    term = SmoothedGap(1.0, interval_steps=1, batch_size=6)
+    for index in range(2):
+        reals, fakes = drawn(index), drawn(index + 2)
+        term(dataclasses.replace(judged_batch(quadratic, reals, fakes, SEED), share=Share(index, 2)))
+        np.testing.assert_allclose(term.norms[:, 3 * index : 3 * index + 3], [norms(fakes), norms(reals)], rtol=1e-5)
+        assert np.count_nonzero(term.norms) == 6 * (index + 1)
 
 
 def test_a_penalty_at_every_step_needs_no_condition():

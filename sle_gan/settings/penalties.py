@@ -37,6 +37,11 @@ class PenaltySettings(SettingsGroup):
         RECIPE,
         unit="STEPS",
     )
+    dig_smoothing: bool = setting(
+        SWITCH,
+        "each slope is half the new one, half the last smoothed one at its place in the batch (DigGAN's code)",
+        False,
+    )
     path_length_weight: float = setting(
         WEIGHT,
         "of the generator's path length, for networks with styles; 2 in the paper, 0 is off",

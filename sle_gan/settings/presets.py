@@ -23,6 +23,7 @@ _STYLEGAN2_256 = {"model": "stylegan2", "resolution": 256, "mapping_layers": 8}
 _RATES_002 = {"G_learning_rate": 0.002, "D_learning_rate": 0.002}
 _BIGGAN_CIFAR10 = {"model": "biggan", "resolution": 32, "conditional": True}
 _BIGGAN_CIFAR10_TENTH = _BIGGAN_CIFAR10 | {"epochs": 5000, "data_ratio": 0.1}
+_DIGGAN_CIFAR10_TENTH = _BIGGAN_CIFAR10_TENTH | {"epochs": 10_000, "dig_interval": 4, "dig_smoothing": True}
 _DIGGAN = "Fang, Sun & Schwing 2022, arXiv:2211.14694"
 
 PRESETS: dict[str, Preset] = {
@@ -117,11 +118,10 @@ PRESETS: dict[str, Preset] = {
         _BIGGAN_CIFAR10_TENTH | {"diff_augment": "translation,cutout"},
     ),
     "diggan-biggan-cifar10-10pct": Preset(
-        _DIGGAN, _BIGGAN_CIFAR10_TENTH | {"diff_augment": None, "dig_weight": 10_000.0, "dig_interval": 4}
+        _DIGGAN, _DIGGAN_CIFAR10_TENTH | {"diff_augment": None, "dig_weight": 10_000.0}
     ),
     "diggan-biggan-cifar10-10pct-diffaugment": Preset(
-        _DIGGAN,
-        _BIGGAN_CIFAR10_TENTH | {"diff_augment": "translation,cutout", "dig_weight": 1000.0, "dig_interval": 4},
+        _DIGGAN, _DIGGAN_CIFAR10_TENTH | {"diff_augment": "translation,cutout", "dig_weight": 1000.0}
     ),
 }
 
