@@ -1,14 +1,18 @@
 import json
 
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.train import main
 from sle_gan.cli.train_flags import parse
 from sle_gan.errors import InputError
+from sle_gan.models.build import build_discriminator, build_generator
 from sle_gan.settings.presets import PRESETS, with_preset
 from sle_gan.settings.train import differing_settings
+from sle_gan.sparsity.masks import prunable_kernels
+from sle_gan.training.ema import average_decay
 
 IMAGES = 6000
 
@@ -43,7 +47,7 @@ def test_the_numbers_of_the_hundred_shot_recipe():
 def test_what_is_given_wins_also_where_it_is_the_default():
     found, filled = settings("sngan-cifar10-10pct", data_ratio=1.0, resolution=64)
     assert (found.images.data_ratio, found.images.resolution, found.network.model) == (1.0, 64, "sngan")
-    assert filled.keys() == {"model", "steps", "diff_augment"}
+    assert filled.keys() == {"model", "steps", "diff_augment", "flip"}
     found, _ = settings("sngan-cifar10", diff_augment="color")
     assert found.augmentation.diff_augment == "color"
 
@@ -76,7 +80,8 @@ def test_a_dry_run_tells_what_was_filled_in(tmp_path, capsys):
     assert main([*words.split(), "--steps", "9"]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0] == (
-        "preset sngan-cifar10 (Miyato et al. 2018, arXiv:1802.05957): model sngan, resolution 32, diff-augment off"
+        "preset sngan-cifar10 (Miyato et al. 2018, arXiv:1802.05957): model sngan, resolution 32, diff-augment off, "
+        "flip off"
     )
     assert {"batch_size: 64", "steps: 9", "resolution: 32", "preset: sngan-cifar10"} <= set(told)
     json.dumps(PRESETS)  # what is filled in can be kept in a configuration
@@ -105,3 +110,62 @@ def test_the_numbers_of_biggan_on_a_tenth_of_cifar():
     assert settings("biggan-cifar10-10pct-diffaugment")[0].optimization.epochs == 5000  # Zhao et al.'s
     assert (found.network.model, found.images.conditional) == ("biggan", True)
     assert found.augmentation.diff_augment == "translation,cutout"
+
+
+def test_the_average_of_the_hundred_shot_recipe_is_a_copy_until_10_kimg_then_has_a_half_life_of_10():
+    decay = average_decay(settings("stylegan2-diffaugment-100shot")[0].optimization)
+    kept = [float(decay(tf.constant(steps, tf.int64))) for steps in (0, 624, 625, 18_749)]
+    assert kept == pytest.approx([0.0, 0.0, 0.5 ** (16 / 10_000), 0.5 ** (16 / 10_000)])
+
+
+def test_the_numbers_of_ada_at_256_px():
+    found, _ = settings("stylegan2-ada-256")
+    optimization, penalties = found.optimization, found.penalties
+    assert optimization.steps * optimization.batch_size == 25_000_000
+    assert (optimization.batch_size, optimization.G_learning_rate, penalties.r1_gamma) == (64, 0.0025, 1.0)
+    assert (penalties.path_length_weight, penalties.path_length_interval, found.images.flip) == (2.0, 4, False)
+    decay = average_decay(optimization)
+    assert [float(decay(tf.constant(steps, tf.int64))) for steps in (1, 9999)] == pytest.approx(
+        [0.5 ** (64 / 20_000)] * 2
+    )
+
+
+def test_the_numbers_of_regan_with_stylegan2():
+    found, _ = settings("regan-stylegan2-256")
+    assert (found.penalties.path_length_weight, found.penalties.path_length_interval) == (2.0, 4)
+    assert (found.network.channel_base, found.network.channel_max) == (32_768, 512)
+    assert (found.sparsity.warmup_steps, found.sparsity.interval_steps, found.sparsity.sparsity) == (10_000, 5000, 0.3)
+    decay = average_decay(found.optimization)
+    assert [float(decay(tf.constant(steps, tf.int64))) for steps in (1, 9999)] == pytest.approx(
+        [0.5 ** (32 / 10_000)] * 2
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if "sngan" in name])
+def test_presets_of_sngan_mirror_no_images(name):
+    assert settings(name)[0].images.flip is False
+
+
+def test_regans_stylegan2_has_its_parameters_and_prunes_all_but_what_makes_colors():
+    found, _ = settings("regan-stylegan2-256")
+    generator, discriminator = (
+        build(found.network, found.images, 0) for build in (build_generator, build_discriminator)
+    )
+    counts = [sum(v.shape.num_elements() for v in each.trainable_variables) for each in (generator, discriminator)]
+    assert counts == [30_034_338, 28_864_129]
+    pruned, all_weights = (prunable_kernels(generator, scope) for scope in (found.sparsity.prune_scope, "all"))
+    spared = all_weights.keys() - pruned.keys()
+    # Of 4, 8 ... 256 px each: kernel and bias of the convolution, kernel and bias of what scales its styles.
+    assert len(spared) == 7 * 4
+    assert {name.partition(".")[0].rpartition("/")[2] for name in spared} == {
+        f"map{2**n}_rgb{part}" for n in range(2, 9) for part in ("", "_style")
+    }
+
+
+def test_limits_of_channels_follow_from_the_width_and_need_a_network_that_has_them():
+    found = resolve({"data_folder": "x", "model": "stylegan2", "width": 16, "channel_max": 64}).network
+    assert (found.channel_base, found.channel_max) == (4096, 64)
+    with pytest.raises(InputError, match="--channel-max needs a network with such limits, stylegan2; got fastgan"):
+        resolve({"data_folder": "x", "channel_max": 64})
+    with pytest.raises(InputError, match="--channel-base must be the --resolution 256 at least"):
+        resolve({"data_folder": "x", "model": "stylegan2", "resolution": 256, "channel_base": 128})

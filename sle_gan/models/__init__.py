@@ -7,7 +7,7 @@ loaded when it is asked for.
 from typing import NamedTuple
 
 from sle_gan.errors import InputError
-from sle_gan.models.rows import DiscriminatorRow, GeneratorRow, Recipe
+from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow, Recipe
 
 MAPPING_LAYERS, LARGEST_MAPPING = 2, 16  # of generators with styles: usually, and at most
 
@@ -15,7 +15,9 @@ GENERATORS = {
     "biggan": GeneratorRow("sle_gan.models.generators.biggan", (32, 64, 128)),
     "fastgan": GeneratorRow("sle_gan.models.generators.fastgan", (64, 128, 256, 512, 1024), is_remapped=True),
     "sngan": GeneratorRow("sle_gan.models.generators.sngan", (32, 48, 64, 128)),
-    "stylegan2": GeneratorRow("sle_gan.models.generators.stylegan2", (32, 64, 128, 256, 512, 1024), has_styles=True),
+    "stylegan2": GeneratorRow(
+        "sle_gan.models.generators.stylegan2", (32, 64, 128, 256, 512, 1024), has_styles=True, has_channel_limits=True
+    ),
 }
 
 DISCRIMINATORS = {
@@ -25,9 +27,17 @@ DISCRIMINATORS = {
     ),
     "sngan": DiscriminatorRow("sle_gan.models.discriminators.sngan", (32, 48, 64, 128), (4, 5, 5, 6)),
     "stylegan2": DiscriminatorRow(
-        "sle_gan.models.discriminators.stylegan2", (32, 64, 128, 256, 512, 1024), (3, 4, 5, 6, 7, 8)
+        "sle_gan.models.discriminators.stylegan2",
+        (32, 64, 128, 256, 512, 1024),
+        (3, 4, 5, 6, 7, 8),
+        has_channel_limits=True,
     ),
 }
+
+
+def limits_of_width(width: int) -> ChannelLimits:
+    """Returns the limits that follow from a width, of networks that have limits; the paper's are those of 64."""
+    return ChannelLimits(256 * width, 8 * width)
 
 
 class Pair(NamedTuple):

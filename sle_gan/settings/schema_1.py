@@ -26,6 +26,7 @@ _BEFORE = {
     "diff_augment": "color,translation",
 }
 _MAPPING_LAYERS = 2  # of StyleGAN2, before they could be chosen
+_CHANNEL_BASE, _CHANNEL_MAX = 256, 8  # of StyleGAN2, times its width, likewise
 _TIMES = {
     "reconfigure": {"warmup": "warmup_steps", "interval": "interval_steps"},
     "sparse_from_scratch": {
@@ -65,12 +66,15 @@ def from_schema_1(content: dict[str, Any]) -> TrainSettings:
 def _derived(values: dict[str, Any]) -> dict[str, Any]:
     """Returns what followed from other settings before there were settings for it."""
     n_critic = values["n_critic"]
+    has_styles = values.get("model") == "stylegan2"
     derived = {
         "smallest_margin": 0.8 if values.get("model", "fastgan") == "fastgan" else 1.0,
         "gradient_penalty": 10.0 if values["loss"] == "wasserstein" else 0.0,
         "dig_interval": n_critic if isinstance(n_critic, int) and n_critic > 1 else 4,
         "lazy_scaling": bool(values["r1_gamma"] or values.get("path_length_weight")),
-        "mapping_layers": _MAPPING_LAYERS if values.get("model") == "stylegan2" else None,
+        "mapping_layers": _MAPPING_LAYERS if has_styles else None,
+        "channel_base": _CHANNEL_BASE * values["width"] if has_styles else None,
+        "channel_max": _CHANNEL_MAX * values["width"] if has_styles else None,
         "exploration": resolve_exploration(values),
     }
     return {name: value for name, value in derived.items() if name not in values}

@@ -54,7 +54,11 @@ class ReconfigureSettings(SettingsGroup):
         flag=Flag(names=("--reconfigure-interval", "--g")),
     )
     reconfigure_unit: str = setting(choice("steps", "epochs"), "of both times", "steps")
-    prune_scope: str = setting(choice("kernels", "all"), "kernels of convolutions, or all weights", "kernels")
+    prune_scope: str = setting(
+        choice("kernels", "all", "all-but-rgb"),
+        "kernels of convolutions, or all weights, or all but those of layers that make colors",
+        "kernels",
+    )
     regrow_state: str = _regrow_state()
     warmup_steps: int = setting(
         POSITIVE, "generator steps before the first sparse phase", RECIPE, is_free=True, flag=None
