@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +10,7 @@ from sle_gan.layers.attention import LearnedScale, self_attention
 from sle_gan.layers.conditional import conditional_batch_norm, projection
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
 from sle_gan.models.discriminators.biggan import discriminator as build_discriminator
+from sle_gan.models.discriminators.biggan_brock import discriminator as build_brocks_discriminator
 from sle_gan.models.generators.biggan import generator as build_generator
 
 
@@ -40,6 +43,18 @@ def test_parameter_counts_at_64_px_are_those_of_the_paper(build, count):
     widths = (8, 16, 24)
     counts = [trainable(build(64, width=width, classes=200)) for width in widths]
     assert round(np.polyval(np.polyfit(widths, counts, 2), 80)) == count
+
+
+def test_brocks_discriminator_at_64_px_has_1_2_4_8_and_16_times_the_width():
+    width, classes = 8, 5
+    sides = [3, *(share * width for share in (1, 2, 4, 8, 16))]
+    blocks = sum(9 * i * o + 9 * o * o + i * o + 3 * o for i, o in itertools.pairwise(sides))
+    attention = width * (width // 8 + width // 8 + width // 2 + width // 2) + 1
+    head = sides[-1] + 1 + classes * sides[-1]
+    network = build_brocks_discriminator(64, width=width, classes=classes)
+    assert trainable(network) == blocks + attention + head
+    with pytest.raises(ValueError, match=r"resolution must be one of \(64,\); got 32"):
+        build_brocks_discriminator(32)
 
 
 @pytest.mark.parametrize("resolution", [32, 64, 128])

@@ -120,14 +120,15 @@ def test_a_dense_kernel_stays_dense():
     assert masks[0].all()
 
 
-def test_the_balance_ratio_is_the_mean_of_the_measured_ones():
+def test_the_balance_ratio_is_the_mean_of_the_last_hundred_and_none_before():
     ratio = BalanceRatio()
-    assert ratio.read() is None
-    # (after - before) / (real - before): 1 / 4 at step 0, 3 / 4 at step 10, and nothing in between.
-    for step, after in ((0, 0.0), (5, 100.0), (10, 2.0)):
+    # (after - before) / (real - before): 1 / 4 and 3 / 4 in turn at every tenth step, and nothing in between.
+    for step in range(991):
+        assert ratio.read() is None
+        after = 100.0 if step % 10 else 2.0 if step % 20 else 0.0
         ratio.observe(tf.constant(step, tf.int64), lambda after=after: (tf.constant(3.0), tf.constant(-1.0), after))
     assert ratio.read() == pytest.approx(0.5)
-    for step in range(20, 1020, 10):
+    for step in range(1000, 2000, 10):
         ratio.observe(tf.constant(step, tf.int64), lambda: (tf.constant(3.0), tf.constant(-1.0), tf.constant(-0.6)))
     assert ratio.read() == pytest.approx(0.1)
 

@@ -169,3 +169,16 @@ def test_limits_of_channels_follow_from_the_width_and_need_a_network_that_has_th
         resolve({"data_folder": "x", "channel_max": 64})
     with pytest.raises(InputError, match="--channel-base must be the --resolution 256 at least"):
         resolve({"data_folder": "x", "model": "stylegan2", "resolution": 256, "channel_base": 128})
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        ({"sparse_from_scratch": True}, "keep"),
+        ({"sparse_from_scratch": True, "exploration": "rigl"}, "reset"),
+        ({"sparse_from_scratch": True, "exploration": "rigl", "regrow_state": "keep"}, "keep"),
+        ({"reconfigure": True}, "keep"),
+    ],
+)
+def test_rigl_alone_resets_what_the_optimizer_remembers_of_weights_that_grow(given, state):
+    assert resolve({"data_folder": "x", **given}, IMAGES).sparsity.regrow_state == state

@@ -117,6 +117,7 @@ def _derive(values: dict[str, Any]) -> None:
     derived = {
         "r1_gamma": values["r1_share"] * values["resolution"] ** 2 / values["batch_size"],
         "gradient_penalty": _GRADIENT_PENALTY_OF_WASSERSTEIN if values["loss"] == "wasserstein" else 0.0,
+        "regrow_state": "reset" if values.get("exploration") == "rigl" else "keep",
         "dig_interval": n_critic if n_critic > 1 else _DIG_INTERVAL,
         "mapping_layers": MAPPING_LAYERS if rows[0].has_styles else None,
         "channel_base": limits and limits.base,

@@ -76,6 +76,7 @@ def _derived(values: dict[str, Any]) -> dict[str, Any]:
         "channel_base": _CHANNEL_BASE * values["width"] if has_styles else None,
         "channel_max": _CHANNEL_MAX * values["width"] if has_styles else None,
         "exploration": resolve_exploration(values),
+        "regrow_state": "keep",
     }
     return {name: value for name, value in derived.items() if name not in values}
 

@@ -15,7 +15,11 @@ _MOST_ROUNDS = 100
 
 
 def _regrow_state() -> Any:
-    return setting(choice("keep", "reset"), "what the optimizer remembers of weights that grow", "keep")
+    return setting(
+        choice("keep", "reset"),
+        "what the optimizer remembers of weights that grow; reset with --exploration rigl without it, otherwise keep",
+        RECIPE,
+    )
 
 
 def _switch(text: str) -> Setting:
