@@ -98,7 +98,18 @@ def test_penalties_that_are_not_given_follow_from_the_loss_and_the_turns():
 
 def test_a_resolution_of_another_network_is_refused():
     with pytest.raises(InputError, match=r"--resolution must be one of \(32, 48, 64, 128\) for sngan; got 256"):
-        settings(model="sngan")
+        settings(model="sngan", resolution=256)
+
+
+def test_the_usual_resolution_is_512_or_the_largest_below_that_both_networks_have():
+    def side(**given):
+        return settings(**given).images.resolution
+
+    assert (side(), side(model="stylegan2"), side(model="sngan"), side(model="biggan")) == (512, 512, 128, 128)
+    assert side(discriminator="sngan") == 128
+    assert side(model="biggan", discriminator="biggan-brock") == 64
+    assert settings(model="biggan", discriminator="biggan-brock").network.width == 80  # of the recipe of 64 px
+    assert side(resolution=256) == 256
 
 
 every_model = pytest.mark.parametrize(

@@ -49,7 +49,11 @@ def with_batch_size(
         if plan(known).run.exists() and not command.override:
             return known
     if command.dry_run:
-        paper, shares = MODELS[values["model"]].recipe_at(values["resolution"]).batch_size, values["accumulate"]
+        model, shares = MODELS[values["model"]], values["accumulate"]
+        resolution = given.get(
+            "resolution", model.pair(given.get("generator"), given.get("discriminator")).usual_resolution
+        )
+        paper = model.recipe_at(resolution).batch_size
         size = max(paper // shares, 1) * shares
         print(f"batch size auto: a training would first try which sizes fit; told is the step of {size} images")
         return {**given, "batch_size": size}

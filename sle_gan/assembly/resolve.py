@@ -18,6 +18,7 @@ from sle_gan.models import (
     MODELS,
     Model,
     Pair,
+    check_names,
     check_pair,
     limits_of_width,
 )
@@ -54,9 +55,10 @@ def resolve(
     check_augmentation(values)
     check_sparsity(values)
     model = _model(values.get("model", DEFAULTS["model"]))
+    values = {"generator": model.generator, "discriminator": model.discriminator} | values
+    check_names(values["generator"], values["discriminator"])
+    values.setdefault("resolution", Pair(values["generator"], values["discriminator"]).usual_resolution)
     values = DEFAULTS | _of_recipe(model, values) | values
-    values.setdefault("generator", model.generator)
-    values.setdefault("discriminator", model.discriminator)
     check_pair(values["generator"], values["discriminator"], values["resolution"], values["channels"])
     _derive(values)
     values["class_names"] = tuple(class_names)
@@ -103,7 +105,7 @@ def _model(name: str) -> Model:
 
 
 def _of_recipe(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
-    recipe = model.recipe_at(values.get("resolution", DEFAULTS["resolution"]))._asdict()
+    recipe = model.recipe_at(values["resolution"])._asdict()
     if "ema_decay" in values or "ema_kimg" in values:
         recipe |= {"ema_decay": None, "ema_kimg": None}
     return recipe

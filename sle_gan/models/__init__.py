@@ -10,6 +10,7 @@ from sle_gan.errors import InputError
 from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow, Recipe
 
 MAPPING_LAYERS, LARGEST_MAPPING = 2, 16  # of generators with styles: usually, and at most
+_USUAL_RESOLUTION = 512  # of SLE-GAN, in pixels
 
 GENERATORS = {
     "biggan": GeneratorRow("sle_gan.models.generators.biggan", (32, 64, 128)),
@@ -57,6 +58,12 @@ class Pair(NamedTuple):
         """Whether TensorFlow's remapper can rewrite a training step of the two."""
         return GENERATORS[self.generator].is_remapped and DISCRIMINATORS[self.discriminator].is_remapped
 
+    @property
+    def usual_resolution(self) -> int:
+        """The side of images in pixels where none is given: 512, or the largest below that both networks have."""
+        ours, theirs = GENERATORS[self.generator].resolutions, DISCRIMINATORS[self.discriminator].resolutions
+        return max(side for side in ours if side in theirs and side <= _USUAL_RESOLUTION)
+
     def describe(self) -> str:
         """Returns the pair in words: one name where both are of the same paper."""
         if self.generator == self.discriminator:
@@ -93,6 +100,17 @@ class Model(NamedTuple):
         return Pair(generator or self.generator, discriminator or self.discriminator)
 
 
+def check_names(generator: str, discriminator: str) -> None:
+    """Checks that there are two networks of these names.
+
+    Raises:
+        InputError: if there are not.
+    """
+    for kind, name, table in (("generator", generator, GENERATORS), ("discriminator", discriminator, DISCRIMINATORS)):
+        if name not in table:
+            raise InputError(f"--{kind} must be one of {', '.join(table)}; got {name}")
+
+
 def check_pair(generator: str, discriminator: str, resolution: int, channels: int) -> None:
     """Checks that two networks can be trained together.
 
@@ -108,9 +126,7 @@ def check_pair(generator: str, discriminator: str, resolution: int, channels: in
     Raises:
         InputError: if there is no network of such a name, or one of them has no images of this kind.
     """
-    for kind, name, table in (("generator", generator, GENERATORS), ("discriminator", discriminator, DISCRIMINATORS)):
-        if name not in table:
-            raise InputError(f"--{kind} must be one of {', '.join(table)}; got {name}")
+    check_names(generator, discriminator)
     pair, rows = Pair(generator, discriminator), (GENERATORS[generator], DISCRIMINATORS[discriminator])
     for flag, attribute, given in (("resolution", "resolutions", resolution), ("channels", "channels", channels)):
         of_each = [getattr(row, attribute) for row in rows]

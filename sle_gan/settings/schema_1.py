@@ -10,6 +10,7 @@ from sle_gan.settings.train import CHOOSERS, CONCERNS, TrainSettings
 
 # What trainings did before there were settings for it: FastGAN was the one network, then SNGAN joined it.
 _BEFORE = {
+    "resolution": 256,
     "width": 64,
     "batch_size": 8,
     "n_critic": 1,

@@ -1,8 +1,8 @@
 """BigGAN's networks of each resolution, and the layers that both have.
 
 Source: Brock, Donahue & Simonyan, "Large Scale GAN Training for High Fidelity Natural Image Synthesis", ICLR 2019,
-arXiv:1809.11096, appendix B, table 4; at 32 px as in Zhao et al. 2020, arXiv:2006.10738; the discriminator of 64 px as in
-Chen et al., NeurIPS 2021, arXiv:2103.00397, on Tiny-ImageNet. `docs/methods.md` lists the deviations.
+arXiv:1809.11096, appendix B, table 4; at 32 px as in Zhao et al. 2020, arXiv:2006.10738; the discriminator of 64 px as
+in Chen et al., NeurIPS 2021, arXiv:2103.00397, on Tiny-ImageNet. `docs/methods.md` lists the deviations.
 """
 
 from typing import NamedTuple

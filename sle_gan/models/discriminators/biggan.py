@@ -1,9 +1,9 @@
 """BigGAN's discriminator: a residual network under spectral normalization, with attention.
 
 Source: Brock, Donahue & Simonyan, "Large Scale GAN Training for High Fidelity Natural Image Synthesis", ICLR 2019,
-arXiv:1809.11096, appendix B; at 32 px as in Zhao et al. 2020, arXiv:2006.10738; at 64 px as in Chen et al., NeurIPS 2021,
-arXiv:2103.00397. `docs/methods.md` lists the deviations; `sle_gan.models.discriminators.biggan_brock` has Brock et al.'s
-numbers of channels at 64 px.
+arXiv:1809.11096, appendix B; at 32 px as in Zhao et al. 2020, arXiv:2006.10738; at 64 px as in Chen et al., NeurIPS
+2021, arXiv:2103.00397, while `sle_gan.models.discriminators.biggan_brock` has Brock et al.'s numbers of channels there.
+`docs/methods.md` lists the deviations.
 """
 
 import tensorflow as tf
