@@ -16,9 +16,9 @@ TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "fidelity.md"
 _INTRODUCTION = """\
 # Fidelity
-What papers say, and the test that asserts it of this code: counts, formulas, schedules, defaults. Made from the marks of
-the tests by `python tests/fidelity_page.py`; a test fails where this page is another. What differs from a paper, and why,
-is in [methods.md](methods.md).
+What papers and their code say, and the test that asserts it of this code: counts, formulas, schedules, defaults.
+Made from the marks of the tests by `python tests/fidelity_page.py`; a test fails where this page is another. What
+differs from a paper, and why, is in [methods.md](methods.md).
 """
 
 

@@ -90,6 +90,7 @@ def test_what_grows_are_the_largest_gradients_of_that_very_step():
             assert np.abs(gradient[grown]).min() >= np.abs(gradient[dead]).max()
 
 
+@pytest.mark.paper("STU-GAN", "Liu et al. 2022, STU-GAN", "the average of a grown weight")
 def test_the_average_of_a_grown_weight_is_the_weight_after_its_first_step():
     gan = sparse_gan()
     explore = DynamicSparsity(
@@ -120,6 +121,9 @@ def test_a_dense_kernel_stays_dense():
     assert masks[0].all()
 
 
+@pytest.mark.paper(
+    "ADAPT", "ADAPT, NeurIPS 2023", "the balance ratio, every 10 steps, over 100 measurements, and nothing before"
+)
 def test_the_balance_ratio_is_the_mean_of_the_last_hundred_and_none_before():
     ratio = BalanceRatio()
     # (after - before) / (real - before): 1 / 4 and 3 / 4 in turn at every tenth step, and nothing in between.
@@ -179,6 +183,11 @@ def balanced(rule, density):
     return callback
 
 
+@pytest.mark.paper(
+    "ADAPT",
+    "ADAPT, NeurIPS 2023",
+    "below 0.45 and above 0.55 the density moves by 0.05; 0.05 at least, 1.0 or 0.5 at most",
+)
 @pytest.mark.parametrize(
     ("rule", "density", "ratio", "expected"),
     [
@@ -228,6 +237,9 @@ def test_a_student_learns_from_its_teacher_alone_and_not_before_there_is_one():
     assert tape.gradient(loss, distillation.teacher.trainable_variables[0]) is None
 
 
+@pytest.mark.paper(
+    "Tickets", "Chen et al., ICLR 2021, code", "distillation on the discriminator is the mean over 4 B numbers"
+)
 def test_distillation_is_a_quarter_of_the_two_mean_divergences_of_reals_and_fakes():
     reals, fakes = (tf.random.stateless_normal([2, 2, 2, 1], [seed, 0]) for seed in (1, 2))
     distillation = Distillation(flat_judge(3), 1.0)
@@ -246,3 +258,20 @@ def flat_judge(seed):
     images = keras.Input([2, 2, 1])
     dense = keras.layers.Dense(1, kernel_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=seed))
     return keras.Model(images, dense(keras.layers.Flatten()(images)))
+
+
+@pytest.mark.paper(
+    "STU-GAN",
+    "Liu et al. 2022, STU-GAN; Evci et al. 2020, arXiv:1911.11134; ADAPT, NeurIPS 2023",
+    "intervals and shares of STU-GAN, RigL and ADAPT",
+)
+def test_the_rules_have_the_numbers_of_their_papers():
+    def numbers(name):
+        rule = EXPLORATIONS[name]
+        return rule.interval, rule.first_share, rule.last_share, rule.end
+
+    assert numbers("rigl") == (100, 0.3, 0.0, 0.75)
+    assert numbers("stu") == (1000, 0.5, 0.005, 1.0)
+    assert numbers("adapt") == (500, 0.5, 0.005, 1.0)
+    assert (BALANCE_RULES["relaxed"].cap, BALANCE_RULES["relaxed"].interval) == (1.0, 1000)
+    assert (BALANCE_RULES["strict"].cap, BALANCE_RULES["strict"].interval) == (0.5, 2000)

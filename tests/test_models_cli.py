@@ -35,6 +35,11 @@ def settings(**given):
     return resolve({"data_folder": "x", **given})
 
 
+@pytest.mark.paper(
+    "SNGAN",
+    "Miyato et al. 2018, arXiv:1802.05957",
+    "5 steps of the discriminator, 2e-4, betas 0 and 0.9, batch 64; FastGAN's 2e-4, 0.5 and 0.999, batch 8 beside it",
+)
 def test_what_is_not_given_is_as_in_the_networks_paper():
     fastgan, sngan = settings(), settings(model="sngan", resolution=64)
     names = ("n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2", "ema_decay", "batch_size")
@@ -43,6 +48,11 @@ def test_what_is_not_given_is_as_in_the_networks_paper():
     assert fastgan.network.width == sngan.network.width == 64
 
 
+@pytest.mark.paper(
+    "StyleGAN2",
+    "Karras et al. 2020, arXiv:2006.06676",
+    "0.0025, betas 0 and 0.99, R1 every 16 steps by 0.0002 side² / batch, half-life of 10 kimg",
+)
 def test_stylegan2_has_the_settings_of_its_papers():
     given = settings(model="stylegan2", resolution=128, batch_size=32)
     names = ("loss", "n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2")
@@ -54,6 +64,11 @@ def test_stylegan2_has_the_settings_of_its_papers():
     assert given.penalties.path_length_weight == 0.0
 
 
+@pytest.mark.paper(
+    "BigGAN",
+    "Brock et al. 2019, arXiv:1809.11096; Zhao et al. 2020, arXiv:2006.10738",
+    "batch, steps of the discriminator, rates, betas, width and average at 32, 64 and 128 px",
+)
 def test_biggan_has_the_settings_of_its_papers_at_each_resolution():
     names = ("batch_size", "n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2")
     recipes = {side: settings(model="biggan", resolution=side) for side in (32, 64, 128)}
@@ -101,6 +116,7 @@ def test_a_resolution_of_another_network_is_refused():
         settings(model="sngan", resolution=256)
 
 
+@pytest.mark.paper("FastGAN", "SLE-GAN's documentation", "512 px where nothing else is asked for")
 def test_the_usual_resolution_is_512_or_the_largest_below_that_both_networks_have():
     def side(**given):
         return settings(**given).images.resolution

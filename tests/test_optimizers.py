@@ -17,6 +17,11 @@ def numbers(optimizer):
     return pytest.approx((float(optimizer.learning_rate.numpy()), optimizer.beta_1, optimizer.beta_2), rel=1e-6)
 
 
+@pytest.mark.paper(
+    "StyleGAN2",
+    "Zhao et al. 2020, arXiv:2006.10738, code (100-shot)",
+    "the optimizers' own rate 0.002 and betas 0 and 0.99 with R1 at every step",
+)
 def test_penalties_that_share_the_steps_of_the_loss_leave_rates_and_betas_as_they_are():
     # 100shot: R1 at every step; the reference has 0.002 and 0.99 for both networks.
     given, _ = with_preset("stylegan2-diffaugment-100shot", {})
@@ -27,6 +32,11 @@ def test_penalties_that_share_the_steps_of_the_loss_leave_rates_and_betas_as_the
         assert numbers(optimizer) == (0.0025, 0.0, 0.99)
 
 
+@pytest.mark.paper(
+    "StyleGAN2",
+    "Karras et al. 2020, arXiv:1912.04958, appendix B",
+    "k / (k + 1) of lazy regularization, with `--lazy-scaling`",
+)
 def test_rates_and_betas_are_scaled_on_demand_each_by_its_networks_interval():
     generator, discriminator = built(model="stylegan2", adam_beta_1=0.5, path_length_weight=2.0, lazy_scaling=True)
     assert numbers(generator) == (0.0025 * 4 / 5, 0.5 ** (4 / 5), 0.99 ** (4 / 5))

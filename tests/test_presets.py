@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 import tensorflow as tf
@@ -33,6 +34,11 @@ def test_a_preset_fills_in_settings_that_exist_and_go_together(name):
     assert PRESETS[name].source
 
 
+@pytest.mark.paper(
+    "StyleGAN2",
+    "Zhao et al. 2020, arXiv:2006.10738, code (100-shot)",
+    "300,000 images, batch 16, R1 of 10 at every step, no path length",
+)
 def test_the_numbers_of_the_hundred_shot_recipe():
     found, _ = settings("stylegan2-diffaugment-100shot")
     optimization = found.optimization
@@ -100,6 +106,11 @@ def test_the_depth_of_the_mapping_is_that_of_the_networks_with_styles():
         layers(model="stylegan2", mapping_layers=17)
 
 
+@pytest.mark.paper(
+    "DigGAN",
+    "Fang, Sun & Schwing 2022, arXiv:2211.14694, code",
+    "10,000 passes, lambda 10,000 without and 1,000 with DiffAugment on a tenth of CIFAR-10, smoothed slopes",
+)
 def test_the_numbers_of_biggan_on_a_tenth_of_cifar():
     found, _ = settings("diggan-biggan-cifar10-10pct-diffaugment")
     names = ("batch_size", "n_critic", "ema_decay", "ema_start", "epochs")
@@ -112,12 +123,22 @@ def test_the_numbers_of_biggan_on_a_tenth_of_cifar():
     assert found.augmentation.diff_augment == "translation,cutout"
 
 
+@pytest.mark.paper(
+    "StyleGAN2",
+    "Zhao et al. 2020, arXiv:2006.10738, code (100-shot)",
+    "the average: a copy until 10 kimg, then a half-life of 10",
+)
 def test_the_average_of_the_hundred_shot_recipe_is_a_copy_until_10_kimg_then_has_a_half_life_of_10():
     decay = average_decay(settings("stylegan2-diffaugment-100shot")[0].optimization)
     kept = [float(decay(tf.constant(steps, tf.int64))) for steps in (0, 624, 625, 18_749)]
     assert kept == pytest.approx([0.0, 0.0, 0.5 ** (16 / 10_000), 0.5 ** (16 / 10_000)])
 
 
+@pytest.mark.paper(
+    "ADA",
+    "Karras et al. 2020, arXiv:2006.06676, code (paper256)",
+    "25 million images, batch 64, R1 of 1, path length of 2 every 4 steps, 20 kimg without a ramp, no mirroring",
+)
 def test_the_numbers_of_ada_at_256_px():
     found, _ = settings("stylegan2-ada-256")
     optimization, penalties = found.optimization, found.penalties
@@ -130,6 +151,11 @@ def test_the_numbers_of_ada_at_256_px():
     )
 
 
+@pytest.mark.paper(
+    "Re-GAN",
+    "Saxena et al., CVPR 2023, code",
+    "warm-up 10,000, phases of 5,000, 30 % pruned, path length of 2 every 4 steps, half-life of 10 kimg without a ramp",
+)
 def test_the_numbers_of_regan_with_stylegan2():
     found, _ = settings("regan-stylegan2-256")
     assert (found.penalties.path_length_weight, found.penalties.path_length_interval) == (2.0, 4)
@@ -141,11 +167,19 @@ def test_the_numbers_of_regan_with_stylegan2():
     )
 
 
+@pytest.mark.paper(
+    "SNGAN",
+    "Miyato et al. 2018, arXiv:1802.05957; Chen et al., NeurIPS 2021, arXiv:2103.00397; Saxena et al., CVPR 2023, codes",
+    "images are not mirrored",
+)
 @pytest.mark.parametrize("name", [name for name in PRESETS if "sngan" in name])
 def test_presets_of_sngan_mirror_no_images(name):
     assert settings(name)[0].images.flip is False
 
 
+@pytest.mark.paper(
+    "Re-GAN", "Saxena et al., CVPR 2023, code", "30,034,338 and 28,864,129 parameters at 256 px; toRGB is not pruned"
+)
 def test_regans_stylegan2_has_its_parameters_and_prunes_all_but_what_makes_colors():
     found, _ = settings("regan-stylegan2-256")
     generator, discriminator = (
@@ -171,6 +205,9 @@ def test_limits_of_channels_follow_from_the_width_and_need_a_network_that_has_th
         resolve({"data_folder": "x", "model": "stylegan2", "resolution": 256, "channel_base": 128})
 
 
+@pytest.mark.paper(
+    "RigL", "Evci et al. 2020, arXiv:1911.11134, code", "the optimizer's slots of weights that grow are reset"
+)
 @pytest.mark.parametrize(
     ("given", "state"),
     [
@@ -182,3 +219,28 @@ def test_limits_of_channels_follow_from_the_width_and_need_a_network_that_has_th
 )
 def test_rigl_alone_resets_what_the_optimizer_remembers_of_weights_that_grow(given, state):
     assert resolve({"data_folder": "x", **given}, IMAGES).sparsity.regrow_state == state
+
+
+@pytest.mark.paper("Re-GAN", "Saxena et al., CVPR 2023, code", "1,000 passes, warm-up 200, phases of 100, 30 % pruned")
+def test_the_numbers_of_regan_with_sngan():
+    found, _ = settings("regan-sngan-cifar10-10pct")
+    passes = 600 / (64 * 5)  # steps of a pass: a tenth of the images is what is counted
+    given, _ = with_preset("regan-sngan-cifar10-10pct", {"data_folder": "x"})
+    of_tenth = resolve(given, 600)
+    assert of_tenth.optimization.steps == math.ceil(1000 * passes)
+    times = of_tenth.sparsity.warmup_steps, of_tenth.sparsity.interval_steps
+    assert times == (math.ceil(200 * passes), math.ceil(100 * passes))
+    assert (found.sparsity.sparsity, found.sparsity.prune_scope) == (0.3, "all")
+    assert (found.optimization.n_critic, found.optimization.batch_size) == (5, 64)
+
+
+@pytest.mark.paper(
+    "STU-GAN",
+    "Liu et al. 2022, STU-GAN",
+    "20 % of the generator and 30 % of the discriminator live, by Erdos-Renyi-Kernel",
+)
+def test_the_numbers_of_stugan():
+    found = settings("stugan-sngan")[0]
+    assert (found.sparsity.generator_density, found.sparsity.discriminator_density) == (0.2, 0.3)
+    assert (found.sparsity.layer_densities, found.sparsity.exploration) == ("erdos-renyi-kernel", "stu")
+    assert (found.sparsity.interval_steps, found.optimization.steps) == (1000, 50_000)
