@@ -169,7 +169,7 @@ def test_the_numbers_of_regan_with_stylegan2():
 
 @pytest.mark.paper(
     "SNGAN",
-    "Miyato et al. 2018, arXiv:1802.05957; Chen et al., NeurIPS 2021, arXiv:2103.00397; Saxena et al., CVPR 2023, codes",
+    "codes of Miyato et al. 2018, arXiv:1802.05957; Chen et al., NeurIPS 2021; Saxena et al., CVPR 2023",
     "images are not mirrored",
 )
 @pytest.mark.parametrize("name", [name for name in PRESETS if "sngan" in name])
