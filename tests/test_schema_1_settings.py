@@ -207,8 +207,8 @@ def test_what_follows_from_other_settings_did_so_before_there_were_names_for_it(
     ("kept", "expected"),
     [
         (
-            {"find_ticket": True, "round_steps": 50, "steps": 500, "rewind_to": "10%"},
-            TicketSearchSettings(rewind_to="10%", round_steps=50),
+            {"find_ticket": True, "round_steps": 50, "steps": 500, "rewind_to": "10%", "distill_weight": 0.5},
+            TicketSearchSettings(rewind_to="10%", round_steps=50, distill_weight=2.0),  # of a mean, then of a sum
         ),
         (
             {"ticket": "/t.safetensors", "ticket_masks": "random"},

@@ -59,6 +59,8 @@ def from_schema_1(content: dict[str, Any]) -> TrainSettings:
             del values[name]
     for network in ("generator", "discriminator"):  # those of a model were one
         values.setdefault(network, content.get("model", "fastgan"))
+    if isinstance(weight := content.get("distill_weight"), int | float):  # of a sum, where there is a mean now
+        values["distill_weight"] = 4.0 * weight
     if content.get("ema_kimg") is not None:
         values.setdefault("ema_decay", None)
     return TrainSettings.of(_BEFORE | values | _derived(_BEFORE | values) | _times(content))
