@@ -24,7 +24,7 @@ def discriminator_divergence(teacher_logits: tf.Tensor, student_logits: tf.Tenso
         student_logits: float32 of that shape.
 
     Returns:
-        float32 scalar, 0 or more.
+        float32 scalar, 0 for equal judgements and more for others.
 
     Source: Chen et al., "GANs Can Play Lottery Tickets Too", ICLR 2021 (GAN-LTH).
     """
