@@ -1,6 +1,7 @@
 """The rates and betas that the optimizers have, whatever the settings say."""
 
 import pytest
+import tensorflow as tf
 
 from sle_gan.assembly.resolve import resolve
 from sle_gan.settings.presets import with_preset
@@ -10,7 +11,7 @@ from sle_gan.training.optimizers import build_optimizers
 
 def built(**given):
     settings = resolve({"data_folder": "x", **given}, image_count=6000)
-    return build_optimizers(settings.optimization, settings.penalties)
+    return build_optimizers(settings.optimization, settings.penalties, tf.constant(0, tf.int64))
 
 
 def numbers(optimizer):

@@ -172,7 +172,7 @@ FIRST = {
 
 def test_what_a_run_kept_is_what_its_command_asks_for_today():
     settings = from_schema_1(KEPT)
-    assert settings == resolve(GIVEN, 6)
+    assert settings == resolve(GIVEN | {"rates": "paper"}, 6)
     assert settings.sparsity == ReconfigureSettings(
         reconfigure_warmup=1, warmup_steps=1, interval_steps=2, regrow_state="keep"
     )
@@ -187,15 +187,20 @@ def test_what_the_first_runs_did_not_say_is_as_it_was_then():
 @pytest.mark.parametrize(
     "given",
     [
+        {"model": "fastgan"},
+        {"model": "fastgan", "reconstruction_loss": "l1"},
         {"model": "sngan", "resolution": 32, "loss": "wasserstein"},
         {"model": "stylegan2", "resolution": 64},
         {"model": "biggan", "resolution": 32},
     ],
-    ids=lambda given: given["model"],
+    ids=lambda given: " ".join(map(str, given.values())),
 )
 def test_what_follows_from_other_settings_did_so_before_there_were_names_for_it(given):
     settings = resolve({"data_folder": "x", **given})
-    late = ("mapping_layers", "channel_base", "channel_max", "gradient_penalty", "dig_interval", "smallest_margin")
+    late = (
+        *("mapping_layers", "channel_base", "channel_max", "gradient_penalty", "dig_interval", "smallest_margin"),
+        "kid_network",
+    )
     kept = {name: value for name, value in settings.named().items() if name not in late}
     scaled = settings.penalties.r1_gamma > 0.0  # a rate that has changed since
     assert from_schema_1(kept | {"lazy_scaling": False}) == settings

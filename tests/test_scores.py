@@ -23,6 +23,8 @@ from sle_gan.evaluation.scores import (
     random_halves,
 )
 
+LITE0 = "efficientnet-lite0"
+
 
 def drawn(seed, count, size=6, scale=1.0, shift=0.0):
     """Features whose numbers hang together, float32 `[count, size]`."""
@@ -210,7 +212,7 @@ def test_diversity_is_the_mean_distance_over_all_pairs():
     pairs = np.array(list(itertools.combinations(range(11), 2)))
     scaled = images.astype(np.float32) / 127.5 - 1
     expected = PerceptualDistance()(scaled[pairs[:, 0]], scaled[pairs[:, 1]]).numpy().mean()
-    unit_maps = UnitMaps(48)
+    unit_maps = UnitMaps(48, LITE0)
     in_parts = Diversity(unit_maps).add(images[:3]).add(images[3:])
     assert in_parts.count == 11
     assert in_parts.mean_distance() == pytest.approx(expected, rel=1e-5)
@@ -222,8 +224,8 @@ def test_diversity_of_large_images_is_that_of_their_means_at_256_px():
     rng = np.random.default_rng(0)
     small = np.repeat(np.repeat(rng.integers(0, 256, [3, 16, 16, 1]), 16, axis=1), 16, axis=2).astype(np.uint8)
     large = np.repeat(np.repeat(small, 2, axis=1), 2, axis=2)
-    expected = Diversity(UnitMaps(256)).add(small).mean_distance()
-    assert Diversity(UnitMaps(512)).add(large).mean_distance() == pytest.approx(expected, rel=1e-5)
+    expected = Diversity(UnitMaps(256, LITE0)).add(small).mean_distance()
+    assert Diversity(UnitMaps(512, LITE0)).add(large).mean_distance() == pytest.approx(expected, rel=1e-5)
 
 
 def test_halves_have_no_common_element_and_all_but_the_odd_one():
@@ -246,4 +248,4 @@ def test_too_few_images_are_told():
         with pytest.raises(InputError, match="images of either kind at least; got"):
             score()
     with pytest.raises(InputError, match="diversity needs two images at least; got 1"):
-        Diversity(UnitMaps(32)).add(np.zeros([1, 32, 32, 3], np.uint8)).mean_distance()
+        Diversity(UnitMaps(32, LITE0)).add(np.zeros([1, 32, 32, 3], np.uint8)).mean_distance()

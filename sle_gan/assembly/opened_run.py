@@ -266,13 +266,14 @@ class OpenedRun:
             >>> import sle_gan
             >>> run = sle_gan.open_run("00000-fastgan-flowers")
             >>> row = run.evaluate(["kid"], number_of_images=16, tell=lambda line: None)
-            >>> sorted(row["scores"]["kid_efficientnet_lite0"])
+            >>> sorted(row["scores"]["kid_open_nsfw"])
             ['floor', 'spread', 'value']
 
         Args:
             metrics: some of `fid`, `kid`, `prdc` (precision, recall, density and coverage), `is` (the Inception
-                Score) and `diversity`.
-            network: whose features are compared: `efficientnet-lite0`, or `inception` for those of published tables.
+                Score), `swd` (the sliced Wasserstein distance, which needs no network) and `diversity`.
+            network: whose features are compared: `efficientnet-lite0`, `open-nsfw`, or `inception` for those of
+                published tables; `auto` for the first that is no part of the training's loss.
             number_of_images: drawn and scored, six or more.
             mode: how images are resized for the network: `legacy` as in most tables, or `clean`.
             seed: of the pictures and of the subsets.

@@ -10,6 +10,7 @@ from typing import Any
 from sle_gan.cluster import Cluster, check_shares, read_cluster
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
+from sle_gan.evaluation.judges import judge_for
 from sle_gan.models import (
     DISCRIMINATORS,
     GENERATORS,
@@ -22,11 +23,13 @@ from sle_gan.models import (
     check_pair,
     limits_of_width,
 )
+from sle_gan.models.rates import choose_rates
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
 from sle_gan.settings.devices import DeviceSettings
 from sle_gan.settings.field import accept, flag_name
 from sle_gan.settings.network import NetworkSettings
+from sle_gan.settings.optimization import AUTO
 from sle_gan.settings.sparsity import TicketSettings, check_sparsity, resolve_warmup_epoch
 from sle_gan.settings.train import DEFAULTS, GIVABLE, TrainSettings
 from sle_gan.sparsity.times import resolve_times
@@ -58,6 +61,7 @@ def resolve(
     values = {"generator": model.generator, "discriminator": model.discriminator} | values
     check_names(values["generator"], values["discriminator"])
     values.setdefault("resolution", Pair(values["generator"], values["discriminator"]).usual_resolution)
+    chosen = dict(values)
     values = DEFAULTS | _of_recipe(model, values) | values
     check_pair(values["generator"], values["discriminator"], values["resolution"], values["channels"])
     _derive(values)
@@ -67,6 +71,7 @@ def resolve(
         if image_count is None:
             raise ValueError("image_count must be given: a length in epochs follows from it")
         values["steps"] = math.ceil(values["epochs"] * image_count / images_per_step)
+    values |= choose_rates(values, chosen, model.recipe_at(values["resolution"]))
     resolve_times(values, image_count)
     settings = TrainSettings.of(values)
     _check_networks(settings)
@@ -91,6 +96,8 @@ def _accepted(given: Mapping[str, object]) -> dict[str, Any]:
         if name not in GIVABLE:
             near = difflib.get_close_matches(name, GIVABLE, n=1)
             raise InputError(f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        if name == "kid_network" and value == AUTO:
+            continue  # as if it were not given: it follows from the loss
         if value is not None:
             values[name] = accept(name, GIVABLE[name], value)
         elif name == "diff_augment":  # off; of others None is what is not given
@@ -121,6 +128,7 @@ def _derive(values: dict[str, Any]) -> None:
         "gradient_penalty": _GRADIENT_PENALTY_OF_WASSERSTEIN if values["loss"] == "wasserstein" else 0.0,
         "regrow_state": "reset" if values.get("exploration") == "rigl" else "keep",
         "dig_interval": n_critic if n_critic > 1 else _DIG_INTERVAL,
+        "kid_network": judge_for(values["discriminator"], values["reconstruction_loss"]),
         "mapping_layers": MAPPING_LAYERS if rows[0].has_styles else None,
         "channel_base": limits and limits.base,
         "channel_max": limits and limits.largest,

@@ -9,6 +9,7 @@ from sle_gan.callbacks.scores import Scores
 from sle_gan.data.folder import read_manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.evaluation import NETWORKS
+from sle_gan.evaluation.judges import describe_network
 from sle_gan.evaluation.scoring import Scoring, features_file_name
 from sle_gan.run import RunFolder
 from sle_gan.settings import ScoreSettings, TrainSettings
@@ -41,7 +42,7 @@ def scores_of(settings: ScoreSettings) -> list[Score]:
     """Lists the scores that are asked for."""
     kid = Score(
         "kid",
-        "efficientnet-lite0",
+        settings.kid_network,
         None,
         ("kid", "prdc", "diversity"),
         settings.kid_frequency,
@@ -77,9 +78,10 @@ def score_callbacks(
         features_file = run.scores / features_file_name(
             read_manifest(run.manifest_file), settings.images, network, _MODE
         )
-        print(f"{score.name}: features of {len(images)} training images with {score.network}", flush=True)
+        described = describe_network(score.network, settings)
+        print(f"{score.name}: features of {len(images)} training images with {described}", flush=True)
         seed, shown = settings.optimization.seed, opaque(images, background)
-        scoring = Scoring(network, _MODE, score.metrics, shown, seed, features_file)
+        scoring = Scoring(network, _MODE, score.metrics, shown, settings, seed, features_file)
         kept = best if score.name == "kid" else None
         callbacks.append(Scores(run, scoring, score.frequency_steps, score.image_count, calibrate, background, kept))
     return callbacks

@@ -23,6 +23,7 @@ from sle_gan.data.pipeline import DeviceShare, training_dataset
 from sle_gan.data.resident import ResidentImages
 from sle_gan.disk import check_space, is_full
 from sle_gan.errors import NotFiniteError, StorageError, TrainingError
+from sle_gan.evaluation import kid_name
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.json_files import replaced, write_json
 from sle_gan.report.run_report import write_report
@@ -95,7 +96,7 @@ def fit(
     signals = Signals(largest_of_workers(strategy))
     images_per_step, steps = optimization.images_per_step, optimization.steps
     progress = TrainingProgress(run.timings_file, steps, images_per_step, settings.run.log_frequency)
-    best = BestGenerators(run, settings.scores.keep_best)
+    best = BestGenerators(run, settings.scores.keep_best, kid_name(settings.scores.kid_network))
     news = [settings.run.sample_frequency, *(score.frequency_steps for score in scores_of(settings.scores))]
     callbacks = [
         *sparsity.callbacks,

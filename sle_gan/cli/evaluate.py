@@ -7,11 +7,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from sle_gan.assembly.evaluate_run import Evaluation
+from sle_gan.assembly.evaluate_run import NETWORK_CHOICES, Evaluation
 from sle_gan.assembly.opened_run import open_run
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.errors import InputError
-from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES, NETWORKS
+from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES
+from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.evaluation.self_check import check_inception
 
 
@@ -49,13 +50,15 @@ def parser():
         type=_metrics,
         default=",".join(Evaluation.metrics),
         metavar="NAMES",
-        help=f"some of {','.join(METRICS)}; prdc is precision, recall, density and coverage, is the Inception Score",
+        help=f"some of {','.join(METRICS)}; prdc is precision, recall, density and coverage, is the Inception Score, "
+        "swd the sliced Wasserstein distance, which needs no network",
     )
     add(
         "--network",
-        choices=tuple(NETWORKS),
+        choices=NETWORK_CHOICES,
         default=Evaluation.network,
-        help="whose features are compared; fid and kid of inception alone are those of published tables",
+        help="whose features are compared; auto: the first that is no part of the training's loss; fid and kid of "
+        "inception alone are those of published tables",
     )
     add("--mode", choices=MODES, default=Evaluation.mode, help="how images are resized: legacy as in most tables")
     add(
@@ -113,17 +116,21 @@ def describe_scores(row):
         f"{row['fakes']} pictures against {row['reals']} training images, not mirrored, at {row['resolution']} px; "
         f"{row['network']} {row['weights_sha256'][:8]}, {row['mode']}, seed {row['seed']}"
     ]
+    if row["party"]:
+        lines.append(FLATTERING)
     for name, score in row["scores"].items():
         spread = "" if score["spread"] is None else f", spread {score['spread']:.3g}"
         floor = "" if score["floor"] is None else f" (halves of the training images: {score['floor']:.4g})"
         lines.append(f"{name} {score['value']:.4g}{spread}{floor}")
     if row["diversity"]:
-        found = row["diversity"]
-        lines.append(f"diversity {found['fakes']:.3g}, of the training images {found['reals']:.3g}")
-    found = row["memorization"]
+        diversity = row["diversity"]
+        network = diversity["network"]
+        lines.append(f"diversity ({network}) {diversity['fakes']:.3g}, of the training images {diversity['reals']:.3g}")
+    copies = row["memorization"]
     lines.append(
-        f"near copies {found['near_copies']:.1%}, among the training images {found['near_copies_among_reals']:.1%}; "
-        f"median distance ratio {found['median_ratio']:.2f}, smallest {found['smallest_ratio']:.2f}"
+        f"near copies ({copies['network']}) {copies['near_copies']:.1%}, "
+        f"among the training images {copies['near_copies_among_reals']:.1%}; "
+        f"median distance ratio {copies['median_ratio']:.2f}, smallest {copies['smallest_ratio']:.2f}"
     )
     return lines
 

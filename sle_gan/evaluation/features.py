@@ -11,11 +11,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.errors import InputError
+from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.network import FeatureNetwork
 from sle_gan.evaluation.torch_archive import read_state_dict
 
 SMALLEST_SIDE_PX = 32
-DISTANCE_TAPS = ("stage_1", "stage_2", "stage_3", "stage_4", "stage_5")
 
 
 class Stage(NamedTuple):
@@ -186,7 +186,7 @@ class PerceptualDistance:
     """
 
     def __init__(self):
-        self._network = efficientnet_lite0(DISTANCE_TAPS)
+        self._network = efficientnet_lite0(NETWORKS["efficientnet-lite0"].distance_maps)
 
     def __call__(self, images, references):
         """Returns the distance of each pair.

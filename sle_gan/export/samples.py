@@ -10,6 +10,7 @@ import numpy as np
 from sle_gan.data.pictures import image_sheet, opaque, write_picture
 from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError
+from sle_gan.evaluation.judges import judge_of
 from sle_gan.export.drawing import Drawing, checked_seeds, format_seeds
 from sle_gan.export.pictures import check_output, map_ahead, without_alpha
 
@@ -132,7 +133,7 @@ class Samples:
         trained = self.drawing.trained  # loads TensorFlow, which the detector needs too
         from sle_gan.evaluation.memorization import CopyDetector
 
-        detector = CopyDetector(reals)
+        detector = CopyDetector(reals, judge_of(self.drawing.run.settings()))
         kept: list[int] = []
         copies: list[int] = []
         background = self.drawing.background

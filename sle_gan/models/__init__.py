@@ -25,7 +25,11 @@ DISCRIMINATORS = {
     "biggan": DiscriminatorRow("sle_gan.models.discriminators.biggan", (32, 64, 128), (4, 5, 6)),
     "biggan-brock": DiscriminatorRow("sle_gan.models.discriminators.biggan_brock", (64,), (5,)),
     "fastgan": DiscriminatorRow(
-        "sle_gan.models.discriminators.fastgan", (64, 128, 256, 512, 1024), (4, 5, 6, 6, 6), is_remapped=True
+        "sle_gan.models.discriminators.fastgan",
+        (64, 128, 256, 512, 1024),
+        (4, 5, 6, 6, 6),
+        is_remapped=True,
+        has_decoders=True,
     ),
     "sngan": DiscriminatorRow("sle_gan.models.discriminators.sngan", (32, 48, 64, 128), (4, 5, 5, 6)),
     "stylegan2": DiscriminatorRow(

@@ -135,6 +135,7 @@ class DiscriminatorRow(NamedTuple):
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         is_remapped: as that of a generator.
         has_channel_limits: as that of a generator.
+        has_decoders: whether `training_graph` holds decoders, which redraw the images from the discriminator's maps.
     """
 
     file: str
@@ -143,6 +144,7 @@ class DiscriminatorRow(NamedTuple):
     channels: tuple[int, ...] = (1, 3, 4)
     is_remapped: bool = False
     has_channel_limits: bool = False
+    has_decoders: bool = False
 
     def module(self) -> ModuleType:
         """Loads the file."""

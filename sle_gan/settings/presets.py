@@ -18,8 +18,9 @@ class Preset(NamedTuple):
     settings: dict[str, Any]
 
 
-_ALTERNATIVES = {"steps": "epochs", "epochs": "steps", "ema_decay": "ema_kimg", "ema_kimg": "ema_decay"}
+_EITHER = ({"steps", "epochs", "hours"}, {"ema_decay", "ema_kimg"})  # of each, one alone can be given
 
+_FASTGAN = {"model": "fastgan", "steps": 50_000, "rates": "paper"}
 _SNGAN_CIFAR10 = {"model": "sngan", "resolution": 32, "steps": 50_000, "diff_augment": None, "flip": False}
 _STYLEGAN2_256 = {"model": "stylegan2", "resolution": 256, "mapping_layers": 8}
 _RATES_002 = {"G_learning_rate": 0.002, "D_learning_rate": 0.002}
@@ -66,8 +67,9 @@ PRESETS: dict[str, Preset] = {
     ),
     "fastgan-fewshot-256": Preset(
         "Liu et al. 2021, arXiv:2101.04775",
-        {"model": "fastgan", "resolution": 256, "steps": 50_000, "diff_augment": "color,translation"},
+        _FASTGAN | {"resolution": 256, "diff_augment": "color,translation"},
     ),
+    "sle-gan": Preset("Liu et al. 2021, arXiv:2101.04775", _FASTGAN),
     "stylegan2-diffaugment-100shot": Preset(
         "Zhao et al. 2020, arXiv:2006.10738",
         _STYLEGAN2_256
@@ -157,7 +159,7 @@ def with_preset(name: str, given: Mapping[str, object]) -> tuple[dict[str, objec
     filled = {
         setting: value
         for setting, value in PRESETS[name].settings.items()
-        if setting not in given and _ALTERNATIVES.get(setting) not in given
+        if setting not in given and not any(setting in either and either & given.keys() for either in _EITHER)
     }
     return {**given, **filled}, filled
 

@@ -22,6 +22,7 @@ _BEFORE = {
     "ema_decay": 0.999,
     "ema_kimg": None,
     "ema_start": 0,
+    "rates": "paper",
     "r1_gamma": 0.0,
     "augment": "diff",
     "diff_augment": "color,translation",
@@ -70,6 +71,7 @@ def _derived(values: dict[str, Any]) -> dict[str, Any]:
     """Returns what followed from other settings before there were settings for it."""
     n_critic = values["n_critic"]
     has_styles = values.get("model") == "stylegan2"
+    is_perceptual = values.get("reconstruction_loss", "perceptual") == "perceptual"
     derived = {
         "smallest_margin": 0.8 if values.get("model", "fastgan") == "fastgan" else 1.0,
         "gradient_penalty": 10.0 if values["loss"] == "wasserstein" else 0.0,
@@ -80,6 +82,7 @@ def _derived(values: dict[str, Any]) -> dict[str, Any]:
         "channel_max": _CHANNEL_MAX * values["width"] if has_styles else None,
         "exploration": resolve_exploration(values),
         "regrow_state": "keep",
+        "kid_network": "open-nsfw" if is_perceptual and values["discriminator"] == "fastgan" else "efficientnet-lite0",
     }
     return {name: value for name, value in derived.items() if name not in values}
 
