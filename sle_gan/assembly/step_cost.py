@@ -2,7 +2,8 @@
 
 import os
 
-from sle_gan.evaluation.features import DISTANCE_TAPS, PerceptualDistance, efficientnet_lite0
+from sle_gan.evaluation import NETWORKS
+from sle_gan.evaluation.features import PerceptualDistance, efficientnet_lite0
 from sle_gan.settings import SparseFromScratchSettings, TicketSearchSettings, TrainSettings
 from sle_gan.sparsity.flops import layer_macs, network_macs
 from sle_gan.training.gan import GAN
@@ -28,7 +29,8 @@ def other_macs_per_step(gan: GAN, images_per_step: int) -> float:
         return 0.0
     macs = _DECODER_PASSES * network_macs(layer_macs(reconstruction.decoders), {})
     if isinstance(reconstruction.distance, PerceptualDistance):
-        network = efficientnet_lite0(DISTANCE_TAPS, reconstruction.decoders.outputs[0].shape[1])
+        side = reconstruction.decoders.outputs[0].shape[1]
+        network = efficientnet_lite0(NETWORKS["efficientnet-lite0"].distance_maps, side)
         macs += _DISTANCE_PASSES * network_macs(layer_macs(network), {})
     return images_per_step * macs
 
