@@ -43,7 +43,11 @@ def with_batch_size(
     if values["strategy"] == "multi-worker":
         raise InputError("--batch-size auto tries steps of one machine; give --strategy multi-worker a number")
     if command.dry_run:
-        paper, shares = MODELS[values["model"]].recipe_at(values["resolution"]).batch_size, values["accumulate"]
+        model, shares = MODELS[values["model"]], values["accumulate"]
+        resolution = given.get(
+            "resolution", model.pair(given.get("generator"), given.get("discriminator")).usual_resolution
+        )
+        paper = model.recipe_at(resolution).batch_size
         size = max(paper // shares, 1) * shares
         print(f"batch size auto: a training would first try which sizes fit; this is the step of {size} images")
         return {**given, "batch_size": size}
