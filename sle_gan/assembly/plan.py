@@ -142,6 +142,10 @@ def _with_scores(settings: TrainSettings, image_count: int) -> TrainSettings:
     scores = settings.scores
     if (scores.kid or scores.fid) and image_count < FEWEST_IMAGES:
         raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {image_count}")
+    if scores.reference_folder is not None:
+        if not (scores.kid or scores.fid):
+            raise InputError("--reference-folder is what --kid and --fid compare with; give one of them")
+        scan(scores.reference_folder)  # a folder without images is told before the training begins
     if not scores.fid:
         return settings
     weights = str(inception_weights(scores.inception_weights, print))

@@ -96,7 +96,7 @@ def _action(setting: Setting, flag: Flag, choices: Sequence[str] | None) -> dict
         return {"action": argparse.BooleanOptionalAction if flag.is_flip else "store_true"}
     unit = {"metavar": setting.unit} if setting.unit else {}
     if choices is not None or (setting.kind.choices and not setting.unit):
-        return {"choices": choices or setting.kind.choices} | unit
+        return {"choices": (*flag.words, *(choices or setting.kind.choices))} | unit
     bare = {"nargs": "?", "const": flag.bare[0]} if flag.bare else {}
     return {"type": reader(setting.kind, flag.words)} | unit | bare
 

@@ -78,6 +78,9 @@ class OptimizationSettings(SettingsGroup):
         unit="KIMG",
         flag=Flag(instead_of="ema_decay"),
     )
+    ema_ramp: float = setting(
+        WEIGHT, "the half-life is this share of the images shown, at most; 0 for no such bound", 0.05, unit="SHARE"
+    )
     ema_start: int = setting(FROM_ZERO, "for which it is a copy, before it averages", RECIPE, unit="STEPS")
     reconstruction_loss: str = setting(
         choice("perceptual", "l1"), "distance that the discriminator's decoders minimize", "perceptual"

@@ -26,7 +26,7 @@ def build_optimizers(
 
     Args:
         settings: rates, betas, and how the rates fall.
-        penalties: of which the lazy ones scale both.
+        penalties: of which the lazy ones scale both, if they are asked to.
         steps_done: int64, the number of generator steps before this one, which rates that fall are read off.
         scales_losses: whether they scale their losses, for 16 bits in which small gradients are 0.
 
@@ -36,8 +36,9 @@ def build_optimizers(
     betas = settings.adam_beta_1, settings.adam_beta_2
     decay = RATE_DECAYS[settings.rate_decay]
     share = decay and functools.partial(decay, steps_done, settings.steps)
-    path_length_interval = penalties.path_length_interval if penalties.path_length_weight else None
-    r1_interval = penalties.r1_interval if penalties.r1_gamma else None
+    is_scaled = penalties.lazy_scaling
+    path_length_interval = penalties.path_length_interval if is_scaled and penalties.path_length_weight else None
+    r1_interval = penalties.r1_interval if is_scaled and penalties.r1_gamma else None
     generator = adam(settings.G_learning_rate, *betas, path_length_interval, share)
     discriminator = adam(settings.D_learning_rate, *betas, r1_interval, share)
     if not scales_losses:
@@ -59,14 +60,17 @@ def adam(
         learning_rate: per step.
         beta_1: what is kept of the mean gradient at each step.
         beta_2: what is kept of the mean squared gradient at each step.
-        lazy_interval: steps between computations of a lazy regularizer, which scales the other three; or None.
+        lazy_interval: steps k between computations of a lazy regularizer; rate and betas are then scaled by
+            k / (k + 1). None leaves them as they are.
         share: of the rate at each step; None for a constant rate.
 
     Returns:
         The optimizer.
 
     Source: the scaling is Karras et al. 2020, arXiv:1912.04958, appendix B.
-    Differs: there a lazy regularizer has optimizer steps of its own, here its gradient joins that of the loss.
+    Differs: there a lazy regularizer has an optimizer step of its own, so that k iterations make k + 1 steps, which the
+    scaling makes up for. Here its gradient joins that of the loss: k iterations make k steps, and nothing is to be made
+    up for. So a training scales nothing unless it is asked to.
     """
     scale = 1.0 if lazy_interval is None else lazy_interval / (lazy_interval + 1)
     options = {"beta_1": beta_1**scale, "beta_2": beta_2**scale, "epsilon": _EPSILON}
