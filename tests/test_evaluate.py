@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from PIL import Image
 from run_files import settings_of
 from tiny_runs import set_training_images, write_run
 
+from sle_gan.assembly.references import read_reference_images
 from sle_gan.cli.evaluate import main
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.main import main as sle_gan_command
@@ -28,7 +30,7 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import NETWORKS, download, self_check
 from sle_gan.evaluation.memorization import CopyDetector
 from sle_gan.evaluation.scores import Moments, frechet_distance, kernel_distance, precision_recall, random_halves
-from sle_gan.evaluation.scoring import Scoring, features_file_name, image_seeds
+from sle_gan.evaluation.scoring import Reference, Scoring, features_file_name, image_seeds
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.json_files import read_json, write_json
 from sle_gan.run import RunFolder
@@ -175,7 +177,7 @@ def test_features_of_the_training_images_are_kept_and_read_again(tiny_run, lite0
     file = tmp_path / "scores" / "features.npy"
 
     def kid():
-        scoring = Scoring(lite0, "legacy", ("kid",), reals, L1, 0, file)
+        scoring = Scoring(lite0, "legacy", ("kid",), reals, L1, 0, Reference(reals, "train", file))
         scored = scoring([fakes], range(FAKES), lambda done: None)
         return scored.row["scores"]["kid_efficientnet_lite0"]["value"]
 
@@ -202,8 +204,8 @@ def test_the_file_of_features_is_named_by_all_that_they_depend_on(tiny_run, lite
 
 
 def test_a_replayed_training_set_scores_0_and_is_all_copies(lite0, pictures, tmp_path):
-    reals, _ = pictures
-    scoring = Scoring(lite0, "clean", ("fid", "kid", "prdc", "swd"), reals, L1, 0, tmp_path / "features.npy")
+    (reals, _), file = pictures, tmp_path / "features.npy"
+    scoring = Scoring(lite0, "clean", ("fid", "kid", "prdc", "swd"), reals, L1, 0, Reference(reals, "train", file))
     row = scoring([reals[:5], reals[5:]], range(14), lambda done: None).row
     values = {name.removesuffix("_efficientnet_lite0"): score["value"] for name, score in row["scores"].items()}
     assert values["fd"] < 1e-6
@@ -354,3 +356,33 @@ def test_the_self_check_compares_with_the_published_score(lite0, pictures, monke
     found = self_check.inception_score(lite0(images, "legacy")[1])[0]
     monkeypatch.setattr(self_check, "PUBLISHED_SCORE", found + 0.3)
     assert self_check.check_score(lite0, images, lambda done: None).endswith(": they agree")
+
+
+def test_scores_against_another_folder_are_of_its_images_and_copies_of_the_training_images(
+    copied_run, lite0, pictures, tmp_path, capsys
+):
+    others = tmp_path / "test"
+    write_flowers(others, 9, 128, seed=5)  # resized as the run's images
+    (others / "broken.png").write_bytes(b"no image")
+    words = ("--network", "efficientnet-lite0", "--metrics", "kid", "--seed", 3, "--reference-folder", others)
+    assert evaluate(copied_run, *words) == 0
+    (row,) = rows_of(copied_run)
+    settings = copied_run.settings().images
+    reference = read_reference_images(others, settings, lambda line: None)
+    _, fakes = pictures
+    kid, _ = kernel_distance(lite0(reference.images, "legacy")[0], lite0(fakes, "legacy")[0], 3)
+    assert row["scores"]["kid_efficientnet_lite0"]["value"] == pytest.approx(kid, rel=1e-4)
+    assert (row["reals"], row["split"]) == (9, reference.split)
+    assert re.fullmatch("reference [0-9a-f]{8}", row["split"])
+    ratios = CopyDetector(pictures[0], "open-nsfw").nearest(fakes).ratios
+    assert row["memorization"]["median_ratio"] == pytest.approx(np.median(ratios), rel=1e-4)
+    told = capsys.readouterr().out
+    assert f"16 pictures against 9 images of the folder ({row['split']}), not mirrored" in told
+    assert "skipped broken.png" in told
+    assert row["split"] in (copied_run.path / "report.html").read_text()
+
+
+def test_a_reference_of_too_few_images_is_told(copied_run, tmp_path, capsys):
+    write_flowers(tmp_path / "few", 3, 64, seed=5)
+    assert evaluate(copied_run, "--metrics", "kid", "--reference-folder", tmp_path / "few") == 2
+    assert "--reference-folder must hold 6 images at least; got 3" in capsys.readouterr().err

@@ -40,6 +40,11 @@ def maps(weights):
     return {"images": pixels} | {name: tensor.numpy() for name, tensor in maps.items()}
 
 
+@pytest.mark.paper(
+    "Scores",
+    "Heusel et al. 2017, arXiv:1706.08500, the 2015 Inception",
+    "every weight of the network by name and shape",
+)
 def test_the_names_and_shapes_are_those_of_the_published_network(arrays):
     # The published trunk has 21,785,568 weights (gains and biases of the normalization counted), the file 95,628,359
     # bytes, of which all but 0.1 % are numbers.

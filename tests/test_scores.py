@@ -53,6 +53,7 @@ def test_moments_gathered_in_batches_are_those_of_the_whole(small_blocks):
     np.testing.assert_allclose(moments.covariance(), np.cov(features.astype(np.float64).T), rtol=1e-10)
 
 
+@pytest.mark.paper("Scores", "Heusel et al. 2017, arXiv:1706.08500", "FID")
 @pytest.mark.parametrize(("n", "m"), [(200, 150), (5, 300), (4, 3)])
 def test_the_frechet_distance_agrees_with_the_matrix_square_root_of_scipy(n, m):
     first, second = drawn(1, n).astype(np.float64), drawn(2, m, scale=1.3, shift=0.4).astype(np.float64)
@@ -98,6 +99,7 @@ def cubic_mmd(real, fake):
     return 1000 * (within(real) + within(fake) - 2 * between)
 
 
+@pytest.mark.paper("Scores", "Binkowski et al. 2018, arXiv:1801.01401", "KID")
 def test_kid_of_two_whole_sets_agrees_with_plain_loops(small_blocks):
     real, fake = drawn(4, 20).astype(np.float64), drawn(5, 20, shift=0.2).astype(np.float64)
     value, spread = kernel_distance(real, fake, seed=0)
@@ -139,6 +141,7 @@ def test_kid_of_many_features_draws_from_a_pool_of_them(monkeypatch):
 # --- precision, recall, density, coverage ---
 
 
+@pytest.mark.paper("Scores", "arXiv:1904.06991, 2002.09797", "precision, recall, density and coverage")
 def test_precision_recall_density_and_coverage_agree_with_scikit_learn(small_blocks):
     real, fake = drawn(8, 60), drawn(9, 45, scale=0.8, shift=0.5)
     trees = {name: NearestNeighbors().fit(x.astype(np.float64)) for name, x in (("real", real), ("fake", fake))}
@@ -188,6 +191,7 @@ def test_the_inception_score_of_sure_and_even_classes_is_their_number():
     assert inception_score(np.zeros([10, 7])) == (pytest.approx(1), None)
 
 
+@pytest.mark.paper("Scores", "Salimans et al. 2016, arXiv:1606.03498", "Inception Score")
 def test_the_inception_score_agrees_with_its_definition_over_splits(monkeypatch, small_blocks):
     monkeypatch.setattr(scores, "_INCEPTION_SCORE_SPLIT", 20)
     logits = 2 * np.random.default_rng(0).normal(size=[50, 9])

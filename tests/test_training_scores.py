@@ -238,3 +238,15 @@ def test_what_a_killed_save_left_is_cleared_away(run):
     (run.best / "ckpt-4.data-00000-of-00001").touch()
     best_of(run, keep=1, done=2)
     assert sorted(file.name for file in run.best.iterdir()) == whole
+
+
+def test_a_training_is_scored_against_another_folder_that_is_there(flowers, tmp_path, capsys):
+    others = tmp_path / "test"
+    write_flowers(others, 7, 64, seed=9)
+    words = arguments(flowers, tmp_path, "--steps", "2", "--reference-folder", str(others))
+    assert main(words) == 0
+    (row,) = [row for row in rows_of(RunFolder(tmp_path / "run")) if row.get("event") == "scores"]
+    assert (row["reals"], row["split"].partition(" ")[0]) == (7, "reference")
+    assert "kid: features of 7 reference images" in capsys.readouterr().out
+    assert main([word for word in words if word != "--kid"]) == 2
+    assert "--reference-folder is what --kid and --fid compare with" in capsys.readouterr().err

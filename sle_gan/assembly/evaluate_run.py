@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sle_gan.assembly.references import TRAINING_SPLIT, ReferenceImages, read_reference_images
 from sle_gan.data.pictures import opaque, write_picture
 from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError
@@ -40,6 +41,7 @@ class Evaluation:
         number_of_images: drawn and scored, six or more.
         seed: of the pictures and of the subsets, from 0 to 2**31 - 1.
         inception_weights: file of the 2015 Inception's weights; the cache folder's, or fetched, if None.
+        reference_folder: images to score against, such as a test split; the training images if None.
 
     Raises:
         InputError: if one is none of these.
@@ -51,6 +53,7 @@ class Evaluation:
     number_of_images: int = 1000
     seed: int = 0
     inception_weights: Path | str | None = None
+    reference_folder: Path | str | None = None
 
     def __post_init__(self):
         if not self.metrics or not set(self.metrics) <= set(METRICS):
@@ -111,19 +114,23 @@ def evaluate_run(
     network_name = evaluation.network_for(settings)
     weights = inception_weights(evaluation.inception_weights, tell) if network_name == "inception" else None
     with run.locked():
-        images, manifest = read_training_images(run, data_folder)
+        reals = ReferenceImages(*read_training_images(run, data_folder), TRAINING_SPLIT)
+        others = evaluation.reference_folder
+        against = reals if others is None else read_reference_images(others, settings.images, tell)
         tell(
-            f"scoring {run.name} at step {drawing.step} against {len(images)} training images with "
+            f"scoring {run.name} at step {drawing.step} against {len(against.images)} "
+            f"{'training' if others is None else 'reference'} images with "
             f"{describe_network(network_name, settings)}; loading TensorFlow"
         )
         trained = drawing.trained
         from sle_gan.callbacks.metrics import append_row, keep_rows_until
-        from sle_gan.evaluation.scoring import Scoring, features_file_name, image_seeds
+        from sle_gan.evaluation.scoring import Reference, Scoring, features_file_name, image_seeds
 
         network = NETWORKS[network_name].module().feature_network(weights)
-        features_file = run.scores / features_file_name(manifest, settings.images, network, evaluation.mode)
         mode, metrics, seed = evaluation.mode, evaluation.metrics, evaluation.seed
-        scoring = Scoring(network, mode, metrics, images, settings, seed, features_file)
+        features_file = run.scores / features_file_name(against.manifest, settings.images, network, mode)
+        reference = Reference(against.images, against.split, features_file)
+        scoring = Scoring(network, mode, metrics, reals.images, settings, seed, reference)
         seeds = image_seeds(seed, evaluation.number_of_images)
         drawn = _batches(trained.draw_seeds(seeds))
         batches = (opaque(batch, settings.images.background_rgb) for batch in drawn)
@@ -131,8 +138,8 @@ def evaluate_run(
         keep_rows_until(run.metrics_file, math.inf)  # a line that a killed training left torn
         row = {"step": drawing.step, "event": "scores"} | scored.row
         append_row(run.metrics_file, row)
-        told = {"run": run.name, "step": str(drawing.step), "pairs": scored.sheet_words}
-        write_picture(run.copies_sheet(drawing.step), scored.sheet, told)
+        origin = {"run": run.name, "step": str(drawing.step), "pairs": scored.sheet_words}
+        write_picture(run.copies_sheet(drawing.step), scored.sheet, origin)
     return row
 
 

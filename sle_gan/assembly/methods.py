@@ -62,7 +62,7 @@ def build_methods(
         is_perceptual = settings.optimization.reconstruction_loss == "perceptual"
         distance = PerceptualDistance() if is_perceptual else mean_absolute_difference
         methods.discriminator_terms.append(Reconstruction(decoders, distance))
-    methods.discriminator_terms.extend(build_penalties(settings.penalties))
+    methods.discriminator_terms.extend(build_penalties(settings.penalties, settings.optimization.batch_size))
     if settings.penalties.path_length_weight:
         _, mixing, synthesis, _ = GENERATORS[settings.network.generator].module().styles(generator)
         weight, interval = settings.penalties.path_length_weight, settings.penalties.path_length_interval

@@ -259,9 +259,10 @@ class OpenedRun:
         inception_weights: Path | str | None = None,
         step: int | None = None,
         data_folder: Path | str | None = None,
+        reference_folder: Path | str | None = None,
         tell: Callable[[str], None] = print,
     ) -> dict[str, Any]:
-        """Scores the run against its training images, and adds a row to its `metrics.jsonl`.
+        """Scores the run against its training images, or other ones, and adds a row to its `metrics.jsonl`.
 
             >>> import sle_gan
             >>> run = sle_gan.open_run("00000-fastgan-flowers")
@@ -280,6 +281,7 @@ class OpenedRun:
             inception_weights: file of the 2015 Inception's weights; the cache folder's, or fetched, if None.
             step: see `draw`.
             data_folder: where the training images are now, if they were moved.
+            reference_folder: images to score against, such as a test split; the training images if None.
             tell: function of a line of text, called while it goes on.
 
         Returns:
@@ -292,7 +294,8 @@ class OpenedRun:
                 the network's weights are not there.
             StorageError: if the run cannot be written.
         """
-        evaluation = Evaluation(tuple(metrics), network, mode, number_of_images, seed, inception_weights)
+        asked = tuple(metrics), network, mode, number_of_images, seed, inception_weights
+        evaluation = Evaluation(*asked, reference_folder=reference_folder)
         return evaluate_run(self.folder, evaluation, step, data_folder, tell)
 
     def export(

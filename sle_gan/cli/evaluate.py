@@ -75,6 +75,12 @@ def parser():
         metavar="NUMBER",
         help="of the pictures and of the subsets",
     )
+    add(
+        "--reference-folder",
+        metavar="FOLDER",
+        help="score against these images, such as a test split, made square as the training images; copies and "
+        "diversity stay those of the training images",
+    )
     add("--inception-weights", type=Path, metavar="FILE", help="the cache folder's, or fetched, without it")
     add = result.add_argument_group("without a run").add_argument
     add("--self-check", action="store_true", help="compare a score of CIFAR-10 with the published one")
@@ -95,6 +101,7 @@ def _evaluate(arguments):
         inception_weights=arguments.inception_weights,
         step=arguments.step,
         data_folder=arguments.data_folder,
+        reference_folder=arguments.reference_folder,
         tell=_tell,
     )
     print("\n".join(describe_scores(row)))
@@ -112,15 +119,17 @@ def describe_scores(row):
     Returns:
         Lines of text.
     """
+    kind = "training images" if row["split"] == "train" else f"images of the folder ({row['split']})"
+    halves = "training images" if row["split"] == "train" else "images of the folder"
     lines = [
-        f"{row['fakes']} pictures against {row['reals']} training images, not mirrored, at {row['resolution']} px; "
+        f"{row['fakes']} pictures against {row['reals']} {kind}, not mirrored, at {row['resolution']} px; "
         f"{row['network']} {row['weights_sha256'][:8]}, {row['mode']}, seed {row['seed']}"
     ]
     if row["party"]:
         lines.append(FLATTERING)
     for name, score in row["scores"].items():
         spread = "" if score["spread"] is None else f", spread {score['spread']:.3g}"
-        floor = "" if score["floor"] is None else f" (halves of the training images: {score['floor']:.4g})"
+        floor = "" if score["floor"] is None else f" (halves of the {halves}: {score['floor']:.4g})"
         lines.append(f"{name} {score['value']:.4g}{spread}{floor}")
     if row["diversity"]:
         diversity = row["diversity"]

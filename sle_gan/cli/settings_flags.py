@@ -83,10 +83,11 @@ def reader(kind: Kind, words: Sequence[str] = ()) -> Callable[[str], Any]:
 
 def _alternatives(group: Any, settings: Mapping[str, Setting]) -> dict[str, Any]:
     """Returns, by name, the groups of settings of which only one can be given."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, setting in settings.items():
         if setting.flag is not None and setting.flag.instead_of is not None:
-            found[name] = found[setting.flag.instead_of] = group.add_mutually_exclusive_group()
+            other = setting.flag.instead_of
+            found[name] = found[other] = found.get(other) or group.add_mutually_exclusive_group()
     return found
 
 

@@ -21,6 +21,20 @@ _DIVERSITY_IMAGES = 250
 _DIGITS = 6  # more would be rounding errors
 
 
+class Reference(NamedTuple):
+    """The images that scores are measured against.
+
+    Attributes:
+        images: uint8 `[count, side, side, 1 or 3]`, six or more.
+        split: `train` for the training images, otherwise a name that other images do not have.
+        features_file: path of an `.npy` where their features are kept; see `features_file_name`.
+    """
+
+    images: np.ndarray
+    split: str
+    features_file: Path
+
+
 class Scored(NamedTuple):
     """What was found.
 
@@ -38,10 +52,10 @@ class Scored(NamedTuple):
 
 
 class Scoring:
-    """Scores generated images against one set of training images; what concerns the latter alone is computed once.
+    """Scores generated images against a reference; what concerns that and the training images alone is computed once.
 
-    Copies and diversity are measured with the judge of the run, a network that is no part of its loss, whatever network
-    the scores are of.
+    Copies and diversity are those beside the training images, whatever the reference. They are measured with the judge
+    of the run, a network that is no part of its loss, whatever network the scores are of.
 
     It keeps the features, 4 to 8 KiB for each image, and only a few of the generated images.
 
@@ -52,7 +66,7 @@ class Scoring:
         images: the training images, uint8 `[count, side, side, 1 or 3]`, six or more.
         settings: of the run; they say which networks are part of its loss.
         seed: of subsets and halves.
-        cache_file: path of an `.npy` where the features of the training images are kept; see `features_file_name`.
+        reference: what the pictures are scored against.
 
     Raises:
         InputError: if there are fewer images, all are equal, or the network cannot measure a metric.
@@ -66,18 +80,22 @@ class Scoring:
         images: np.ndarray,
         settings: TrainSettings,
         seed: int,
-        cache_file: Path,
+        reference: Reference,
     ) -> None:
-        if len(images) < FEWEST_IMAGES:
-            raise InputError(f"scores need {FEWEST_IMAGES} training images at least; got {len(images)}")
+        for count, kind in ((len(images), "training"), (len(reference.images), "reference")):
+            if count < FEWEST_IMAGES:
+                raise InputError(f"scores need {FEWEST_IMAGES} {kind} images at least; got {count}")
+        self.reference = reference
         self.network, self.mode, self.images, self.seed = network, mode, images, seed
         self.is_party = is_party(network.name, settings)
         self._judge = judge_of(settings)
         self._set_scores: list[SetScores] = []
         if OF_FEATURES & set(metrics):
-            self._set_scores.append(FeatureScores(network, mode, metrics, images, seed, cache_file))
+            self._set_scores.append(
+                FeatureScores(network, mode, metrics, reference.images, seed, reference.features_file)
+            )
         if "swd" in metrics:
-            self._set_scores.append(PatchScores(images, seed))
+            self._set_scores.append(PatchScores(reference.images, seed))
         self._detector = CopyDetector(images, self._judge)
         self._unit_maps = UnitMaps(images.shape[1], self._judge) if "diversity" in metrics else None
         if self._unit_maps is not None:
@@ -117,11 +135,11 @@ class Scoring:
             "party": self.is_party,
             "weights_sha256": self.network.weights_sha256,
             "mode": self.mode,
-            "reals": len(self.images),
+            "reals": len(self.reference.images),
             "fakes": count,
             "resolution": self.images.shape[1],
             "mirrored": False,
-            "split": "train",
+            "split": self.reference.split,
             "seed": self.seed,
             "scores": {name: score for images in gathered for name, score in images.scores().items()},
             "memorization": memorization.summary() | {"network": self._judge},

@@ -186,7 +186,7 @@ def _networks(file: Path) -> dict[str, Any]:
         return {}
     except InputError:
         content = None
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not isinstance(content.get("not_counted", []), list):
         raise InputError(f"{file} is damaged; delete it")
     return content
 

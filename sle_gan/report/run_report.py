@@ -317,7 +317,9 @@ def _cost(record: RunRecord) -> Parts:
     flops, share = training_flops(record)
     if flops is not None:
         sparse = "" if share is None else f", {share:.1%} of dense training"
-        pairs.append(("Floating-point operations of training, in theory", f"{short_number(flops)}{sparse}"))
+        missing = ", ".join(map(str, record.networks.get("not_counted", ())))
+        without = f", without {missing}" if missing else ""
+        pairs.append(("Floating-point operations of training, in theory", f"{short_number(flops)}{sparse}{without}"))
     pairs += [
         (f"Trainable parameters of the {network}", f"{record.networks[network]['parameters']:,}")
         for network in ("generator", "discriminator")

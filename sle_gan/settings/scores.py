@@ -32,6 +32,13 @@ class ScoreSettings(SettingsGroup):
         is_free=True,
         flag=Flag(words=(AUTO,)),
     )
+    reference_folder: str | None = setting(
+        TEXT,
+        "images that KID and FID compare with, such as a test split; the training images without it",
+        None,
+        unit="FOLDER",
+        is_free=True,
+    )
     kid_frequency: int = setting(POSITIVE, "steps between them", 2500, unit="STEPS", is_free=True)
     kid_number_of_images: int = setting(POSITIVE, "drawn for each", 1000, unit="IMAGES", is_free=True)
     keep_best: int = setting(POSITIVE, "generators of the lowest KID that are kept", 1, unit="COUNT", is_free=True)
