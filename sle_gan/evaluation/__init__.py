@@ -14,7 +14,7 @@ class Network(NamedTuple):
     """A row of the table of feature networks.
 
     Attributes:
-        file: module that builds it: `feature_network(weights)` -> `sle_gan.evaluation.networks.network.FeatureNetwork`.
+        file: module that builds it: `feature_network(weights)` -> a `FeatureNetwork`.
         suffix: what follows the names of its scores. The 2015 Inception alone has none: `fid` and `kid` mean it.
         kernel_deviations: features are divided by this multiple of their standard deviation over the training images
             before the kernel of KID, because large features would leave only the kernel's cubic part; None: they are
@@ -58,7 +58,7 @@ class Network(NamedTuple):
 
 NETWORKS = {
     "efficientnet-lite0": Network(
-        "sle_gan.evaluation.networks.features",
+        "sle_gan.evaluation.networks.efficientnet_lite0",
         "_efficientnet_lite0",
         maps_builder="efficientnet_lite0",
         copy_map="stage_3",

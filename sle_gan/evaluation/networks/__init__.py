@@ -1,1 +1,1 @@
-"""Feature networks, a file each, and the readers of the files of their weights."""
+"""Feature networks of scores, judges and perceptual distances: a file each, and the readers of their weights."""

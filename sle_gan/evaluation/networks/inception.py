@@ -7,7 +7,7 @@ import numpy as np
 import tf_keras as keras
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation.networks.network import FeatureNetwork
+from sle_gan.evaluation.networks.feature_network import FeatureNetwork
 from sle_gan.evaluation.networks.torch_archive import read_state_dict
 
 SIDE_PX = 299

@@ -17,7 +17,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation.networks.network import FeatureNetwork
+from sle_gan.evaluation.networks.feature_network import FeatureNetwork
 from sle_gan.evaluation.networks.onnx_file import Node, read_onnx
 
 Weights = tuple[np.ndarray, np.ndarray]  # kernel `[height, width, in, out]` or `[in, out]`, and bias `[out]`

@@ -12,7 +12,7 @@ import tf_keras as keras
 
 from sle_gan.errors import InputError
 from sle_gan.evaluation import NETWORKS
-from sle_gan.evaluation.networks.network import FeatureNetwork
+from sle_gan.evaluation.networks.feature_network import FeatureNetwork
 from sle_gan.evaluation.networks.torch_archive import read_state_dict
 
 SMALLEST_SIDE_PX = 32
