@@ -219,11 +219,11 @@ def test_smoothed_norms_compile():
     for jit_compile in (False, True):
         term = SmoothedGap(1.0, interval_steps=1, batch_size=3)
         call_of[jit_compile] = tf.function(
-            lambda seed, term=term: term(judged_batch(quadratic, drawn(seed), drawn(9), SEED))[0],
+            lambda reals, fakes, term=term: term(judged_batch(quadratic, reals, fakes, SEED))[0],
             jit_compile=jit_compile,
         )
     for seed in range(3):
-        values = [float(call(seed)) for call in call_of.values()]
+        values = [float(call(drawn(seed), drawn(9))) for call in call_of.values()]
         assert values[0] == pytest.approx(values[1], rel=1e-4)
 
 
