@@ -129,7 +129,7 @@ def test_a_dry_run_says_that_sizes_would_be_tried(photographs, tmp_path, capsys)
     given = ["--data-folder", str(photographs), "--output-folder", str(tmp_path), "--resolution", "64", "--width", "8"]
     assert train([*given, "--batch-size", "auto", "--accumulate", "3", "--dry-run"]) == 0
     told = capsys.readouterr().out
-    assert "a training would first try which sizes fit; told is the step of 6 images" in told
+    assert "a training would first try which sizes fit; this is the step of 6 images" in told
     assert re.search("^batch_size: 6$", told, re.MULTILINE)
 
 

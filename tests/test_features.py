@@ -19,8 +19,8 @@ from torch_files import Numbers, Tensor, legacy_bytes, zip_bytes
 
 from sle_gan.errors import InputError, StorageError
 from sle_gan.evaluation import NETWORKS
-from sle_gan.evaluation.features import PerceptualDistance, efficientnet_lite0, weights_path
-from sle_gan.evaluation.torch_archive import read_state_dict
+from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance, efficientnet_lite0, weights_path
+from sle_gan.evaluation.networks.torch_archive import read_state_dict
 
 
 def photograph(name, size_px, share=0.875):

@@ -13,7 +13,7 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import distances, scores
 from sle_gan.evaluation.distances import neighbor_distances
 from sle_gan.evaluation.diversity import Diversity, UnitMaps
-from sle_gan.evaluation.features import PerceptualDistance
+from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance
 from sle_gan.evaluation.scores import (
     Moments,
     frechet_distance,

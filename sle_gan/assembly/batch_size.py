@@ -49,7 +49,7 @@ def with_batch_size(
         )
         paper = model.recipe_at(resolution).batch_size
         size = max(paper // shares, 1) * shares
-        print(f"batch size auto: a training would first try which sizes fit; told is the step of {size} images")
+        print(f"batch size auto: a training would first try which sizes fit; this is the step of {size} images")
         return {**given, "batch_size": size}
     return {**given, "batch_size": _largest_batch(values, lambda size: plan({**given, "batch_size": size}), ask)}
 
@@ -100,25 +100,25 @@ def _largest_batch(values: Mapping[str, Any], plan_of: Callable[[int], Any], ask
     image_count, images = len(smallest.folder.images), smallest.settings.images
     decoded = image_count * images.resolution**2 * images.channels
     beside_step = decoded if not gpus and decoded <= images.cache_limit_bytes else 0
-    told_limit = "the GPU" if limit is None else f"{memory_limit:,} MiB"
+    limit_text = "the GPU" if limit is None else f"{memory_limit:,} MiB"
     needs = {}
 
     def needed(number):
         size = number * unit
         peak = ask(plan_of(size).settings)["peak_bytes"]
         needs[number] = None if peak is None else peak + beside_step
-        told = "more than there is" if peak is None else f"{needs[number] / _MIB:,.0f} MiB"
-        print(f"batch size auto: a step of {size} images needs {told}", flush=True)
+        need = "more than there is" if peak is None else f"{needs[number] / _MIB:,.0f} MiB"
+        print(f"batch size auto: a step of {size} images needs {need}", flush=True)
         return needs[number]
 
     most = max(image_count // unit, 1)
     number = largest_that_fits(needed, most, limit)
     if number == 0:
-        told = "more memory than there is" if needs[1] is None else f"{needs[1] / _MIB:,.0f} MiB"
+        need = "more memory than there is" if needs[1] is None else f"{needs[1] / _MIB:,.0f} MiB"
         raise InputError(
-            f"--batch-size auto: a step of {unit} images needs {told}, and {told_limit} is the limit; give a smaller "
+            f"--batch-size auto: a step of {unit} images needs {need}, and {limit_text} is the limit; give a smaller "
             "--width or --resolution, or a higher --memory-limit"
         )
     bound = ", as many as there are to train on" if number == most else f", in steps of {unit}"
-    print(f"batch size auto: {number * unit} images fit into {told_limit}{bound}", flush=True)
+    print(f"batch size auto: {number * unit} images fit into {limit_text}{bound}", flush=True)
     return number * unit

@@ -138,8 +138,8 @@ def evaluate_run(
         keep_rows_until(run.metrics_file, math.inf)  # a line that a killed training left torn
         row = {"step": drawing.step, "event": "scores"} | scored.row
         append_row(run.metrics_file, row)
-        told = {"run": run.name, "step": str(drawing.step), "pairs": scored.sheet_words}
-        write_picture(run.copies_sheet(drawing.step), scored.sheet, told)
+        origin = {"run": run.name, "step": str(drawing.step), "pairs": scored.sheet_words}
+        write_picture(run.copies_sheet(drawing.step), scored.sheet, origin)
     return row
 
 

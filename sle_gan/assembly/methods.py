@@ -7,7 +7,7 @@ import tf_keras as keras
 from sle_gan.assembly.weights import trained_discriminator
 from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.diffaugment import DiffAugment
-from sle_gan.evaluation.features import PerceptualDistance
+from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance
 from sle_gan.models import DISCRIMINATORS, GENERATORS
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import feature_splits, training_graph

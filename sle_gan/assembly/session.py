@@ -217,8 +217,8 @@ def _disk_errors(checkpoints):
         if not is_full(error):
             raise
         kept = checkpoints.latest_step()
-        told = "no checkpoint was written yet" if kept is None else f"checkpoint {kept} is kept"
-        raise StorageError(f"disk full: {told}; free space, and the same command goes on") from error
+        kept_text = "no checkpoint was written yet" if kept is None else f"checkpoint {kept} is kept"
+        raise StorageError(f"disk full: {kept_text}; free space, and the same command goes on") from error
 
 
 def _size_bytes(folder):

@@ -3,7 +3,7 @@
 import os
 
 from sle_gan.evaluation import NETWORKS
-from sle_gan.evaluation.features import PerceptualDistance, efficientnet_lite0
+from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance, efficientnet_lite0
 from sle_gan.settings import SparseFromScratchSettings, TicketSearchSettings, TrainSettings
 from sle_gan.sparsity.flops import layer_macs, network_macs
 from sle_gan.training.gan import GAN

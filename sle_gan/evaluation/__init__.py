@@ -14,7 +14,7 @@ class Network(NamedTuple):
     """A row of the table of feature networks.
 
     Attributes:
-        file: module that builds it: `feature_network(weights)` -> `sle_gan.evaluation.network.FeatureNetwork`.
+        file: module that builds it: `feature_network(weights)` -> a `FeatureNetwork`.
         suffix: what follows the names of its scores. The 2015 Inception alone has none: `fid` and `kid` mean it.
         kernel_deviations: features are divided by this multiple of their standard deviation over the training images
             before the kernel of KID, because large features would leave only the kernel's cubic part; None: they are
@@ -58,14 +58,14 @@ class Network(NamedTuple):
 
 NETWORKS = {
     "efficientnet-lite0": Network(
-        "sle_gan.evaluation.features",
+        "sle_gan.evaluation.networks.efficientnet_lite0",
         "_efficientnet_lite0",
         maps_builder="efficientnet_lite0",
         copy_map="stage_3",
         distance_maps=("stage_1", "stage_2", "stage_3", "stage_4", "stage_5"),
     ),
     "open-nsfw": Network(
-        "sle_gan.evaluation.open_nsfw",
+        "sle_gan.evaluation.networks.open_nsfw",
         "_open_nsfw",
         kernel_deviations=2.0,
         has_classes=False,
@@ -73,7 +73,7 @@ NETWORKS = {
         copy_map="stage_2",
         distance_maps=("stage_1", "stage_2", "stage_3"),
     ),
-    "inception": Network("sle_gan.evaluation.inception", ""),
+    "inception": Network("sle_gan.evaluation.networks.inception", ""),
 }
 
 # How images are brought to a network's size. legacy: bilinear, not antialiased, as TensorFlow 1 did it, and so as

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
 from sle_gan.evaluation import NETWORKS
-from sle_gan.evaluation.features import unit_length
+from sle_gan.evaluation.networks.efficientnet_lite0 import unit_length
 
 _BATCH_SIZE = 8  # always, the last batch padded
 _ENOUGH_PX = 256
@@ -27,7 +27,7 @@ class UnitMaps:
     Attributes:
         map_count: number of maps of an image.
 
-    Source: that of `sle_gan.evaluation.features.PerceptualDistance`.
+    Source: that of `sle_gan.evaluation.networks.efficientnet_lite0.PerceptualDistance`.
     """
 
     def __init__(self, side_px: int, network_name: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sle_gan.data.pictures import whole_file
 from sle_gan.evaluation import FEWEST_IMAGES, NETWORKS, PATCH_SCORE, check_metrics
-from sle_gan.evaluation.network import FeatureNetwork
+from sle_gan.evaluation.networks.feature_network import FeatureNetwork
 from sle_gan.evaluation.scores import (
     Moments,
     frechet_distance,

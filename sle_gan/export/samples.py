@@ -175,9 +175,9 @@ class Samples:
         return write
 
     def _words(self, seeds: Sequence[int], mix_seeds: Sequence[int] | None, plural: str = "") -> dict[str, str]:
-        told_seeds = {f"seed{plural}": format_seeds(seeds)}
+        of_seeds = {f"seed{plural}": format_seeds(seeds)}
         if mix_seeds is None:
-            told_class = {} if self.drawing.class_name is None else {"class": self.drawing.class_name}
-            return self.drawing.origin | told_class | told_seeds
-        told_seeds[f"mix_seed{plural}"] = format_seeds(mix_seeds)
-        return self.drawing.origin | {"mix_from": str(self.mix_from)} | told_seeds
+            of_class = {} if self.drawing.class_name is None else {"class": self.drawing.class_name}
+            return self.drawing.origin | of_class | of_seeds
+        of_seeds[f"mix_seed{plural}"] = format_seeds(mix_seeds)
+        return self.drawing.origin | {"mix_from": str(self.mix_from)} | of_seeds

@@ -12,8 +12,8 @@ import tf_keras as keras
 
 from sle_gan.errors import InputError
 from sle_gan.evaluation import NETWORKS
-from sle_gan.evaluation.network import FeatureNetwork
-from sle_gan.evaluation.torch_archive import read_state_dict
+from sle_gan.evaluation.networks.feature_network import FeatureNetwork
+from sle_gan.evaluation.networks.torch_archive import read_state_dict
 
 SMALLEST_SIDE_PX = 32
 
