@@ -11,7 +11,7 @@ from sle_gan.training.reconstruction import Reconstruction
 
 _DECODER_PASSES = 3  # forward, and back to the weights and to the maps
 _DISTANCE_PASSES = 9  # three pictures forward and back to their pixels, and three references forward
-_CORE_FLOPS = 30e9  # a second, of a core that computes convolutions
+_CORE_FLOPS = 100e9  # a second: FastGAN's steps in docs/benchmarks.md make 110 on each of two cores
 
 
 def other_macs_per_step(gan: GAN, images_per_step: int) -> float:
