@@ -52,7 +52,7 @@ class Evaluation:
     seed: int = 0
     inception_weights: Path | str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.metrics or not set(self.metrics) <= set(METRICS):
             raise InputError(f"--metrics must be some of {','.join(METRICS)}; got {self.metrics!r}")
         for flag, value, choices in (("network", self.network, NETWORK_CHOICES), ("mode", self.mode, MODES)):
