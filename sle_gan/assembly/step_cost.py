@@ -58,7 +58,7 @@ def uncounted(settings: TrainSettings) -> list[str]:
 
 
 def describe_cpu_cost(flops_per_step: float, settings: TrainSettings) -> str:
-    """Returns a line of text: about what a training costs on this CPU, and which flags make that less.
+    """Returns a line of text: what a training costs at least on this CPU, and which flags make that less.
 
     Args:
         flops_per_step: floating-point operations of a step in theory.
@@ -69,7 +69,7 @@ def describe_cpu_cost(flops_per_step: float, settings: TrainSettings) -> str:
     hours = seconds * settings.optimization.steps / 3600
     return (
         f"cpu: no GPU here; at {settings.images.resolution} px and width {settings.network.width} a step is "
-        f"{flops_per_step / 1e9:,.0f} GFLOP, about {seconds:.2g} s on {cores} cores, and "
-        f"{settings.optimization.steps:,} steps are about {hours:,.1f} hours; a smaller --width makes it less, by its "
-        "square at most, and so does a smaller --resolution"
+        f"{flops_per_step / 1e9:,.0f} GFLOP: {seconds:.2g} s at least on {cores} cores, and {hours:,.1f} hours for "
+        f"{settings.optimization.steps:,} steps; a smaller --width makes it less, by its square at most, and so does a "
+        "smaller --resolution"
     )
