@@ -27,6 +27,7 @@ import os
 import re
 import shlex
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class RunFolder:
         path: the folder; it need not exist yet.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.name = self.path.name
         self.config_file = self.path / "config.json"
@@ -70,7 +71,7 @@ class RunFolder:
         """Returns the path of the sheet of the pictures of a step that are closest to training images."""
         return self.scores / f"copies-step-{step:06d}.png"
 
-    def exists(self):
+    def exists(self) -> bool:
         """Returns whether the folder holds a run."""
         return self.config_file.is_file()
 
@@ -89,12 +90,12 @@ class RunFolder:
         """Returns the settings; see `config` for the errors."""
         return self.config().settings
 
-    def latest_step(self):
+    def latest_step(self) -> int | None:
         """Returns the step of the newest checkpoint, or None."""
         steps = [int(match[1]) for match in map(_CHECKPOINT_INDEX.fullmatch, _names(self.checkpoints)) if match]
         return max(steps, default=None)
 
-    def generator_checkpoint(self, step=None):
+    def generator_checkpoint(self, step: int | None = None) -> tuple[int, Path]:
         """Finds a checkpoint that holds the averaged generator, among the newest and the best.
 
         Args:
@@ -118,11 +119,12 @@ class RunFolder:
             there = ", ".join(map(str, sorted(paths)))
             raise InputError(f"--step must be one that {self.path} has a checkpoint of: {there}; got {step}")
         if step is None:
-            step = max(paths) if self.latest_step() is None else self.latest_step()
+            latest = self.latest_step()
+            step = max(paths) if latest is None else latest
         return step, paths[step]
 
     @contextlib.contextmanager
-    def locked(self):
+    def locked(self) -> Iterator[None]:
         """Holds the folder against other processes; the lock ends with the process, however it ends.
 
         Raises:
@@ -225,7 +227,7 @@ def start_run(run: RunFolder, config: RunConfig, manifest: dict[str, Any]) -> No
         raise _unwritable(run.path, error) from None
 
 
-def check_writable(output_folder, flag="--output-folder"):
+def check_writable(output_folder: Path | str, flag: str = "--output-folder") -> None:
     """Makes sure, before anything costly begins, that a folder can be written; it is made.
 
     Args:
@@ -245,7 +247,7 @@ def check_writable(output_folder, flag="--output-folder"):
         raise _unwritable(folder, error, flag) from None
 
 
-def find_run(text, output_folder):
+def find_run(text: Path | str, output_folder: Path | str) -> RunFolder:
     """Finds a run by its folder or its name.
 
     Args:
@@ -266,7 +268,7 @@ def find_run(text, output_folder):
     raise InputError(f"no run {text!r}, neither as a folder nor in {output_folder}{known}")
 
 
-def read_rows(file):
+def read_rows(file: Path) -> list[dict[str, Any]]:
     """Reads a file of JSON lines, such as `metrics.jsonl`; a torn last line is left out.
 
     Args:
@@ -315,10 +317,10 @@ def _unfinished(run: RunFolder, settings: TrainSettings) -> bool:
     return same and (run.latest_step() or 0) < settings.optimization.steps
 
 
-def _unwritable(folder, error, flag="--output-folder"):
+def _unwritable(folder: Path, error: OSError, flag: str = "--output-folder") -> StorageError:
     return StorageError(f"{folder} cannot be written ({error.strerror}); give another {flag}")
 
 
-def _names(folder):
+def _names(folder: Path | str) -> list[str]:
     folder = Path(folder)
     return [path.name for path in folder.iterdir()] if folder.is_dir() else []

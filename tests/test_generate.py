@@ -471,7 +471,7 @@ def test_a_damaged_checkpoint_is_refused(copied_run, capsys, damage):
         ('"width": 8', '"width": 16'),
         ('"width": 8', '"wide": 8'),
         ('"width": 8', '"width": "8"'),
-        ('"model": "fastgan"', '"model": "slowgan"'),
+        ('"generator": "fastgan"', '"generator": "slowgan"'),
         ('"resolution": 64', '"resolution": 65'),
     ],
 )

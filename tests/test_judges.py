@@ -7,41 +7,38 @@ from pathlib import Path
 import pytest
 
 from sle_gan.assembly.resolve import resolve
-from sle_gan.cli.train_flags import parse
 from sle_gan.errors import InputError
 from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.judges import FLATTERING, JUDGES, describe_network, is_party, judge_of
 from sle_gan.models import DISCRIMINATORS
 
-WORDS = ["--data-folder", "x"]
 
-
-def settings(*words):
-    return resolve(parse([*WORDS, *words]).settings)
+def settings(**given):
+    return resolve({"data_folder": "x", **given})
 
 
 @pytest.mark.parametrize(
-    ("words", "judge"),
+    ("given", "judge"),
     [
-        ((), "open-nsfw"),
-        (("--reconstruction-loss", "l1"), "efficientnet-lite0"),
-        (("--model", "sngan", "--resolution", "64"), "efficientnet-lite0"),
-        (("--model", "stylegan2"), "efficientnet-lite0"),
-        (("--model", "biggan", "--resolution", "64"), "efficientnet-lite0"),
-        (("--model", "sngan", "--discriminator", "fastgan", "--resolution", "64"), "open-nsfw"),
-        (("--discriminator", "sngan", "--resolution", "64"), "efficientnet-lite0"),
-        (("--kid-network", "auto"), "open-nsfw"),
+        ({}, "open-nsfw"),
+        ({"reconstruction_loss": "l1"}, "efficientnet-lite0"),
+        ({"model": "sngan", "resolution": 64}, "efficientnet-lite0"),
+        ({"model": "stylegan2"}, "efficientnet-lite0"),
+        ({"model": "biggan", "resolution": 64}, "efficientnet-lite0"),
+        ({"model": "sngan", "discriminator": "fastgan", "resolution": 64}, "open-nsfw"),
+        ({"discriminator": "sngan", "resolution": 64}, "efficientnet-lite0"),
+        ({"kid_network": "auto"}, "open-nsfw"),
     ],
 )
-def test_the_judge_is_the_first_network_that_is_no_part_of_the_loss(words, judge):
-    of_run = settings(*words)
+def test_the_judge_is_the_first_network_that_is_no_part_of_the_loss(given, judge):
+    of_run = settings(**given)
     assert judge_of(of_run) == judge
     assert of_run.scores.kid_network == judge
     assert not is_party(judge, of_run)
 
 
 def test_the_network_of_fastgans_loss_is_a_party_and_may_be_asked_for():
-    of_run = settings("--kid-network", "efficientnet-lite0")
+    of_run = settings(kid_network="efficientnet-lite0")
     assert of_run.scores.kid_network == "efficientnet-lite0"
     assert [name for name in NETWORKS if is_party(name, of_run)] == ["efficientnet-lite0"]
     assert describe_network("efficientnet-lite0", of_run) == f"efficientnet-lite0 ({FLATTERING})"

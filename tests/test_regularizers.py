@@ -194,6 +194,39 @@ def test_shares_of_a_batch_have_places_of_their_own_among_the_norms():
         assert np.count_nonzero(term.norms) == 6 * (index + 1)
 
 
+def test_devices_have_places_of_their_own_among_the_norms(two_replicas):
+    with two_replicas.scope():
+        term = SmoothedGap(1.0, interval_steps=2, batch_size=6)
+    parts = [(drawn(0), drawn(2)), (drawn(1), drawn(3))]
+    pairs = two_replicas.experimental_distribute_values_from_function(
+        lambda context: parts[context.replica_id_in_sync_group]
+    )
+
+    @tf.function
+    def call(step):
+        return two_replicas.run(lambda pair: term(judged_batch(quadratic, *pair, SEED, step))[0], args=(pairs,))
+
+    for step in range(4):  # at the second computation the new norms are the last ones
+        values = two_replicas.experimental_local_results(call(tf.constant(step, tf.int64)))
+        gaps = [np.mean((norms(fakes) - norms(reals)) ** 2) for reals, fakes in parts]
+        np.testing.assert_allclose(values, [0.0, 0.0] if step % 2 else gaps, rtol=1e-4)
+        expected = [np.concatenate([norms(part[kind]) for part in parts]) for kind in (1, 0)]
+        np.testing.assert_allclose(term.norms, expected, rtol=1e-5)
+
+
+def test_smoothed_norms_compile():
+    call_of = {}
+    for jit_compile in (False, True):
+        term = SmoothedGap(1.0, interval_steps=1, batch_size=3)
+        call_of[jit_compile] = tf.function(
+            lambda reals, fakes, term=term: term(judged_batch(quadratic, reals, fakes, SEED))[0],
+            jit_compile=jit_compile,
+        )
+    for seed in range(3):
+        values = [float(call(drawn(seed), drawn(9))) for call in call_of.values()]
+        assert values[0] == pytest.approx(values[1], rel=1e-4)
+
+
 def test_a_penalty_at_every_step_needs_no_condition():
     term = Regularizer(lambda discriminator, reals, fakes, seed: tf.constant(2.0), 3.0)
     images = drawn(1)

@@ -63,8 +63,8 @@ def test_what_is_not_counted_is_named():
 
 def test_a_cpu_is_told_what_a_training_costs_and_what_makes_it_less(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
-    line = describe_cpu_cost(120e9, settings(width=24, steps=1800))
+    line = describe_cpu_cost(400e9, settings(width=24, steps=1800))
     assert line.startswith(
-        "cpu: no GPU here; at 64 px and width 24 a step is 120 GFLOP, about 2 s on 2 cores, and 1,800 steps are about "
-        "1.0 hours; a smaller --width"
+        "cpu: no GPU here; at 64 px and width 24 a step is 400 GFLOP: 2 s at least on 2 cores, and 1.0 hours for 1,800 "
+        "steps; a smaller --width makes it less, by its square at most, and so does a smaller --resolution"
     )

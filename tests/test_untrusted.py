@@ -185,7 +185,10 @@ def test_an_edited_configuration_is_refused_by_every_program(schema, concern, ch
         ({"images": None}, "the setting 'data_folder' is missing"),
         ({"sparsity": {}}, "'sparsity' must have a method of find_ticket, reconfigure, sparse_from_scratch, ticket"),
         ({"sparsity": {"method": ["x"]}}, "'sparsity' must have a method of"),
-        ({"sparsity": {"method": "reconfigure", "warmup_steps": 5}}, "the setting 'interval_steps' is missing"),
+        (
+            {"sparsity": {"method": "reconfigure", "warmup_steps": 5, "regrow_state": "keep"}},
+            "the setting 'interval_steps' is missing",
+        ),
         ({"sparsity": {"method": "ticket", "ticket": "a", "sparsity": 0.3}}, "'sparsity' is not one of sparsity"),
         ({"augmentation": {"method": "ada", "augment_target": "1"}}, "'augment_target' must be a number between 0 and"),
     ],

@@ -54,7 +54,7 @@ def with_batch_size(
     return {**given, "batch_size": _largest_batch(values, lambda size: plan({**given, "batch_size": size}), ask)}
 
 
-def largest_that_fits(needed, most, limit):
+def largest_that_fits(needed: Callable[[int], int | None], most: int, limit: int | None) -> int:
     """Finds the largest number whose need is within a limit: doubles until one is not, then narrows it down.
 
     No number beyond twice one that fits is tried, because a need far above the limit stalls a machine.
@@ -67,10 +67,11 @@ def largest_that_fits(needed, most, limit):
     Returns:
         The number; 0 if 1 does not fit.
     """
-    needs, low, high, number = {}, 0, most + 1, 1
+    needs: dict[int, int | None] = {}
+    low, high, number = 0, most + 1, 1
     while high - low > 1:
-        needs[number] = needed(number)
-        if needs[number] is None or (limit is not None and needs[number] > limit):
+        need = needs[number] = needed(number)
+        if need is None or (limit is not None and need > limit):
             high = number
         else:
             low = number
@@ -78,12 +79,13 @@ def largest_that_fits(needed, most, limit):
     return low
 
 
-def _between(needs, low, high, limit):
+def _between(needs: Mapping[int, int | None], low: int, high: int, limit: int | None) -> int:
     middle = (low + high) // 2
-    if limit is None or low == 0 or needs[high] is None or len(needs) % 2:
+    low_need, high_need = needs.get(low), needs[high]
+    if limit is None or low_need is None or high_need is None or len(needs) % 2:
         return middle
     # Needs grow almost in proportion; every second time the middle is tried, in case they do not.
-    part = (limit - needs[low]) / (needs[high] - needs[low])
+    part = (limit - low_need) / (high_need - low_need)
     return min(max(low + int(part * (high - low)), low + 1), high - 1)
 
 
@@ -103,13 +105,13 @@ def _largest_batch(values: Mapping[str, Any], plan_of: Callable[[int], Any], ask
     limit_text = "the GPU" if limit is None else f"{memory_limit:,} MiB"
     needs = {}
 
-    def needed(number):
+    def needed(number: int) -> int | None:
         size = number * unit
         peak = ask(plan_of(size).settings)["peak_bytes"]
-        needs[number] = None if peak is None else peak + beside_step
-        need = "more than there is" if peak is None else f"{needs[number] / _MIB:,.0f} MiB"
-        print(f"batch size auto: a step of {size} images needs {need}", flush=True)
-        return needs[number]
+        need = needs[number] = None if peak is None else peak + beside_step
+        need_text = "more than there is" if need is None else f"{need / _MIB:,.0f} MiB"
+        print(f"batch size auto: a step of {size} images needs {need_text}", flush=True)
+        return need
 
     most = max(image_count // unit, 1)
     number = largest_that_fits(needed, most, limit)

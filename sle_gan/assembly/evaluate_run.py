@@ -55,7 +55,7 @@ class Evaluation:
     inception_weights: Path | str | None = None
     reference_folder: Path | str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.metrics or not set(self.metrics) <= set(METRICS):
             raise InputError(f"--metrics must be some of {','.join(METRICS)}; got {self.metrics!r}")
         for flag, value, choices in (("network", self.network, NETWORK_CHOICES), ("mode", self.mode, MODES)):

@@ -329,7 +329,14 @@ class OpenedRun:
         """Writes the report of the run anew, one file to be opened in a browser, and returns its path."""
         return write_report(self.folder)
 
-    def _planned(self, step=None, class_name=None, truncation=None, *, with_styles=False):
+    def _planned(
+        self,
+        step: int | None = None,
+        class_name: str | None = None,
+        truncation: float | None = None,
+        *,
+        with_styles: bool = False,
+    ) -> Drawing:
         """Plans a drawing; where it is the last one again, that one, whose generator is loaded."""
         drawing = plan_drawing(self.folder, step, class_name, truncation, with_styles=with_styles)
         if self._drawing != drawing:

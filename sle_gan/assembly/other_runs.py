@@ -1,7 +1,7 @@
 """The other runs that a training takes weights from: a teacher, and a run to begin from. Imports no TensorFlow."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
         newest_checkpoint(run)
 
 
-def discriminator_files(run):
+def discriminator_files(run: RunFolder) -> list[Path]:
     """Lists the files that hold the newest discriminator of a run: its weights, or a checkpoint of a run that trains.
 
     Args:
@@ -84,7 +84,7 @@ def discriminator_files(run):
     return sorted(path.parent.glob(f"{path.name}.*"))
 
 
-def newest_checkpoint(run):
+def newest_checkpoint(run: RunFolder) -> Path:
     """Returns the path of the newest checkpoint of a run, as TensorFlow names it.
 
     Args:
@@ -109,13 +109,13 @@ def _check_same(settings: TrainSettings, run: RunFolder, flag: str, names: Seque
             )
 
 
-def _absolute(text, output_folder):
+def _absolute(text: Path | str, output_folder: Path | str) -> Path:
     """Returns where a run lies or lay: it may be gone when a training goes on that began from it."""
     is_name = Path(text).name == text and not RunFolder(text).exists()
     return (Path(output_folder) / text if is_name else Path(text)).resolve()
 
 
-def _sha256(files):
+def _sha256(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as opened:

@@ -3,12 +3,18 @@
 import contextlib
 import functools
 import logging
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
 
 from sle_gan.assembly.building import build_training
 from sle_gan.assembly.scores import score_callbacks, scores_of
+from sle_gan.assembly.sparsity import Sparsity
 from sle_gan.assembly.step_cost import describe_cpu_cost, other_macs_per_step, uncounted
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
@@ -33,6 +39,7 @@ from sle_gan.sparsity.record import dense_costs
 from sle_gan.training.accumulation import describe_shares
 from sle_gan.training.devices import keeps_images, shared_dataset
 from sle_gan.training.ema import Calibration
+from sle_gan.training.gan import GAN
 from sle_gan.training.memory import checkpoint_bytes
 from sle_gan.training.probe import compiles
 from sle_gan.training.workers import largest_of_workers
@@ -75,7 +82,7 @@ def fit(
     generator, discriminator, gan, sparsity = training
     if on_device:
         gan.resident = ResidentImages(images, labels and labels[0])
-    _tell_costs(run, settings, gan)
+    _write_costs(run, settings, gan)
     _print_lines(describe_shares(optimization.accumulate, optimization.batch_size, (generator, discriminator)))
     _check_space_for_checkpoints(run, settings, generator, discriminator)
     held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, labels and labels[::-1]).row
@@ -109,7 +116,7 @@ def fit(
         signals,
     ]
 
-    def dataset_from(first_step, device_count, devices):
+    def dataset_from(first_step: int, device_count: int, devices: tuple[int, ...]) -> tf.data.Dataset:
         return training_dataset(
             images,
             batch_size=images_per_step,
@@ -121,7 +128,7 @@ def fit(
             resident=gan.resident is not None,
         )
 
-    def fit_from(first_step):
+    def fit_from(first_step: int) -> None:
         dataset_of = functools.partial(dataset_from, first_step)
         # What picks resident images is too little to be copied ahead.
         dataset = shared_dataset(strategy, dataset_of) if gan.resident is None else dataset_of(1, (0,))
@@ -138,7 +145,14 @@ def fit(
     return _end(run, signals.received, sparsity)
 
 
-def _observers(run, settings, images, calibrate, row, best):
+def _observers(
+    run: RunFolder,
+    settings: TrainSettings,
+    images: NDArray[np.uint8],
+    calibrate: Calibration,
+    row: Callable[[int], dict[str, Any]],
+    best: BestGenerators,
+) -> list[keras.callbacks.Callback]:
     """Builds the callbacks that draw, write rows, score and judge, in the order in which each needs the ones before."""
     samples = Samples(run.samples, run.name, SAMPLE_SEEDS, settings.run.sample_frequency, calibrate)
     return [
@@ -149,7 +163,7 @@ def _observers(run, settings, images, calibrate, row, best):
     ]
 
 
-def _tell_costs(run, settings, gan):
+def _write_costs(run: RunFolder, settings: TrainSettings, gan: GAN) -> None:
     """Writes what the networks and a step cost in theory; where there is no GPU, says what that means."""
     optimization = settings.optimization
     others = other_macs_per_step(gan, optimization.images_per_step)
@@ -160,12 +174,12 @@ def _tell_costs(run, settings, gan):
         print(describe_cpu_cost(costs["training_flops_per_step"], settings), flush=True)
 
 
-def _print_lines(lines):
+def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
         print(line, flush=True)
 
 
-def _end(run, signal, sparsity):
+def _end(run: RunFolder, signal: int | None, sparsity: Sparsity) -> int:
     if signal is not None:
         print(f"saved; the same command goes on with {run.path}")
         return 128 + signal
@@ -174,7 +188,9 @@ def _end(run, signal, sparsity):
     return 0
 
 
-def _fit_with_rollbacks(gan, fit_from, rollback, progress):
+def _fit_with_rollbacks(
+    gan: GAN, fit_from: Callable[[int], None], rollback: Rollback, progress: TrainingProgress
+) -> None:
     """Trains to the end; numbers that are not finite take the training back, until they do so too often."""
     while True:
         try:
@@ -191,13 +207,15 @@ def _fit_with_rollbacks(gan, fit_from, rollback, progress):
             progress.stop()
 
 
-def _save_weights(run, generator, discriminator):
+def _save_weights(run: RunFolder, generator: keras.Model, discriminator: keras.Model) -> None:
     for file, network in ((run.generator_weights, generator), (run.discriminator_weights, discriminator)):
         with replaced(file) as temporary:
             network.save_weights(temporary)
 
 
-def _check_space_for_checkpoints(run, settings, generator, discriminator):
+def _check_space_for_checkpoints(
+    run: RunFolder, settings: TrainSettings, generator: keras.Model, discriminator: keras.Model
+) -> None:
     saves = min(settings.run.keep_checkpoints, settings.optimization.steps // settings.run.checkpoint_frequency + 2)
     check_space(
         run.path,
@@ -209,7 +227,7 @@ def _check_space_for_checkpoints(run, settings, generator, discriminator):
 
 
 @contextlib.contextmanager
-def _disk_errors(checkpoints):
+def _disk_errors(checkpoints: Checkpoints) -> Iterator[None]:
     """Tells of a full disk what is kept of the run."""
     try:
         yield
@@ -221,5 +239,5 @@ def _disk_errors(checkpoints):
         raise StorageError(f"disk full: {kept_text}; free space, and the same command goes on") from error
 
 
-def _size_bytes(folder):
+def _size_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())

@@ -11,7 +11,7 @@ from sle_gan.training.reconstruction import Reconstruction
 
 _DECODER_PASSES = 3  # forward, and back to the weights and to the maps
 _DISTANCE_PASSES = 9  # three pictures forward and back to their pixels, and three references forward
-_CORE_FLOPS = 30e9  # a second, of a core that computes convolutions
+_CORE_FLOPS = 100e9  # a second: FastGAN's steps in docs/benchmarks.md make 110 on each of two cores
 
 
 def other_macs_per_step(gan: GAN, images_per_step: int) -> float:
@@ -58,7 +58,7 @@ def uncounted(settings: TrainSettings) -> list[str]:
 
 
 def describe_cpu_cost(flops_per_step: float, settings: TrainSettings) -> str:
-    """Returns a line of text: about what a training costs on this CPU, and which flags make that less.
+    """Returns a line of text: what a training costs at least on this CPU, and which flags make that less.
 
     Args:
         flops_per_step: floating-point operations of a step in theory.
@@ -69,7 +69,7 @@ def describe_cpu_cost(flops_per_step: float, settings: TrainSettings) -> str:
     hours = seconds * settings.optimization.steps / 3600
     return (
         f"cpu: no GPU here; at {settings.images.resolution} px and width {settings.network.width} a step is "
-        f"{flops_per_step / 1e9:,.0f} GFLOP, about {seconds:.2g} s on {cores} cores, and "
-        f"{settings.optimization.steps:,} steps are about {hours:,.1f} hours; a smaller --width makes it less, by its "
-        "square at most, and so does a smaller --resolution"
+        f"{flops_per_step / 1e9:,.0f} GFLOP: {seconds:.2g} s at least on {cores} cores, and {hours:,.1f} hours for "
+        f"{settings.optimization.steps:,} steps; a smaller --width makes it less, by its square at most, and so does a "
+        "smaller --resolution"
     )

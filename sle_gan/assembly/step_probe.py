@@ -11,8 +11,10 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +22,14 @@ from sle_gan.disk import reason
 from sle_gan.errors import SleGanError, StorageError
 from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder
+from sle_gan.settings import TrainSettings
 from sle_gan.settings.nested import from_nested
 
 _UNTIMED_STEPS = 2  # the first also sets up what the second uses
 _IMAGES = 8
 
 
-def main():
+def main() -> int:
     """Answers one request.
 
     Returns:
@@ -42,7 +45,7 @@ def main():
     return 0
 
 
-def _answer(content, timed_steps, began):
+def _answer(content: dict[str, Any] | None, timed_steps: int, began: float) -> dict[str, Any]:
     with quiet_start():
         import tensorflow as tf
 
@@ -64,7 +67,7 @@ def _answer(content, timed_steps, began):
     }
 
 
-def _peak_bytes(gpus):
+def _peak_bytes(gpus: Sequence[Any]) -> int:
     import tensorflow as tf
 
     if gpus:
@@ -72,7 +75,7 @@ def _peak_bytes(gpus):
     return _peak_resident_bytes()
 
 
-def _make_steps(settings, count):
+def _make_steps(settings: TrainSettings, count: int) -> list[float]:
     """Makes steps, and returns when each was done, in seconds."""
     import tf_keras as keras
 
@@ -103,7 +106,7 @@ def _make_steps(settings, count):
         gan.jit_compile = compiles(settings.devices.jit, gan, lambda: dataset, training.checkpoint_items())
         ends = []
 
-        def note_end(batch, logs):
+        def note_end(batch: int, logs: dict[str, Any]) -> None:
             float(logs["generator_loss"])  # waits for an accelerator to be done
             ends.append(time.perf_counter())
 
@@ -112,7 +115,7 @@ def _make_steps(settings, count):
     return ends
 
 
-def _peak_resident_bytes():
+def _peak_resident_bytes() -> int:
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
         # Not that of `getrusage`, which a process begins with what the one that started it held.

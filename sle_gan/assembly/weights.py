@@ -1,15 +1,21 @@
 """Weights that are read into networks: from files, and from other runs."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import tensorflow as tf
+import tf_keras as keras
 
 from sle_gan.assembly.other_runs import newest_checkpoint
 from sle_gan.errors import InputError
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import training_graph
 from sle_gan.run import RunFolder
+from sle_gan.training.gan import GAN
 
 
-def load_weights(network, file):
+def load_weights(network: keras.Model, file: Path | str) -> None:
     """Loads weights that `save_weights` wrote for the same network.
 
     Args:
@@ -26,7 +32,7 @@ def load_weights(network, file):
         raise InputError(f"{file} does not hold weights of this {network.name} ({reason})") from error
 
 
-def trained_discriminator(path):
+def trained_discriminator(path: Path | str) -> keras.Model:
     """Builds the newest discriminator of a run.
 
     Args:
@@ -50,7 +56,7 @@ def trained_discriminator(path):
     return judge
 
 
-def begin_from(gan, generator, discriminator, path):
+def begin_from(gan: GAN, generator: keras.Model, discriminator: keras.Model, path: Path | str) -> None:
     """Gives a GAN the weights of a run, and nothing of its optimizers.
 
     Its newest checkpoint holds all of them. Where there is none, as in a run folder that was shared without, the
@@ -75,7 +81,7 @@ def begin_from(gan, generator, discriminator, path):
     _restore({name: item for name, item in gan.checkpoint_items().items() if name in names}, newest_checkpoint(run))
 
 
-def _restore(items, path):
+def _restore(items: Mapping[str, Any], path: Path) -> None:
     try:
         status = tf.train.Checkpoint(**items).restore(str(path))
         status.assert_existing_objects_matched().expect_partial()

@@ -1,6 +1,8 @@
 """`sle-gan compare`: runs side by side, in a table and a plot."""
 
+import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +19,7 @@ from sle_gan.report.record import damage_as_input_error
 _WIDTH_OF_A_FILE = 100_000
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program.
 
     Args:
@@ -30,7 +32,7 @@ def main(argv=None):
     return run_program(lambda: _compare(arguments), debug=arguments.debug)
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     """Returns the parser of the arguments."""
     result = ArgumentParser(
         prog="sle-gan compare",
@@ -48,7 +50,7 @@ def parser():
     return result
 
 
-def _compare(arguments):
+def _compare(arguments: argparse.Namespace) -> int:
     comparison = compare_runs(arguments.runs, arguments.output_folder)
     with damage_as_input_error("one of the runs"):
         _print(*text_cells(comparison))
@@ -66,14 +68,14 @@ def _compare(arguments):
     return 0
 
 
-def _write(path, content):
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
     print(path)
 
 
-def _print(head, lines):
+def _print(head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
     table = Table()
     for word in head:
         table.add_column(Text(word))

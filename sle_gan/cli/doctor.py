@@ -3,7 +3,9 @@
 What is in the folder is told first; only the estimates need TensorFlow.
 """
 
+import argparse
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from sle_gan.settings.train import GIVABLE
 _PASSED_ON = ("resolution", "channels", "fit", "model", "width", "batch_size", "cache_limit")
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program.
 
     Args:
@@ -37,7 +39,7 @@ def main(argv=None):
     return run_program(lambda: _examine(arguments), debug=arguments.debug)
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     """Returns the parser of the arguments; those of a training have its defaults."""
     result = ArgumentParser(
         prog="sle-gan doctor",
@@ -62,7 +64,7 @@ def parser():
     return result
 
 
-def _examine(arguments):
+def _examine(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(arguments).items() if name in _PASSED_ON}
     settings = resolve({**given, "data_folder": arguments.data_folder})
     found = scan(arguments.data_folder)
@@ -78,8 +80,8 @@ def _examine(arguments):
         content["seconds_per_step"] = times.step_seconds
         if arguments.time:
             hours = times.step_seconds * settings.optimization.steps / 3600
-            steps = f"{settings.optimization.steps:,} steps"
-            print(f"a step takes {times.step_seconds:.3g} s here; {steps} {hours:.1f} hours")
+            length = f"{settings.optimization.steps:,} steps"
+            print(f"a step takes {times.step_seconds:.3g} s here; {length} {hours:.1f} hours")
         else:
             steps, line = fit_steps(settings, arguments.hours, times, diagnosis.usable)
             print(f"length: {line}")
@@ -91,7 +93,7 @@ def _examine(arguments):
     return 0
 
 
-def _describe_estimate(estimate):
+def _describe_estimate(estimate: Mapping[str, int | bool]) -> Iterator[str]:
     step, images, disk, memory, free = (
         estimate[f"{name}_bytes"] / 2**30 for name in ("step", "images", "disk", "free_memory", "free_disk")
     )

@@ -5,7 +5,9 @@ The arguments, the run, its images and the network's weights are checked before 
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sle_gan.assembly.evaluate_run import NETWORK_CHOICES, Evaluation
 from sle_gan.assembly.opened_run import open_run
@@ -16,7 +18,7 @@ from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.evaluation.self_check import check_inception
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program.
 
     Args:
@@ -31,7 +33,7 @@ def main(argv=None):
     )
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     """Returns the parser of the arguments."""
     result = ArgumentParser(
         prog="sle-gan evaluate",
@@ -88,7 +90,7 @@ def parser():
     return result
 
 
-def _evaluate(arguments):
+def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.run is None:
         raise InputError("RUN must be named, unless --self-check is asked for")
     run = open_run(arguments.run, arguments.output_folder)
@@ -110,7 +112,7 @@ def _evaluate(arguments):
     return 0
 
 
-def describe_scores(row):
+def describe_scores(row: Mapping[str, Any]) -> list[str]:
     """Says in words what a row of scores says in numbers.
 
     Args:
@@ -144,29 +146,29 @@ def describe_scores(row):
     return lines
 
 
-def _self_check(arguments):
+def _self_check(arguments: argparse.Namespace) -> int:
     print(check_inception(arguments.inception_weights, arguments.cifar10, _tell))
     return 0
 
 
-def _tell(line):
+def _tell(line: str) -> None:
     print(line, flush=True)
 
 
-def _metrics(text):
+def _metrics(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(text.split(",")))
     if not set(names) <= set(METRICS):
         raise argparse.ArgumentTypeError(f"must be some of {','.join(METRICS)}; got {text!r}")
     return names
 
 
-def _whole_number(text):
+def _whole_number(text: str) -> int:
     if not text.isdecimal() or int(text) >= 2**31:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2147483647; got {text!r}")
     return int(text)
 
 
-def _image_count(text):
+def _image_count(text: str) -> int:
     if not text.isdecimal() or int(text) < FEWEST_IMAGES:
         raise argparse.ArgumentTypeError(f"must be a whole number from {FEWEST_IMAGES}; got {text!r}")
     return int(text)

@@ -7,8 +7,9 @@ on where it was stopped.
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sle_gan.assembly.generator_cost import generator_cost
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
@@ -19,6 +20,7 @@ from sle_gan.evaluation.judges import judge_of
 from sle_gan.report.frontier import Trained, frontier_plot, frontier_table
 from sle_gan.report.record import read_record
 from sle_gan.run import RunFolder
+from sle_gan.settings import TicketSearchSettings
 from sle_gan.settings.kinds import POSITIVE, RATE
 
 _SLE_GAN = [sys.executable, "-c", "import sys; from sle_gan.cli.main import main; sys.exit(main())"]
@@ -40,7 +42,7 @@ class Point(NamedTuple):
     search: str | None = None
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program.
 
     Args:
@@ -55,7 +57,7 @@ def main(argv=None):
     return run_program(lambda: _frontier(arguments, argv[cut + 1 :]), debug=arguments.debug)
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     """Returns the parser of the arguments before `--`."""
     result = ArgumentParser(
         prog="sle-gan frontier",
@@ -90,8 +92,8 @@ def parser():
     return result
 
 
-def _several(convert, least=None):
-    def numbers(text):
+def _several(convert: Callable[[str], Any], least: int | None = None) -> Callable[[str], list[Any]]:
+    def numbers(text: str) -> list[Any]:
         try:
             found = [convert(part) for part in text.split(",")]
         except ValueError:
@@ -103,7 +105,7 @@ def _several(convert, least=None):
     return numbers
 
 
-def points(arguments):
+def points(arguments: argparse.Namespace) -> list[Point]:
     """Lists the trainings for one seed, a search before what needs its ticket.
 
     Args:
@@ -114,7 +116,7 @@ def points(arguments):
     """
     found = [Point("dense", "dense", ())]
     for sparsity in arguments.sparsities:
-        words = ("--reconfigure", "--sparsity", str(sparsity))
+        words: tuple[str, ...] = ("--reconfigure", "--sparsity", str(sparsity))
         found.append(Point(f"Re-GAN, {sparsity:.0%} pruned in turn", f"regan-{sparsity:g}", words))
     for density in arguments.generator_densities:
         words = ("--sparse-from-scratch", "--generator-density", str(density))
@@ -132,7 +134,7 @@ def points(arguments):
     return found
 
 
-def _frontier(arguments, common):
+def _frontier(arguments: argparse.Namespace, common: Sequence[str]) -> int:
     if not Path(arguments.data_folder).is_dir():
         raise InputError(f"--data-folder must be a folder of images; got {arguments.data_folder}")
     common = ["--data-folder", arguments.data_folder, "--output-folder", str(arguments.output_folder), *common]
@@ -160,7 +162,7 @@ def _frontier(arguments, common):
     return 0
 
 
-def _ticket_words(point, arguments, seed):
+def _ticket_words(point: Point, arguments: argparse.Namespace, seed: int) -> tuple[str, ...]:
     if point.search is None:
         return ()
     rounds = int(point.name.rpartition("-")[2])
@@ -168,32 +170,33 @@ def _ticket_words(point, arguments, seed):
     return ("--ticket", str(next(iter(tickets.glob(f"ticket-{rounds:02d}-*.safetensors")))))
 
 
-def _call(*words):
+def _call(*words: str) -> int:
     print(f"\n$ sle-gan {' '.join(words)}", flush=True)
     return subprocess.run([*_SLE_GAN, *words], check=False).returncode
 
 
-def _scores(run, arguments):
+def _scores(run: RunFolder, arguments: argparse.Namespace) -> dict[str, Any] | None:
     step, name = run.latest_step(), kid_name(judge_of(run.settings()))
     rows = [row for row in read_record(run).scores if row["step"] == step]
     rows = [row for row in rows if row["fakes"] == arguments.number_of_images and name in row["scores"]]
     return rows[-1]["scores"][name] if rows else None
 
 
-def _training_flops(run):
+def _training_flops(run: RunFolder) -> float:
     """Returns the theoretical FLOPs of a training as a multiple of a dense one of as many steps."""
     return read_record(run).losses[-1].get("training_flops_share", 1.0)
 
 
-def _measured(point, run, arguments, seed):
-    cost, score = generator_cost(run), _scores(run, arguments)
+def _measured(point: Point, run: RunFolder, arguments: argparse.Namespace, seed: int) -> Trained:
+    cost, score = generator_cost(run), cast(dict[str, Any], _scores(run, arguments))
     search_flops = 0.0
     if point.search is not None:
         search = RunFolder(run.path.with_name(f"{point.search}-seed{seed}"))
         settings = search.settings()
-        search_flops = _training_flops(search) * settings.optimization.steps / settings.sparsity.round_steps
+        found_by = cast(TicketSearchSettings, settings.sparsity)
+        search_flops = _training_flops(search) * settings.optimization.steps / found_by.round_steps
     return Trained(
-        point.method,
+        cast(str, point.method),
         seed,
         score["value"],
         score["floor"],

@@ -7,7 +7,9 @@ import argparse
 import math
 import re
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from sle_gan.assembly.opened_run import EXPORT_FORMATS, open_run
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
@@ -20,7 +22,7 @@ from sle_gan.export.walk import FPS, FRAMES, SPACES
 _STYLES_HELP = "Of networks with styles, such as stylegan2."
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program.
 
     Args:
@@ -33,7 +35,7 @@ def main(argv=None):
     return run_program(lambda: arguments.make(arguments), debug=arguments.debug)
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     """Returns the parser of the arguments."""
     result = ArgumentParser(prog="generate.py", description="Draw with a trained generator, or export it.")
     commands = result.add_subparsers(required=True, metavar="samples | interpolate | export")
@@ -80,7 +82,9 @@ def parser():
     return result
 
 
-def _add_command(commands, name, make, help):
+def _add_command(
+    commands: Any, name: str, make: Callable[[argparse.Namespace], int], help: str
+) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=help, description=help, formatter_class=HelpFormatter)
     command.set_defaults(make=make)
     add = command.add_argument_group("the run").add_argument
@@ -91,12 +95,12 @@ def _add_command(commands, name, make, help):
     return command
 
 
-def _add_class(add):
+def _add_class(add: Callable[..., object]) -> None:
     help = "of a run with --conditional: the class of all pictures; the classes in turn without it"
     add("--class", dest="class_name", metavar="NAME", help=help)
 
 
-def _samples(arguments):
+def _samples(arguments: argparse.Namespace) -> int:
     samples = open_run(arguments.run, arguments.output_folder).samples(
         arguments.seeds,
         arguments.mix_seeds,
@@ -119,7 +123,7 @@ def _samples(arguments):
     return 0
 
 
-def _interpolate(arguments):
+def _interpolate(arguments: argparse.Namespace) -> int:
     film = open_run(arguments.run, arguments.output_folder).film(
         arguments.seeds,
         arguments.frames,
@@ -134,7 +138,7 @@ def _interpolate(arguments):
     return 0
 
 
-def _export(arguments):
+def _export(arguments: argparse.Namespace) -> int:
     run = open_run(arguments.run, arguments.output_folder)
     exported = run.export(arguments.format, arguments.output, arguments.step)
     print(f"SavedModel of step {exported.step} in {exported.folder}: the same pictures as the run on 8 seeds")
@@ -142,7 +146,7 @@ def _export(arguments):
     return 0
 
 
-def _seeds(text):
+def _seeds(text: str) -> Sequence[int]:
     seeds = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part)
@@ -152,7 +156,7 @@ def _seeds(text):
     return seeds[0] if len(seeds) == 1 else [seed for part in seeds for seed in part]
 
 
-def _share(text):
+def _share(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -162,14 +166,14 @@ def _share(text):
     return value
 
 
-def _side(text):
+def _side(text: str) -> int:
     if text not in map(str, MIX_SIDES_PX):
         raise argparse.ArgumentTypeError(f"must be a power of two from 4 to 1024; got {text!r}")
     return int(text)
 
 
-def _at_least(least):
-    def number(text):
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
         if not text.isdigit() or int(text) < least:
             raise argparse.ArgumentTypeError(f"must be a whole number from {least}; got {text!r}")
         return int(text)

@@ -1,6 +1,7 @@
 """The `sle-gan` command: `sle-gan doctor ...`, `sle-gan train ...`, `sle-gan generate ...`, and so on."""
 
 import sys
+from collections.abc import Sequence
 
 from sle_gan import __version__
 from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, train
@@ -17,7 +18,7 @@ PROGRAMS = {
 }
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs one of the programs.
 
     Args:

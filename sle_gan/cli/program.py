@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from sle_gan.disk import is_full
 from sle_gan.errors import SleGanError
@@ -18,7 +20,7 @@ INTERRUPT_EXIT_CODE = 130
 class ArgumentParser(argparse.ArgumentParser):
     """A parser whose errors are one line; the help is a flag away."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2."""
         self.exit(2, f"error: {message} (see {self.prog} --help)\n")
 
@@ -26,11 +28,11 @@ class ArgumentParser(argparse.ArgumentParser):
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Ends the help of an argument with its default, where it has one that says something."""
 
-    def _get_help_string(self, action):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default in {None, False} else super()._get_help_string(action)
 
 
-def run_program(body, *, debug):
+def run_program(body: Callable[[], int], *, debug: bool) -> int:
     """Runs a program and turns what a user can cause into one line.
 
     Args:
@@ -56,7 +58,7 @@ def run_program(body, *, debug):
 
 
 @contextlib.contextmanager
-def _termination():
+def _termination() -> Iterator[None]:
     """Ends the program in good order on SIGTERM, so that no half-written file stays."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -68,7 +70,7 @@ def _termination():
         signal.signal(signal.SIGTERM, before)
 
 
-def _error_line(error):
+def _error_line(error: BaseException) -> str:
     if isinstance(error, OSError) and is_full(error):
         return f"disk full{f': {error.filename}' if error.filename else ''}; free space, or write elsewhere"
     return str(error) or "interrupted"

@@ -1,12 +1,14 @@
 """`sle-gan report`: writes the report of a run anew."""
 
+import argparse
 import sys
+from collections.abc import Sequence
 
 from sle_gan.assembly.opened_run import open_run
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program.
 
     Args:
@@ -19,7 +21,7 @@ def main(argv=None):
     return run_program(lambda: _report(arguments), debug=arguments.debug)
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     """Returns the parser of the arguments."""
     result = ArgumentParser(
         prog="sle-gan report",
@@ -33,6 +35,6 @@ def parser():
     return result
 
 
-def _report(arguments):
+def _report(arguments: argparse.Namespace) -> int:
     print(open_run(arguments.run, arguments.output_folder).report())
     return 0

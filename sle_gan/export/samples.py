@@ -163,7 +163,7 @@ class Samples:
     def _writer(self, folder: Path, extension: str) -> Callable[[tuple], None]:
         """Returns the function that writes one (number or numbers, picture)."""
 
-        def write(numbered):
+        def write(numbered: tuple) -> None:
             number, picture = numbered
             if self.mix_seeds is None:
                 name, words = f"seed-{number:06d}{self._class_ending()}", self._words([number], None)

@@ -1,8 +1,14 @@
 """The trained generator of a run, and drawing with it."""
 
 import itertools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
 from sle_gan.models import GENERATORS
@@ -15,6 +21,7 @@ from sle_gan.models.io import (
     postprocess_images,
     seed_inputs,
 )
+from sle_gan.run import RunFolder
 
 _BATCH_SIZE = 8  # always, the last batch padded: how a picture is rounded must not depend on how many are drawn
 
@@ -42,7 +49,9 @@ class TrainedGenerator:
             styles are asked for of a network that has none.
     """
 
-    def __init__(self, run, step=None, truncation=None, label=EACH_ITS_OWN):
+    def __init__(
+        self, run: RunFolder, step: int | None = None, truncation: float | None = None, label: int = EACH_ITS_OWN
+    ) -> None:
         self.run = run
         self.label = label
         self.class_names = list(run.settings().images.class_names)
@@ -61,7 +70,7 @@ class TrainedGenerator:
             self._draw_styles = tf.function(self._draw_styles_of_layers)
             self._map = tf.function(self._styles_of)
 
-    def draw_seeds(self, seeds):
+    def draw_seeds(self, seeds: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
         """Draws the picture of each seed; on the CPU it is the same, bit for bit, whatever the other seeds.
 
         Args:
@@ -74,7 +83,7 @@ class TrainedGenerator:
             chosen = seeds[first : first + _BATCH_SIZE]
             yield from _drawn(self._draw, self._inputs(tf.constant(list(chosen), tf.int32)))
 
-    def draw_mixed(self, seeds, mix_seeds, from_side):
+    def draw_mixed(self, seeds: Sequence[int], mix_seeds: Sequence[int], from_side: int) -> Iterator[NDArray[np.uint8]]:
         """Draws the pictures of each seed with the finer styles of each other seed.
 
         Args:
@@ -94,7 +103,7 @@ class TrainedGenerator:
             for first in range(0, len(mixed), _BATCH_SIZE):
                 yield from _drawn(self._draw_styles, mixed[first : first + _BATCH_SIZE])
 
-    def draw_style_walk(self, seeds, frames, *, loop):
+    def draw_style_walk(self, seeds: Sequence[int], frames: int, *, loop: bool) -> Iterator[NDArray[np.uint8]]:
         """Draws a walk from seed to seed in the space of styles, where straight lines are walked.
 
         Args:
@@ -114,7 +123,7 @@ class TrainedGenerator:
             batch = tf.repeat(walk[first : first + _BATCH_SIZE, None], layer_count, axis=1)
             yield from _drawn(self._draw_styles, batch)
 
-    def draw_walk(self, seeds, frames, *, loop):
+    def draw_walk(self, seeds: Sequence[int], frames: int, *, loop: bool) -> Iterator[NDArray[np.uint8]]:
         """Draws a walk from seed to seed; from class to class along the straight line between their labels.
 
         Args:
@@ -138,36 +147,36 @@ class TrainedGenerator:
         if not loop:
             yield from _drawn(self._draw, batch_at(inputs, len(codes) - 1, 1))
 
-    def _draw_truncated(self, inputs):
+    def _draw_truncated(self, inputs: Any) -> tf.Tensor:
         layer_count = self._parts.synthesis.input_shape[1]
         return self._draw_styles_of_layers(tf.repeat(self._styles_of(inputs)[:, None], layer_count, axis=1))
 
-    def _draw_styles_of_layers(self, styles):
+    def _draw_styles_of_layers(self, styles: tf.Tensor) -> tf.Tensor:
         return postprocess_images(self._parts.synthesis(styles, training=False), tf.uint8)
 
-    def _styles_of_seeds(self, seeds):
+    def _styles_of_seeds(self, seeds: Sequence[int]) -> tf.Tensor:
         inputs = seed_inputs(self.generator, list(seeds), self.label)
         batches = [batch_at(inputs, first, _BATCH_SIZE) for first in range(0, len(seeds), _BATCH_SIZE)]
         return tf.concat([_drawn(self._map, batch) for batch in batches], axis=0)
 
-    def _styles_of(self, inputs):
+    def _styles_of(self, inputs: Any) -> tf.Tensor:
         average = self._parts.average
         return average + self.truncation * (self._parts.mapping(inputs, training=False) - average)
 
 
-def _drawn(draw, batch):
+def _drawn(draw: Callable[[Any], tf.Tensor], batch: Any) -> NDArray[Any]:
     """Draws a batch of any count up to that of all."""
     return draw(padded_to(batch, _BATCH_SIZE)).numpy()[: len(tf.nest.flatten(batch)[0])]
 
 
-def _styles(run, generator):
+def _styles(run: RunFolder, generator: keras.Model) -> Any:
     name = run.settings().network.generator
     if not GENERATORS[name].has_styles:
         raise InputError(f"{run.path} is a run of {name}, which has no styles; stylegan2 has")
     return GENERATORS[name].module().styles(generator)
 
 
-def _build(run):
+def _build(run: RunFolder) -> keras.Model:
     settings = run.settings()
     try:
         return build_generator(settings.network, settings.images, settings.optimization.seed)
@@ -177,7 +186,7 @@ def _build(run):
         raise InputError(f"{run.config_file} describes no network of this version ({error})") from error
 
 
-def _restore(generator, path):
+def _restore(generator: keras.Model, path: Path) -> None:
     try:
         status = tf.train.Checkpoint(average_generator=generator).restore(str(path))
         status.assert_existing_objects_matched().expect_partial()

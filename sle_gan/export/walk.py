@@ -1,9 +1,10 @@
 """A walk from seed to seed, frame by frame, and its film. TensorFlow is loaded when the first frame is drawn."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sle_gan.data.pictures import write_picture
 from sle_gan.errors import InputError
@@ -90,7 +91,7 @@ class Walk:
             write_film(output, Film(frames, fps, self.loop, keys))
             return output
 
-        def write(numbered):
+        def write(numbered: tuple[int, NDArray[np.uint8]]) -> None:
             index, image = numbered
             write_picture(output / f"frame-{index:05d}.png", image, origin | {"frame": f"{index} of {len(self)}"})
 
@@ -99,12 +100,12 @@ class Walk:
             pass
         return output
 
-    def _drawn(self, seeds, frames):
+    def _drawn(self, seeds: Sequence[int], frames: int) -> Iterator[NDArray[np.uint8]]:
         trained = self.drawing.trained
         draw_walk = trained.draw_style_walk if self.space == "w" else trained.draw_walk
         return draw_walk(seeds, frames, loop=self.loop)
 
-    def _check(self, output, extension, fps):
+    def _check(self, output: Path, extension: str, fps: int) -> None:
         if extension not in {"", *FILM_EXTENSIONS}:
             raise InputError(f"--output must end in {', '.join(FILM_EXTENSIONS)}, or be a folder; got {output}")
         if fps < 1:

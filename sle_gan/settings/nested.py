@@ -4,6 +4,7 @@ from typing import Any
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import SettingsGroup, make_group, settings_of
+from sle_gan.settings.scores import kid_network_of_older_runs
 from sle_gan.settings.train import CONCERNS, TrainSettings
 
 _METHOD = "method"  # which of the types of a concern it is
@@ -27,6 +28,7 @@ def from_nested(content: dict[str, Any]) -> TrainSettings:
     unknown = sorted(map(str, content.keys() - CONCERNS.keys()))
     if unknown:
         raise InputError(f"the settings have a part {unknown[0]!r}, which this version does not know")
+    content = _with_kid_network(content)
     return TrainSettings(**{concern: _group(concern, content.get(concern)) for concern in CONCERNS})
 
 
@@ -36,6 +38,17 @@ def _part(group: SettingsGroup | None) -> dict[str, Any] | None:
     method = {} if group.method is None else {_METHOD: group.method}
     values = {name: getattr(group, name) for name in settings_of(type(group))}
     return method | {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _with_kid_network(content: dict[str, Any]) -> dict[str, Any]:
+    """Returns the settings with `kid_network`, which is newer than the first runs and follows from other concerns."""
+    network, optimization, scores = (content.get(concern) for concern in ("network", "optimization", "scores"))
+    scores = {} if scores is None else scores
+    if not (isinstance(network, dict) and isinstance(optimization, dict) and isinstance(scores, dict)):
+        return content  # what is wrong with it is told when the part is read
+    loss = optimization.get("reconstruction_loss", "perceptual")
+    kid_network = kid_network_of_older_runs(network.get("discriminator"), loss)
+    return content | {"scores": {"kid_network": kid_network} | scores}
 
 
 def _group(concern: str, content: object) -> Any:

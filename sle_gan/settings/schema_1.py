@@ -5,6 +5,7 @@ from typing import Any
 from sle_gan.errors import InputError
 from sle_gan.settings.command import CommandSettings
 from sle_gan.settings.field import settings_of
+from sle_gan.settings.scores import kid_network_of_older_runs
 from sle_gan.settings.sparsity import resolve_exploration
 from sle_gan.settings.train import CHOOSERS, CONCERNS, TrainSettings
 
@@ -71,7 +72,7 @@ def _derived(values: dict[str, Any]) -> dict[str, Any]:
     """Returns what followed from other settings before there were settings for it."""
     n_critic = values["n_critic"]
     has_styles = values.get("model") == "stylegan2"
-    is_perceptual = values.get("reconstruction_loss", "perceptual") == "perceptual"
+    reconstruction_loss = values.get("reconstruction_loss", "perceptual")
     derived = {
         "smallest_margin": 0.8 if values.get("model", "fastgan") == "fastgan" else 1.0,
         "gradient_penalty": 10.0 if values["loss"] == "wasserstein" else 0.0,
@@ -82,7 +83,7 @@ def _derived(values: dict[str, Any]) -> dict[str, Any]:
         "channel_max": _CHANNEL_MAX * values["width"] if has_styles else None,
         "exploration": resolve_exploration(values),
         "regrow_state": "keep",
-        "kid_network": "open-nsfw" if is_perceptual and values["discriminator"] == "fastgan" else "efficientnet-lite0",
+        "kid_network": kid_network_of_older_runs(values["discriminator"], reconstruction_loss),
     }
     return {name: value for name, value in derived.items() if name not in values}
 

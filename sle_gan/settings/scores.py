@@ -10,6 +10,12 @@ from sle_gan.settings.optimization import AUTO
 KID_NETWORKS = ("efficientnet-lite0", "open-nsfw")
 
 
+def kid_network_of_older_runs(discriminator: object, reconstruction_loss: object) -> str:
+    """Returns the network of KID of runs that were begun before it could be chosen: it is no part of their loss."""
+    is_in_loss = discriminator == "fastgan" and reconstruction_loss == "perceptual"
+    return "open-nsfw" if is_in_loss else "efficientnet-lite0"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoreSettings(SettingsGroup):
     """The scores that are measured while a training goes on."""
