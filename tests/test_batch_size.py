@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from test_models_cli import pictures, words  # noqa: F401
 
-from sle_gan.assembly.batch_size import largest_that_fits, with_batch_size
+from sle_gan.assembly.batch_size import check_batch_size, largest_that_fits, with_batch_size
 from sle_gan.assembly.probe import ask_memory, ask_times
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.train import main as train
@@ -116,7 +116,7 @@ def test_without_a_gpu_a_limit_is_asked_for_and_with_a_number_refused(tmp_path):
         with_batch_size(given_to(tmp_path), COMMAND, plan, answers(0, 1.0, 1.0))
     numbered = given_to(tmp_path, memory_limit=5, batch_size=8)
     with pytest.raises(InputError, match="--memory-limit is what --batch-size auto fits into; give both or neither"):
-        with_batch_size(numbered, COMMAND, plan, answers(0, 1.0, 1.0))
+        check_batch_size(numbered)
 
 
 def test_where_nothing_fits_the_need_of_the_smallest_batch_is_told(tmp_path):

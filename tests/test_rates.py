@@ -159,7 +159,7 @@ def test_a_run_that_began_with_the_papers_rates_goes_on_with_them(tmp_path):
 
 def test_a_run_keeps_its_batch_and_its_length_and_nothing_is_tried_or_timed_anew(tmp_path):
     run = write_run(tmp_path / "00000-fastgan-x", batch_size=12, hours=1.5)
-    given = {**SHORT, "output_folder": str(tmp_path), "batch_size": "auto", "hours": 1.5}
+    given = {**SHORT, "output_folder": str(tmp_path), "batch_size": "auto", "memory_limit": 900, "hours": 1.5}
     del given["steps"]
 
     def ask(settings):

@@ -17,6 +17,22 @@ Ask = Callable[[TrainSettings | None], dict[str, int | None]]
 _MIB = 2**20
 
 
+def check_batch_size(given: Mapping[str, Any]) -> None:
+    """Checks that an automatic batch size, if it is asked for, can be tried here, and has a limit only then.
+
+    Args:
+        given: settings by name, as a command gives them.
+
+    Raises:
+        InputError: if not.
+    """
+    if given.get("batch_size") != AUTO:
+        if given.get("memory_limit") is not None:
+            raise InputError("--memory-limit is what --batch-size auto fits into; give both or neither")
+    elif given.get("strategy") == "multi-worker":
+        raise InputError("--batch-size auto tries steps of one machine; give --strategy multi-worker a number")
+
+
 def with_batch_size(
     given: Mapping[str, Any], command: CommandSettings, plan: Callable[[Mapping[str, Any]], Any], ask: Ask
 ) -> Mapping[str, Any]:
@@ -35,13 +51,9 @@ def with_batch_size(
     Raises:
         InputError: if no batch fits, or there is no limit to fit into.
     """
-    values = {**DEFAULTS, **given}
     if given.get("batch_size") != AUTO:
-        if values["memory_limit"] is not None:
-            raise InputError("--memory-limit is what --batch-size auto fits into; give both or neither")
         return given
-    if values["strategy"] == "multi-worker":
-        raise InputError("--batch-size auto tries steps of one machine; give --strategy multi-worker a number")
+    values = {**DEFAULTS, **given}
     if command.dry_run:
         model, shares = MODELS[values["model"]], values["accumulate"]
         resolution = given.get(

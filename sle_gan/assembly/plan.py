@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sle_gan.assembly.batch_size import with_batch_size
+from sle_gan.assembly.batch_size import check_batch_size, with_batch_size
 from sle_gan.assembly.hours import check_length, with_steps
 from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
 from sle_gan.assembly.probe import ask_memory, ask_times
@@ -91,6 +91,7 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
     # The images do not rest on the size of the batch: however many sizes are tried, they are looked at once.
     plan_of = functools.partial(_plan, command=command, find_images=functools.cache(_find_images))
     check_length(given)
+    check_batch_size(given)
     given = with_settled(given, plan_of)
     given = with_batch_size(given, command, plan_of, ask_memory)
     plan = plan_of(with_steps(given, plan_of, ask_times))
