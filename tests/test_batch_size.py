@@ -60,7 +60,7 @@ COMMAND = CommandSettings()
 
 
 def given_to(folder, **more):
-    return {"data_folder": "x", "output_folder": str(folder), "batch_size": "auto", **more}
+    return {"data_folder": "x", "output_folder": str(folder), "batch_size": "auto", "resolution": 256, **more}
 
 
 def planner(run, image_count=50):
