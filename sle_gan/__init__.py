@@ -24,6 +24,8 @@ _PUBLIC = {
     "Discriminator": "sle_gan.models.front_door",
     "create_input_noise": "sle_gan.models.io",
     "postprocess_images": "sle_gan.models.io",
+    "build": "sle_gan.assembly.library",
+    "train": "sle_gan.assembly.library",
     "load_images": "sle_gan.data.load_images",
     "open_run": "sle_gan.assembly.opened_run",
     "compare_runs": "sle_gan.report.comparison",

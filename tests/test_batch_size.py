@@ -6,9 +6,8 @@ import pytest
 from run_files import write_run_files
 from test_models_cli import pictures, words  # noqa: F401
 
-from sle_gan.assembly.batch_size import largest_that_fits, with_batch_size
+from sle_gan.assembly.batch_size import ask_probe, largest_that_fits, with_batch_size
 from sle_gan.assembly.resolve import resolve
-from sle_gan.assembly.step_probe import ask_probe
 from sle_gan.cli.train import main as train
 from sle_gan.cli.train_flags import parse
 from sle_gan.errors import InputError, TrainingError

@@ -5,10 +5,10 @@ import socket
 import pytest
 
 from sle_gan.assembly.resolve import resolve
-from sle_gan.cli.program import signals_end_at_once
 from sle_gan.cli.train import main
 from sle_gan.cluster import Cluster, is_listening, read_cluster, wait_for_chief
 from sle_gan.errors import InputError, TrainingError
+from sle_gan.signals import signals_end_at_once
 
 TWO = ["10.0.0.1:2222", "10.0.0.2:2222"]
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'

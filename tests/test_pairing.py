@@ -1,23 +1,24 @@
 """Generators and discriminators of different papers, joined."""
 
+import dataclasses
 import itertools
-import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from sle_gan.assembly.networks import pair_of
-from test_models_cli import settings
 
 from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.assembly.other_runs import check_initial_run
-from sle_gan.cli.train_flags import check_settings
+from sle_gan.assembly.resolve import resolve
 from sle_gan.errors import InputError
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.models import DISCRIMINATORS, GENERATORS, MODELS, Pair, check_pair
+from sle_gan.models.build import pair_of
 from sle_gan.models.pairing import training_graph
 from sle_gan.run import RunFolder, start_run
+from sle_gan.run_config import RunConfig
 from sle_gan.training.ema import copy_weights, update_average
+from sle_gan.training.reconstruction import Reconstruction
 
 
 def networks(pair, side=64, classes=0):
@@ -57,7 +58,8 @@ def test_any_networks_of_the_same_images_go_together():
 def test_a_model_names_its_own_pair_or_other_partners():
     assert MODELS["stylegan2"].pair() == ("stylegan2", "stylegan2")
     assert MODELS["stylegan2"].pair(discriminator="fastgan") == ("stylegan2", "fastgan")
-    assert pair_of({"model": "sngan", "generator": "biggan"}) == ("biggan", "sngan")
+    mixed = resolve({"data_folder": ".", "model": "sngan", "resolution": 64, "generator": "biggan"})
+    assert pair_of(mixed.network) == ("biggan", "sngan")
     assert Pair("fastgan", "fastgan").is_remapped
     assert not Pair("fastgan", "sngan").is_remapped
 
@@ -127,17 +129,17 @@ def test_a_generator_of_two_sizes_gives_its_whole_picture_and_trains_nothing_els
         np.testing.assert_allclose(theirs - ours, np.full(theirs.shape, moved), atol=1e-6)
 
 
-def pair_settings(*more):
-    words = "--model stylegan2 --resolution 64 --width 8 --batch-size 2 --r1-interval 1 --reconstruction-loss l1"
-    return settings(*words.split(), *more) | {"generator": "sngan", "discriminator": "fastgan", "mapping_layers": None}
+def pair_settings(**more):
+    shape = {"data_folder": "x", "model": "stylegan2", "resolution": 64, "width": 8, "batch_size": 2}
+    pair = {"generator": "sngan", "discriminator": "fastgan"}
+    return resolve({**shape, **pair, "r1_interval": 1, "reconstruction_loss": "l1", **more})
 
 
 def test_a_pair_is_trained_by_the_recipe_of_the_model():
-    chosen = pair_settings("--adv-augment")
-    check_settings(chosen)
+    chosen = pair_settings(adv_augment=True)
     gan = build_gan(chosen, *build_networks(chosen))
     assert gan.generator.inputs[0].shape[1] == 128
-    assert gan.reconstruction is not None
+    assert gan.method(Reconstruction) is not None
     assert float(gan.generator_loss(tf.zeros([1, 1]))) == pytest.approx(np.log(2.0))  # StyleGAN2's, not saturating
     logs = gan.train_step(drawn_images())
     assert np.isfinite([float(value) for value in logs.values()]).all()
@@ -147,22 +149,20 @@ def test_a_pair_is_trained_by_the_recipe_of_the_model():
 
 def test_what_methods_need_is_asked_of_the_part_that_has_it():
     with pytest.raises(InputError, match=r"--path-length-weight needs a network with styles, .* got sngan"):
-        check_settings(pair_settings() | {"path_length_weight": 2.0})
-    weights = {"freeze_d": 5, "init_from": "run"}
+        pair_settings(path_length_weight=2.0)
     with pytest.raises(InputError, match="--freeze-d must be 4 at most for fastgan at 64 px; got 5"):
-        check_settings(pair_settings() | weights)
+        pair_settings(freeze_d=5, init_from="run")
 
 
 def written_run(folder, chosen):
     run = RunFolder(folder)
     with run.locked():
-        start_run(run, chosen, ["train.py"], {}, {"images": []})
+        start_run(run, RunConfig(chosen, {}, ["train.py"]), {"images": []})
     return run
 
 
 def test_a_run_of_a_pair_is_drawn_from_by_its_generator(tmp_path):
-    chosen = {"model": "fastgan", "generator": "sngan", "discriminator": "fastgan", "background": "#ffffff"}
-    run = written_run(tmp_path / "run", chosen | {"resolution": 64, "channels": 3, "width": 8, "seed": 1})
+    run = written_run(tmp_path / "run", pair_settings(seed=1))
     generator = GENERATORS["sngan"].build(64, 3, 8, 1)
     checkpoint = tf.train.Checkpoint(average_generator=generator)
     tf.train.CheckpointManager(checkpoint, str(run.checkpoints), 1).save(checkpoint_number=0)
@@ -173,7 +173,8 @@ def test_a_run_of_a_pair_is_drawn_from_by_its_generator(tmp_path):
 
 
 def test_weights_of_another_pair_are_refused(tmp_path):
-    chosen = pair_settings() | {"class_names": None, "teacher": None}
-    run = written_run(tmp_path / "run", json.loads(json.dumps(chosen)) | {"discriminator": "stylegan2"})
+    run = written_run(tmp_path / "run", pair_settings(discriminator="stylegan2"))
+    chosen = pair_settings()
+    chosen = dataclasses.replace(chosen, transfer=dataclasses.replace(chosen.transfer, init_from=str(run.path)))
     with pytest.raises(InputError, match="must have the discriminator of this training; got stylegan2 there"):
-        check_initial_run(chosen | {"init_from": str(run.path)}, RunFolder(tmp_path / "new"))
+        check_initial_run(chosen, RunFolder(tmp_path / "new"))

@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError, dataclass
 from typing import ClassVar
 
 import pytest
+from schema_1_files import flat
 
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli import flags_page
@@ -20,7 +21,6 @@ from sle_gan.settings import (
     TrainSettings,
 )
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, flags_of, make_group, setting, settings_of
-from sle_gan.settings.flat import flat
 from sle_gan.settings.kinds import DENSITY, POSITIVE, SWITCH, TEXT, TEXTS, choice
 from sle_gan.settings.nested import from_nested, to_nested
 from sle_gan.settings.schema_1 import from_schema_1

@@ -9,6 +9,7 @@ import h5py
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from schema_1_files import flat
 from test_cli import small_checkpoints
 
 from sle_gan.assembly.resolve import resolve
@@ -21,7 +22,6 @@ from sle_gan.json_files import read_json, stays_below
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.run import RunFolder, choose_run, start_run
 from sle_gan.run_config import RunConfig
-from sle_gan.settings.flat import flat
 
 GIVEN = {"data_folder": "x", "resolution": 64, "width": 8}
 

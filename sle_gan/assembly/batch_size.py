@@ -3,20 +3,26 @@
 Imports no TensorFlow: each trial is a process of its own, see `sle_gan.assembly.step_probe`.
 """
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sle_gan.errors import InputError
+from sle_gan.errors import InputError, TrainingError
 from sle_gan.models import MODELS
 from sle_gan.run import RunFolder
 from sle_gan.settings import CommandSettings, TrainSettings
+from sle_gan.settings.nested import to_nested
 from sle_gan.settings.optimization import AUTO
 from sle_gan.settings.train import DEFAULTS
 
 Ask = Callable[[TrainSettings | None], dict[str, int | None]]
 
 _MIB = 2**20
+_PROBE = "sle_gan.assembly.step_probe"
 
 
 def with_batch_size(
@@ -29,7 +35,7 @@ def with_batch_size(
         command: what is meant of this command alone.
         plan: function of settings by name whose batch size is a number -> what a training would do: its `settings`,
             the `folder` with the `images`, and the `run` that it would write to.
-        ask: see `sle_gan.assembly.step_probe.ask_probe`.
+        ask: see `ask_probe`.
 
     Returns:
         The settings by name, with a number.
@@ -54,6 +60,39 @@ def with_batch_size(
         print(f"batch size auto: a training would first try which sizes fit; told is the step of {size} images")
         return {**given, "batch_size": size}
     return {**given, "batch_size": _largest_batch(values, lambda size: plan({**given, "batch_size": size}), ask)}
+
+
+def ask_probe(settings: TrainSettings | None) -> dict[str, int | None]:
+    """Measures a step in a process of its own, `python -m sle_gan.assembly.step_probe`.
+
+    Args:
+        settings: the resolved settings; None to be told of the devices alone.
+
+    Returns:
+        A dictionary of `gpus`, their number, and `peak_bytes`: the most that a GPU, or without one the process, held at
+        a time; None where it did not get as much.
+
+    Raises:
+        InputError: if the settings cannot be used.
+        TrainingError: if the steps failed for another reason than memory.
+    """
+    package_folder = str(Path(__file__).parents[2])
+    paths = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-m", _PROBE],
+        input=json.dumps(settings and to_nested(settings)),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+    )
+    if done.returncode < 0:  # the system ends a process that takes too much
+        return {"gpus": 0, "peak_bytes": None}
+    if done.returncode:
+        cause = (done.stderr.splitlines() or ["it said nothing"])[-1]
+        kind = InputError if done.returncode == InputError.exit_code else TrainingError
+        raise kind(f"a trial of --batch-size auto failed: {cause}; give --batch-size as a number")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def largest_that_fits(needed, most, limit):

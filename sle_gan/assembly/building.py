@@ -1,11 +1,14 @@
 """What is trained, put together from the settings: networks, losses, methods, optimizers, masks."""
 
-from typing import Any, NamedTuple
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.assembly.array_gan import ArrayGAN
 from sle_gan.assembly.methods import build_methods
 from sle_gan.assembly.sparsity import Sparsity, build_sparsity
 from sle_gan.assembly.weights import begin_from, load_weights
@@ -89,6 +92,7 @@ def build_gan(
     generator: keras.Model,
     discriminator: keras.Model,
     classes: ClassShares | None = None,
+    make: Callable[..., GAN] = GAN,
 ) -> GAN:
     """Puts networks, losses, methods and optimizers together.
 
@@ -97,6 +101,7 @@ def build_gan(
         generator: its averaged copy starts equal to it.
         discriminator: as its file builds it.
         classes: that labels are drawn by; None without classes.
+        make: `GAN`, or what makes another model of its arguments.
 
     Returns:
         A compiled `GAN`.
@@ -107,7 +112,7 @@ def build_gan(
     copy_weights(average, generator)
     graph = training_graph(pair, generator, discriminator)
     augment = build_augmentation(settings.augmentation, optimization.images_per_step)
-    gan = GAN(
+    gan = make(
         graph.generator,
         graph.discriminator,
         average,
@@ -123,3 +128,23 @@ def build_gan(
     losses = adversarial_losses(optimization.loss, optimization.smallest_margin)
     gan.compile(*optimizers, *losses, **methods._asdict())
     return gan
+
+
+def build_array_gan(settings: TrainSettings) -> ArrayGAN:
+    """Builds what `sle_gan.build` returns: networks and all, trained on arrays of images.
+
+    Args:
+        settings: of a dense training.
+
+    Raises:
+        InputError: if a weight file does not fit.
+    """
+    label_count = len(settings.images.class_names)
+    make = functools.partial(
+        ArrayGAN,
+        batch_size=settings.optimization.batch_size,
+        flip=settings.images.flip,
+        label_count=label_count,
+    )
+    classes = ClassShares(np.arange(label_count), label_count) if label_count else None
+    return cast(ArrayGAN, build_gan(settings, *build_networks(settings), classes, make))

@@ -5,9 +5,7 @@ drawn images and answers with the last line of what it prints, JSON too. It keep
 """
 
 import json
-import os
 import resource
-import subprocess
 import sys
 import tempfile
 from dataclasses import replace
@@ -16,48 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from sle_gan.disk import reason
-from sle_gan.errors import InputError, SleGanError, StorageError, TrainingError
+from sle_gan.errors import SleGanError, StorageError
 from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder
-from sle_gan.settings import TrainSettings
-from sle_gan.settings.nested import from_nested, to_nested
+from sle_gan.settings.nested import from_nested
 
 _STEPS = 2  # the first also sets up what the second uses
 _IMAGES = 8
-_MODULE = "sle_gan.assembly.step_probe"
-
-
-def ask_probe(settings: TrainSettings | None) -> dict[str, int | None]:
-    """Starts the process and waits for its answer.
-
-    Args:
-        settings: the resolved settings; None to be told of the devices alone.
-
-    Returns:
-        A dictionary of `gpus`, their number, and `peak_bytes`: the most that a GPU, or without one the process, held at
-        a time; None where it did not get as much.
-
-    Raises:
-        InputError: if the settings cannot be used.
-        TrainingError: if the steps failed for another reason than memory.
-    """
-    package_folder = str(Path(__file__).parents[2])
-    paths = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
-    done = subprocess.run(
-        [sys.executable, "-m", _MODULE],
-        input=json.dumps(settings and to_nested(settings)),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-    )
-    if done.returncode < 0:  # the system ends a process that takes too much
-        return {"gpus": 0, "peak_bytes": None}
-    if done.returncode:
-        cause = (done.stderr.splitlines() or ["it said nothing"])[-1]
-        kind = InputError if done.returncode == InputError.exit_code else TrainingError
-        raise kind(f"a trial of --batch-size auto failed: {cause}; give --batch-size as a number")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main():

@@ -68,18 +68,6 @@ def _termination():
         signal.signal(signal.SIGTERM, before)
 
 
-@contextlib.contextmanager
-def signals_end_at_once():
-    """Lets SIGINT and SIGTERM end the process where Python cannot: while TensorFlow waits for other machines."""
-    caught = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.SIG_DFL) for number in caught]
-    try:
-        yield
-    finally:
-        for number, handler in zip(caught, before, strict=True):
-            signal.signal(number, handler)
-
-
 def _told(error):
     if isinstance(error, OSError) and is_full(error):
         return f"disk full{f': {error.filename}' if error.filename else ''}; free space, or write elsewhere"

@@ -64,6 +64,22 @@ def read_image(path: Path, resolution: int, channels: int, fit: str, background:
     return np.asarray(image.convert(_MODES[channels])).reshape(resolution, resolution, channels)
 
 
+def check_usable(skipped: Sequence[tuple[str, str]], *, strict: bool) -> None:
+    """Checks, where it is asked for, that every file named like an image can be used.
+
+    Args:
+        skipped: (path, reason) of those that cannot.
+        strict: whether that is asked for.
+
+    Raises:
+        InputError: if it is and one cannot.
+    """
+    if strict and skipped:
+        path, reason = skipped[0]
+        others = "" if len(skipped) == 1 else f", and {len(skipped) - 1} more"
+        raise InputError(f"--strict: {path} cannot be used ({reason}){others}; remove or mend what cannot be used")
+
+
 def _verify_png_checksums(path: Path) -> None:
     """Verifies the checksums of a PNG; Pillow does not when it decodes."""
     with open_image(path) as image:

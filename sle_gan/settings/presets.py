@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from sle_gan.errors import InputError
+
 
 class Preset(NamedTuple):
     """A paper's setting.
@@ -135,7 +137,12 @@ def with_preset(name: str, given: Mapping[str, object]) -> tuple[dict[str, objec
 
     Returns:
         The settings by name, and what the preset filled in of them.
+
+    Raises:
+        InputError: if there is no such preset.
     """
+    if name not in PRESETS:
+        raise InputError(f"--preset must be one of {', '.join(sorted(PRESETS))}; got {name}")
     filled = {
         setting: value
         for setting, value in PRESETS[name].settings.items()

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.sparsity.masks import Masks, prunable_kernels, reset_slots
-from sle_gan.sparsity.schedules import Reconfiguration
+from sle_gan.sparsity.schedules import Reconfiguration, default_reconfiguration
 from sle_gan.sparsity.selection import magnitude_masks
 
 
@@ -25,13 +25,14 @@ class Reconfigure(keras.callbacks.Callback):
     Time is counted in steps of the generator's optimizer. With `steps_per_execution` above 1 a phase ends at the end of
     the execution that it ends in.
 
-        model.fit(images, callbacks=[Reconfigure(model.generator, warmup=10000, interval=5000)])
+        model.fit(images, epochs=100, callbacks=[Reconfigure(model.generator, sparsity=0.3)])
 
     Args:
         generator: a built functional `keras.Model`.
         sparsity: share of each tensor's weights that is pruned in sparse phases, in (0, 1).
-        warmup: time before the first sparse phase.
-        interval: time of each phase after it.
+        warmup: time before the first sparse phase; None for a quarter of the training that `fit` is asked for, which
+            is what the paper's 10,000 of 40,000 steps are.
+        interval: time of each phase after it; None for an eighth of that training.
         unit: of both: `steps` of the generator's optimizer or `epochs` of `fit`.
         optimizer: of the generator; the model's `generator_optimizer` if None.
         average_generator: a copy of the generator that averages its weights, whose pruned weights are 0 too; or None.
@@ -50,8 +51,8 @@ class Reconfigure(keras.callbacks.Callback):
         self,
         generator,
         sparsity=0.3,
-        warmup=10_000,
-        interval=5_000,
+        warmup=None,
+        interval=None,
         unit="steps",
         *,
         optimizer=None,
@@ -62,7 +63,7 @@ class Reconfigure(keras.callbacks.Callback):
         super().__init__()
         if not 0.0 < sparsity < 1.0:
             raise ValueError(f"sparsity must be above 0 and below 1; got {sparsity}")
-        if warmup < 1 or interval < 1:
+        if any(time is not None and time < 1 for time in (warmup, interval)):
             raise ValueError(f"warmup and interval must be 1 or more; got {warmup} and {interval}")
         for name, value, allowed in (
             ("unit", unit, ("steps", "epochs")),
@@ -74,7 +75,8 @@ class Reconfigure(keras.callbacks.Callback):
         averages = None if average_generator is None else prunable_kernels(average_generator, scope)
         self.masks = Masks(prunable_kernels(generator, scope), averages)
         self.phase = tf.Variable(0, trainable=False, dtype=tf.int64, name="phase")
-        self.schedule = Reconfiguration(warmup, interval)
+        self.warmup = warmup
+        self.interval = interval
         self.sparsity = sparsity
         self.unit = unit
         self.optimizer = optimizer
@@ -92,7 +94,7 @@ class Reconfigure(keras.callbacks.Callback):
             raise ValueError("optimizer must be given: the model has no generator_optimizer")
         if isinstance(getattr(self.optimizer, "_learning_rate", None), keras.optimizers.schedules.LearningRateSchedule):
             raise ValueError("the generator's learning rate must be a number, for dense phases scale it")
-        self._steps = _in_steps(self.schedule, self.unit, self.params.get("steps"))
+        self._steps = self._phases_in_steps()
         self._base_rate = float(self.optimizer.learning_rate.numpy())
         self._enforces = not hasattr(self.model, "set_update_rules")
         if not self._enforces:
@@ -120,6 +122,22 @@ class Reconfigure(keras.callbacks.Callback):
         """Gives the optimizer its base learning rate back."""
         self.optimizer.learning_rate = self._base_rate
 
+    def _phases_in_steps(self):
+        """Returns the phases; what is not given follows from the length of this call of `fit`."""
+        steps_per_epoch, epochs = self.params.get("steps"), self.params.get("epochs")
+        is_complete = self.warmup is not None and self.interval is not None
+        if is_complete and self.unit == "steps":
+            return Reconfiguration(self.warmup, self.interval)
+        if steps_per_epoch is None:
+            missing = "unit epochs needs" if is_complete else "without warmup and interval the phases need"
+            raise ValueError(f"{missing} fit to know the steps of an epoch; give steps_per_epoch to fit")
+        usual = default_reconfiguration(steps_per_epoch * epochs, 1)
+        unit = steps_per_epoch if self.unit == "epochs" else 1
+        return Reconfiguration(
+            usual.warmup if self.warmup is None else self.warmup * unit,
+            usual.interval if self.interval is None else self.interval * unit,
+        )
+
     def _follow_clock(self):
         step = int(self.optimizer.iterations.numpy())
         self._batches_left = self._steps.next_change(step) - step
@@ -136,11 +154,3 @@ class Reconfigure(keras.callbacks.Callback):
                     reset_slots(self.optimizer, self.masks.kernels, [~mask for mask in before])
             self.phase.assign(phase.index)
         self.optimizer.learning_rate = self._base_rate * phase.rate
-
-
-def _in_steps(schedule, unit, steps_per_epoch):
-    if unit == "steps":
-        return schedule
-    if steps_per_epoch is None:
-        raise ValueError("unit epochs needs fit to know the steps of an epoch; give steps_per_epoch to fit")
-    return Reconfiguration(schedule.warmup * steps_per_epoch, schedule.interval * steps_per_epoch)

@@ -1,4 +1,4 @@
-"""The settings as one dictionary of all names, as they were before each concern had its own type."""
+"""Settings as the configurations of schema 1 held them: one dictionary of all names."""
 
 from sle_gan.settings.sparsity import ReconfigureSettings, SparseFromScratchSettings
 from sle_gan.settings.train import DEFAULTS, TIMES, TrainSettings

@@ -1,0 +1,153 @@
+"""What a training would do: its settings, its images, the run that it writes to. Loads no TensorFlow."""
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sle_gan.assembly.batch_size import ask_probe, with_batch_size
+from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
+from sle_gan.assembly.resolve import cluster_of, resolve
+from sle_gan.cluster import Cluster
+from sle_gan.data.classes import check_classes, class_names, count_class_folders, describe_classes
+from sle_gan.data.decode import check_usable
+from sle_gan.data.folder import FolderScan, describe_images, hold_out, scan, subsample
+from sle_gan.errors import InputError
+from sle_gan.evaluation import FEWEST_IMAGES
+from sle_gan.evaluation.download import inception_weights
+from sle_gan.run import RunFolder, check_writable, choose_run
+from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, TrainSettings
+from sle_gan.sparsity.times import sparsity_timeline
+
+Images = tuple[FolderScan, FolderScan | None, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a training would do.
+
+    Attributes:
+        command: what is meant of this command alone.
+        settings: of the training.
+        folder: the images to train on.
+        held_out: images that the discriminator is judged by; None without.
+        run: that is written to; it exists if the training goes on with it.
+        cluster: the machines that share the training; None if this process trains alone.
+    """
+
+    command: CommandSettings
+    settings: TrainSettings
+    folder: FolderScan
+    held_out: FolderScan | None
+    run: RunFolder
+    cluster: Cluster | None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether this process writes the run: it is alone, or the chief of several."""
+        return self.cluster is None or self.cluster.is_chief
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the training goes on with a run that exists."""
+        return self.run.exists() and not self.command.override
+
+    def describe(self) -> Iterator[str]:
+        """Yields lines of text: the run, what was found in the images, when what happens to the masks."""
+        images = self.settings.images
+        yield f"run {self.run.path}"
+        yield from (f"data: {line}" for line in describe_images(self.folder, images.resolution))
+        count, images_per_step = len(self.folder.images), self.settings.optimization.images_per_step
+        if count < images_per_step:
+            yield f"data: warning: a step shows {images_per_step} images; the {count} there are repeat in it"
+        if images.class_names:
+            yield f"data: {describe_classes(self.folder.images, images.class_names)}"
+        elif unasked := count_class_folders(self.folder.images):
+            yield f"data: all images lie in {unasked} sub-folders; did you mean --conditional, to draw by class?"
+        if self.held_out:
+            yield f"data: {len(self.held_out.images)} more images held out, to judge the discriminator by"
+        for line in sparsity_timeline(self.settings.sparsity, self.settings.optimization.steps):
+            yield f"sparsity: {line}"
+
+
+def plan_training(given: Mapping[str, object], command: CommandSettings) -> TrainingPlan:
+    """Works out what a training would do; of all that it would write, the output folder alone is made.
+
+    Args:
+        given: settings by name, as `sle_gan.assembly.resolve.resolve` takes them; the batch size may be `auto`.
+        command: what is meant of this command alone.
+
+    Raises:
+        InputError: if settings, images or the run cannot be used.
+        StorageError: if the output folder cannot be written.
+    """
+    # The images do not rest on the size of the batch: however many sizes are tried, they are looked at once.
+    plan_of = functools.partial(_plan, command=command, find_images=functools.cache(_find_images))
+    plan = plan_of(with_batch_size(given, command, plan_of, ask_probe))
+    if not plan.is_written:
+        return plan
+    if plan.goes_on:
+        return replace(plan, settings=with_times_of(plan.run, plan.settings))
+    check_initial_run(plan.settings, plan.run)
+    return plan
+
+
+def with_times_of(run: RunFolder, settings: TrainSettings) -> TrainSettings:
+    """Returns the settings with the phases of a run that goes on: a longer training does not move them."""
+    return replace(settings, sparsity=run.settings().sparsity)
+
+
+def _plan(
+    given: Mapping[str, object], command: CommandSettings, find_images: Callable[[ImageSettings, int], Images]
+) -> TrainingPlan:
+    settings = resolve(given, image_count=1)  # what cannot be used is told before the images are looked at
+    command.check_for(settings.run.name)
+    cluster = cluster_of(settings.devices)
+    is_written = cluster is None or cluster.is_chief
+    if is_written:
+        check_writable(settings.run.output_folder)
+    folder, held_out, names = find_images(settings.images, settings.optimization.seed)
+    settings = _with_scores(resolve(given, len(folder.images), names), len(folder.images))
+    settings = _with_absolute_paths(resolve_other_runs(settings))
+    if is_written:
+        run = _chosen_run(settings, command)
+    else:  # which has a name: that was checked
+        run = RunFolder(Path(settings.run.output_folder, str(settings.run.name)))
+    return TrainingPlan(command, settings, folder, held_out, run, cluster)
+
+
+def _find_images(images: ImageSettings, seed: int) -> Images:
+    """Returns the images to train on, those held out, if any, and the names of the classes, if they are asked for."""
+    scanned = scan(images.data_folder)
+    check_usable(scanned.skipped, strict=images.strict)
+    folder, held_out = hold_out(subsample(scanned, images.data_ratio, seed), images.held_out, seed)
+    if not images.conditional:
+        return folder, held_out, ()
+    names = class_names(scanned)
+    check_classes(folder.images, names)
+    return folder, held_out, names
+
+
+def _with_scores(settings: TrainSettings, image_count: int) -> TrainSettings:
+    scores = settings.scores
+    if (scores.kid or scores.fid) and image_count < FEWEST_IMAGES:
+        raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {image_count}")
+    if not scores.fid:
+        return settings
+    weights = str(inception_weights(scores.inception_weights, print))
+    return replace(settings, scores=replace(scores, inception_weights=weights))
+
+
+def _with_absolute_paths(settings: TrainSettings) -> TrainSettings:
+    data_folder, sparsity = str(Path(settings.images.data_folder).resolve()), settings.sparsity
+    if isinstance(sparsity, TicketSettings):
+        sparsity = replace(sparsity, ticket=str(Path(sparsity.ticket).resolve()))
+    return replace(settings, images=replace(settings.images, data_folder=data_folder), sparsity=sparsity)
+
+
+def _chosen_run(settings: TrainSettings, command: CommandSettings) -> RunFolder:
+    # TensorFlow opens files of UTF-8 names alone.
+    folder_name = os.fsencode(Path(settings.images.data_folder).name).decode("utf-8", "replace")
+    label = f"{settings.network.model}-{folder_name}"
+    return choose_run(label, settings, resume=command.resume == "auto", override=command.override)

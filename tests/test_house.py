@@ -1,0 +1,60 @@
+"""The house rules that no tool checks: sizes of files and packages, and who may call the command line."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LONGEST_FILE = 400
+LARGEST_SHARE = 1 / 8
+
+# Tests of programs as people run them; all others call the library.
+OF_PROGRAMS = {
+    "poison.py",
+    "tiny_worker.py",
+    *(
+        f"test_{name}.py"
+        for name in (
+            *(
+                "access",
+                "batch_size",
+                "class_methods",
+                "class_networks",
+                "classes",
+                "cli",
+                "cluster",
+                "compare",
+                "devices",
+            ),
+            *("disk", "doctor", "evaluate", "front_door", "frontier", "fuzz", "generate", "generate_styles", "health"),
+            *("house", "library", "models_cli", "presets", "report", "rollback", "saved_model", "schema_1", "settings"),
+            *("sparse_training", "training_scores", "transfer", "untrusted", "workers"),
+        )
+    ),
+}
+
+
+def lines_of(file):
+    return len(file.read_text(encoding="utf-8").splitlines())
+
+
+def test_no_file_is_longer_than_a_room():
+    long = {str(file.relative_to(ROOT)): lines_of(file) for file in (ROOT / "sle_gan").rglob("*.py")}
+    assert {name: count for name, count in long.items() if count > LONGEST_FILE} == {}
+
+
+def test_no_package_is_more_than_an_eighth_of_the_code():
+    sizes = {}
+    for file in (ROOT / "sle_gan").rglob("*.py"):
+        sizes[file.parent] = sizes.get(file.parent, 0) + lines_of(file)
+    total = sum(sizes.values())
+    shares = {str(folder.relative_to(ROOT)): size / total for folder, size in sizes.items()}
+    assert {name: share for name, share in shares.items() if share > LARGEST_SHARE} == {}
+
+
+def test_the_command_line_is_called_by_the_tests_of_programs_alone():
+    callers = {
+        file.name
+        for folder in ("benchmarks", "tests")
+        for file in (ROOT / folder).rglob("*.py")
+        if "sle_gan.cli" in file.read_text(encoding="utf-8") and file.name not in OF_PROGRAMS
+    }
+    assert callers == set()
