@@ -346,10 +346,10 @@ def interrupted(words, run, number):
 
 
 @pytest.mark.parametrize(
-    ("model", "steps"), [(SNGAN, 40), pytest.param([], 16, marks=pytest.mark.slow)], ids=["sngan", "fastgan"]
+    ("model", "steps"), [(SNGAN, 24), pytest.param([], 16, marks=pytest.mark.slow)], ids=["sngan", "fastgan"]
 )
 def test_a_killed_and_twice_interrupted_run_ends_as_one_that_was_left_alone(photographs, tmp_path, model, steps):
-    length = ["--steps", str(steps), "--checkpoint-frequency", "3", "--log-frequency", "2", "--sample-frequency", "5"]
+    length = ["--steps", str(steps), "--checkpoint-frequency", "3", "--log-frequency", "2", "--sample-frequency", "10"]
     length += ["--held-out", "0.3", *model]
     alone, broken = (arguments(photographs, tmp_path / name, *length) for name in ("alone", "broken"))
     run = RunFolder(tmp_path / "broken" / "run")
