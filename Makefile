@@ -9,7 +9,8 @@ INSTALLED := $(VENV)/.installed
 BENCHMARKS := train_step profile_step pipeline draw growth startup sparsity regrowth
 TORCH_PYTHON ?=
 
-DEMO_STEPS ?= 1000
+# Ten minutes of two cores, all of the demo included.
+DEMO_STEPS ?= 1250
 DEMO_RUN := demo/runs/flowers
 
 .DEFAULT_GOAL := help
@@ -20,7 +21,7 @@ help: ## list the targets
 
 demo: demo/flowers/factors.json | $(INSTALLED) ## draw flowers, train on them, generate and export; goes on where it stopped
 	$(BIN)/python train.py --data-folder demo/flowers --output-folder demo/runs --name flowers \
-		--resolution 64 --width 24 --steps $(DEMO_STEPS) --ema-decay 0.99 --sample-frequency 250
+		--resolution 64 --width 24 --steps $(DEMO_STEPS) --sample-frequency 250
 	$(BIN)/python generate.py samples $(DEMO_RUN) --seeds 0-15 --grid --output demo/samples
 	$(BIN)/python generate.py interpolate $(DEMO_RUN) --seeds 0-5 --output demo/walk.gif --loop
 	$(BIN)/python generate.py export $(DEMO_RUN) --format saved-model --output demo/exported

@@ -162,6 +162,11 @@ def test_a_point_outside_is_mirrored_without_repeating_the_border():
     )
 
 
+@pytest.mark.paper(
+    "ADA",
+    "Karras et al. 2020, arXiv:2006.06676",
+    "the probability moves every 4 steps towards a mean sign of 0.6",
+)
 def test_the_probability_moves_every_four_steps_by_the_sign_of_the_mean():
     augment = AdaptiveAugment(images_per_step=50, target=0.6, kimg=1.0)
     observe = tf.function(augment.observe)

@@ -3,10 +3,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from run_files import write_run_files
 from test_models_cli import pictures, words  # noqa: F401
 
-from sle_gan.assembly.batch_size import ask_probe, largest_that_fits, with_batch_size
+from sle_gan.assembly.batch_size import largest_that_fits, with_batch_size
+from sle_gan.assembly.probe import ask_memory, ask_times
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.train import main as train
 from sle_gan.cli.train_flags import parse
@@ -125,21 +125,11 @@ def test_where_nothing_fits_the_need_of_the_smallest_batch_is_told(tmp_path):
         with_batch_size(given, COMMAND, planner(RunFolder(tmp_path / "new")), answers(0, 300.0, 30.0))
 
 
-def test_a_run_that_goes_on_keeps_its_batch_without_a_trial(tmp_path):
-    run = write_run_files(tmp_path / "00000-fastgan-x", settings={"batch_size": 12})
-    (tmp_path / "notes").mkdir()
-
-    def ask(settings):
-        raise AssertionError("a trial")
-
-    assert with_batch_size(given_to(tmp_path), COMMAND, planner(run), ask)["batch_size"] == 12
-
-
 def test_a_dry_run_says_that_sizes_would_be_tried(photographs, tmp_path, capsys):
     given = ["--data-folder", str(photographs), "--output-folder", str(tmp_path), "--resolution", "64", "--width", "8"]
     assert train([*given, "--batch-size", "auto", "--accumulate", "3", "--dry-run"]) == 0
     told = capsys.readouterr().out
-    assert "a training would first try which sizes fit; told is the step of 6 images" in told
+    assert "a training would first try which sizes fit; this is the step of 6 images" in told
     assert re.search("^batch_size: 6$", told, re.MULTILINE)
 
 
@@ -147,8 +137,11 @@ def test_a_dry_run_says_that_sizes_would_be_tried(photographs, tmp_path, capsys)
 def test_a_batch_that_was_found_fits_and_the_run_goes_on_with_it(pictures, tmp_path, capsys):  # noqa: F811
     words_of_step = words(pictures, tmp_path, "run", "--model", "sngan", "--n-critic", "1")
     settings = [resolve(parse(words_of_step).settings | {"batch_size": size}) for size in (2, 256)]
-    assert ask_probe(None) == {"gpus": 0, "peak_bytes": None}
-    peaks = [ask_probe(each)["peak_bytes"] / MIB for each in settings]
+    devices = ask_memory(None)
+    assert (devices["gpus"], devices["peak_bytes"]) == (0, None)
+    times = ask_times(settings[0])
+    assert 0 < times.step_seconds < times.start_seconds < 100
+    peaks = [ask_memory(each)["peak_bytes"] / MIB for each in settings]
     assert 100 < peaks[0] < peaks[1] < 4000
     limit = str(round(peaks[0] * 1.1))
     fixed = ["--model", "sngan", "--n-critic", "1", "--batch-size", "auto", "--memory-limit", limit]
@@ -159,4 +152,4 @@ def test_a_batch_that_was_found_fits_and_the_run_goes_on_with_it(pictures, tmp_p
         assert ("batch size auto: 7 images fit" in told) == (steps == "1")
     assert RunFolder(tmp_path / "run").settings().optimization.batch_size == 7
     with pytest.raises(TrainingError, match="a trial of --batch-size auto failed"):
-        ask_probe(replace(settings[0], network=replace(settings[0].network, width=3)))
+        ask_memory(replace(settings[0], network=replace(settings[0].network, width=3)))

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +10,7 @@ from sle_gan.layers.attention import LearnedScale, self_attention
 from sle_gan.layers.conditional import conditional_batch_norm, projection
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
 from sle_gan.models.discriminators.biggan import discriminator as build_discriminator
+from sle_gan.models.discriminators.biggan_brock import discriminator as build_brocks_discriminator
 from sle_gan.models.generators.biggan import generator as build_generator
 
 
@@ -26,6 +29,7 @@ def with_drawn_scale(model):
     return model
 
 
+@pytest.mark.paper("BigGAN", "Zhao et al. 2020, arXiv:2006.10738, code", "4,304,387 and 4,207,361 parameters at 32 px")
 @pytest.mark.parametrize(
     ("classes", "generator", "discriminator"), [(10, 4_304_387, 4_207_361), (0, 4_276_739, 4_204_801)]
 )
@@ -34,12 +38,30 @@ def test_parameter_counts_at_32_px_are_those_of_the_paper(classes, generator, di
     assert trainable(build_discriminator(32, classes=classes)) == discriminator
 
 
+@pytest.mark.paper(
+    "BigGAN", "Chen et al., NeurIPS 2021, arXiv:2103.00397, code", "49,067,844 and 60,131,042 parameters at 64 px"
+)
 @pytest.mark.parametrize(("build", "count"), [(build_generator, 49_067_844), (build_discriminator, 60_131_042)])
 def test_parameter_counts_at_64_px_are_those_of_the_paper(build, count):
     # They are a square in the width, so that three narrow networks tell those of the paper's 80 channels.
     widths = (8, 16, 24)
     counts = [trainable(build(64, width=width, classes=200)) for width in widths]
     assert round(np.polyval(np.polyfit(widths, counts, 2), 80)) == count
+
+
+@pytest.mark.paper(
+    "BigGAN", "Brock et al. 2019, arXiv:1809.11096, code", "the discriminator's multiples 1, 2, 4, 8 and 16 at 64 px"
+)
+def test_brocks_discriminator_at_64_px_has_1_2_4_8_and_16_times_the_width():
+    width, classes = 8, 5
+    sides = [3, *(share * width for share in (1, 2, 4, 8, 16))]
+    blocks = sum(9 * i * o + 9 * o * o + i * o + 3 * o for i, o in itertools.pairwise(sides))
+    attention = width * (width // 8 + width // 8 + width // 2 + width // 2) + 1
+    head = sides[-1] + 1 + classes * sides[-1]
+    network = build_brocks_discriminator(64, width=width, classes=classes)
+    assert trainable(network) == blocks + attention + head
+    with pytest.raises(ValueError, match=r"resolution must be one of \(64,\); got 32"):
+        build_brocks_discriminator(32)
 
 
 @pytest.mark.parametrize("resolution", [32, 64, 128])
@@ -136,6 +158,7 @@ def test_each_block_is_told_of_its_chunk_of_the_code_and_of_the_shared_embedding
         np.testing.assert_allclose(condition, np.concatenate([shared, codes[:, first : first + 20]], 1), atol=1e-6)
 
 
+@pytest.mark.paper("BigGAN", "Brock et al. 2019, arXiv:1809.11096, table 4", "the sides of the maps that attend")
 def test_attention_is_where_the_paper_has_it():
     sides = {
         (build.__name__, resolution): [
@@ -178,6 +201,9 @@ def test_all_kernels_but_the_classes_own_are_spectrally_normalized():
     assert (bare[64, "generator"], bare[64, "discriminator"]) == (["shared_embedding"], [])
 
 
+@pytest.mark.paper(
+    "BigGAN", "Brock et al. 2019, arXiv:1809.11096; Zhao et al. 2020, arXiv:2006.10738", "initial weights"
+)
 def test_initial_kernels_are_orthogonal_at_64_px_and_narrow_at_32_px():
     def matrices(resolution):
         layers = build_discriminator(resolution, width=16, classes=3, seed=4).layers

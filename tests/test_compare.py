@@ -15,7 +15,8 @@ from sle_gan.report.comparison import Mean, compare, quality_plot, text_cells, t
 from sle_gan.report.record import read_record
 
 KID = "kid_efficientnet_lite0"
-KIND = "clean, 63 reals, 500 fakes, 64 px, mirrored"
+KIND = "clean, 63 reals, 500 fakes, 64 px, mirrored, flattering"
+NSFW = {"network": "open-nsfw", "weights_sha256": "fb29", "party": False}
 
 
 def kid(step, value, **more):
@@ -128,6 +129,44 @@ def test_diversity_and_copies_are_compared_whatever_the_network(record):
     assert row.scores[f"diversity ratio ({alike})"].value == 0.8
     assert row.scores[f"near copies ({alike})"].value == 0.25
     assert len(row.scores) == 4
+
+
+def test_scores_of_the_loss_own_network_are_flattering_and_those_of_the_judge_stand_beside(record, tmp_path, capsys):
+    judged = scores(500, scores={"kid_open_nsfw": {"value": 90.0}}, **NSFW)
+    both = record("both", [kid(500, 40.0), judged])
+    plain = record("plain", [kid(500, 60.0)], reconstruction_loss="l1")
+    comparison = compare([both, plain])
+    alike = "clean, 63 reals, 500 fakes, 64 px, mirrored"
+    assert [{name: mean.value for name, mean in row.scores.items()} for row in comparison.rows] == [
+        {f"{KID} ({alike}, flattering)": 40.0, f"kid_open_nsfw ({alike})": 90.0},
+        {f"{KID} ({alike})": 60.0},
+    ]
+    assert comparison.has_flattering
+    assert not compare([plain]).has_flattering
+    told = "this network is part of the training's loss"
+    assert told in to_html(comparison).decode().replace("&#x27;", "'")
+    assert told not in to_html(compare([plain])).decode().replace("&#x27;", "'")
+    assert main(["compare", "both", "plain", "--output-folder", str(tmp_path)]) == 0
+    assert f"flattering: {told}\n" in capsys.readouterr().out
+
+
+def test_distances_of_patches_have_one_column_whatever_the_network(record):
+    value = {"swd_64": {"value": 33.0, "spread": None, "floor": 5.0}}
+    one = record("a", [scores(500, scores=value)])
+    other = record("b", [scores(500, scores=value, mode="legacy", **NSFW)], width=16)
+    comparison = compare([one, other])
+    assert comparison.columns == ["swd_64 (63 reals, 500 fakes, 64 px, mirrored)"]
+
+
+def test_copies_found_by_another_network_stand_in_a_column_of_their_own(record):
+    rows = [
+        kid(500, 40.0, memorization={"near_copies": 0.25}),  # as they were when no network was named
+        kid(1000, 40.0, memorization={"near_copies": 0.5, "network": "open-nsfw"}),
+    ]
+    (row,) = compare([record("a", rows)]).rows
+    alike = "near copies (63 reals, 500 fakes, 64 px, mirrored)"
+    assert row.scores[f"{alike}, efficientnet-lite0, images of flowers"].value == 0.25
+    assert row.scores[f"{alike}, open-nsfw, images of flowers"].value == 0.5
 
 
 def test_the_csv_holds_every_number_by_itself(record):

@@ -26,6 +26,9 @@ def corner(images):
     return tf.stack([3.0 * images[0][:, 1, 2, 0], images[1][:, 1, 1, 0]], axis=1)
 
 
+@pytest.mark.paper(
+    "Consistency", "Zhao et al. 2021, arXiv:2002.04724", "the mean squared change under flips and shifts"
+)
 def test_inconsistency_is_the_mean_squared_change_under_flips_and_shifts():
     reals, fakes = ([pictures(use), pictures(use + 1, 4)] for use in (0, 2))
     expected = 0.0

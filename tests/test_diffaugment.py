@@ -41,12 +41,14 @@ def test_translation_agrees_with_numpy_and_fills_with_zeros():
     np.testing.assert_array_equal(translate(x, down, right), expected)
 
 
+@pytest.mark.paper("DiffAugment", "Zhao et al. 2020, arXiv:2006.10738, code", "translation")
 def test_translation_agrees_with_tensorflow_addons(addons):
     x, down, right = images(), np.array([2, -1, 0, 3, -3]), np.array([-2, 1, 0, 0, 3])
     theirs = addons.image.translate(x, np.stack([right, down], axis=1).astype("f"))
     np.testing.assert_allclose(translate(x, tf.constant(down, tf.int32), tf.constant(right, tf.int32)), theirs)
 
 
+@pytest.mark.paper("DiffAugment", "Zhao et al. 2020, arXiv:2006.10738, code", "cutout")
 def test_cutout_agrees_with_tensorflow_addons(addons):
     x, rows, columns = images(), np.array([0, 4, 7, 2, 8], "i"), np.array([8, 4, 0, 3, 1], "i")
     theirs = addons.image.cutout(x, (4, 4), offset=np.stack([rows, columns], axis=1))
@@ -74,6 +76,7 @@ def test_the_policy_is_applied_in_order_with_the_random_numbers_of_its_seed():
     np.testing.assert_allclose(augment(x, SEED), translate(expected, down, right), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.paper("DiffAugment", "Zhao et al. 2020, arXiv:2006.10738", "translation by up to an eighth of the side")
 @pytest.mark.parametrize(("side", "greatest"), [(64, 8), (20, 3)])
 def test_translations_reach_both_ends_of_an_eighth_of_the_side(side, greatest):
     # A single bright pixel in the middle shows where the image went.

@@ -108,7 +108,7 @@ def test_a_ticket_or_a_best_generator_that_does_not_fit_leaves_nothing(tiny_run,
         write_ticket(disk / "ticket.safetensors", Ticket(Subnetwork({}, weights), None, {}))
     run = RunFolder(disk / "run")
     run.path.mkdir()
-    best = BestGenerators(run, 1)
+    best = BestGenerators(run, 1, "kid")
     best.model = tf.Module()
     best.model.average_generator, best.model.steps = tf.Variable(weights["a/0"]), tf.Variable(1)
     run.best.mkdir()
@@ -188,12 +188,14 @@ def test_a_disk_that_fills_while_a_run_trains_ends_it_with_4_and_it_goes_on_when
     assert run.latest_step() == 40
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"../x": 1.0}', '{"4": "low"}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"../x": 1.0}', '{"4": "low"}', '{"kid": {"4": "low"}}', '{"kid": {}, "4": 1.0}']
+)
 def test_a_damaged_list_of_scores_is_told(tmp_path, text):
     run = RunFolder(tmp_path / "run")
     run.best.mkdir(parents=True)
     (run.best / "scores.json").write_text(text)
-    best = BestGenerators(run, 1)
+    best = BestGenerators(run, 1, "kid")
     best.model = tf.Module()
     best.model.steps = tf.Variable(4)
     with pytest.raises(InputError, match=r"scores.json is damaged; delete "):

@@ -143,6 +143,18 @@ def test_estimates_and_a_measured_time_go_to_the_terminal_and_the_file(mixed, tm
     assert f"a step takes {found['seconds_per_step']:.3g} s here" in out
 
 
+@pytest.mark.slow
+def test_what_a_training_of_so_many_hours_would_be_is_told_and_written(mixed, tmp_path, capsys):
+    file = tmp_path / "found.json"
+    words = ["doctor", str(mixed), "--resolution", "64", "--width", "8", "--batch-size", "4", "--hours", "5m"]
+    assert main([*words, "--json", str(file)]) == 0
+    found, out = json.loads(file.read_text()), capsys.readouterr().out
+    assert f"length: {found['steps']:,} steps in 5 min: a step takes {found['seconds_per_step']:.3g} s here" in out
+    assert f"fitting {found['steps']:,} steps at width 8 (--rates paper: 2e-4)" in out
+    assert 0 < found["steps"] < 300 / found["seconds_per_step"]
+    assert found["rates"] == "auto"
+
+
 def test_the_estimate_of_a_checkpoint_is_the_size_of_one(tmp_path):
     from sle_gan.assembly.building import build_gan, build_networks
     from sle_gan.assembly.resolve import resolve

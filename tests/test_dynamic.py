@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from batches import judged_batch
 from tiny_gan import compiled_gan
 
 from sle_gan.models import MODELS
@@ -89,6 +90,7 @@ def test_what_grows_are_the_largest_gradients_of_that_very_step():
             assert np.abs(gradient[grown]).min() >= np.abs(gradient[dead]).max()
 
 
+@pytest.mark.paper("STU-GAN", "Liu et al. 2022, STU-GAN", "the average of a grown weight")
 def test_the_average_of_a_grown_weight_is_the_weight_after_its_first_step():
     gan = sparse_gan()
     explore = DynamicSparsity(
@@ -119,14 +121,18 @@ def test_a_dense_kernel_stays_dense():
     assert masks[0].all()
 
 
-def test_the_balance_ratio_is_the_mean_of_the_measured_ones():
+@pytest.mark.paper(
+    "ADAPT", "ADAPT, NeurIPS 2023", "the balance ratio, every 10 steps, over 100 measurements, and nothing before"
+)
+def test_the_balance_ratio_is_the_mean_of_the_last_hundred_and_none_before():
     ratio = BalanceRatio()
-    assert ratio.read() is None
-    # (after - before) / (real - before): 1 / 4 at step 0, 3 / 4 at step 10, and nothing in between.
-    for step, after in ((0, 0.0), (5, 100.0), (10, 2.0)):
+    # (after - before) / (real - before): 1 / 4 and 3 / 4 in turn at every tenth step, and nothing in between.
+    for step in range(991):
+        assert ratio.read() is None
+        after = 100.0 if step % 10 else 2.0 if step % 20 else 0.0
         ratio.observe(tf.constant(step, tf.int64), lambda after=after: (tf.constant(3.0), tf.constant(-1.0), after))
     assert ratio.read() == pytest.approx(0.5)
-    for step in range(20, 1020, 10):
+    for step in range(1000, 2000, 10):
         ratio.observe(tf.constant(step, tf.int64), lambda: (tf.constant(3.0), tf.constant(-1.0), tf.constant(-0.6)))
     assert ratio.read() == pytest.approx(0.1)
 
@@ -177,6 +183,11 @@ def balanced(rule, density):
     return callback
 
 
+@pytest.mark.paper(
+    "ADAPT",
+    "ADAPT, NeurIPS 2023",
+    "below 0.45 and above 0.55 the density moves by 0.05; 0.05 at least, 1.0 or 0.5 at most",
+)
 @pytest.mark.parametrize(
     ("rule", "density", "ratio", "expected"),
     [
@@ -202,12 +213,14 @@ def test_the_discriminators_density_follows_the_ratio(rule, density, ratio, expe
             assert not (old & ~new).any() or not (new & ~old).any()
 
 
-def test_the_divergence_is_zero_for_equal_judgements_and_agrees_with_numpy():
-    teacher, student = np.array([0.3, -2.0, 4.0]), np.array([1.0, -1.0, 0.0])
+def test_the_divergence_is_zero_for_equal_judgements_and_the_mean_over_both_classes():
+    teacher, student = np.array([0.3, -2.0, 4.0, 1.0]), np.array([1.0, -1.0, 0.0, 0.5])
     p, q = 1 / (1 + np.exp(-teacher)), 1 / (1 + np.exp(-student))
-    expected = np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)))
+    # PyTorch's kl_div(log s, t) of the [2B, 2] array: the sum over 4B elements, B = 2 reals and 2 fakes, over 4B.
+    expected = np.sum(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))) / 8
     assert float(discriminator_divergence(tf.constant(teacher), tf.constant(student))) == pytest.approx(expected)
-    assert float(discriminator_divergence(tf.constant(teacher), tf.constant(teacher))) == 0.0
+    # The reference adds 1e-10 to what is compared alone.
+    assert float(discriminator_divergence(tf.constant(teacher), tf.constant(teacher))) == pytest.approx(0.0, abs=2e-10)
 
 
 def test_a_student_learns_from_its_teacher_alone_and_not_before_there_is_one():
@@ -215,11 +228,51 @@ def test_a_student_learns_from_its_teacher_alone_and_not_before_there_is_one():
     teacher, student = (build_discriminator(64, 3, 8, seed) for seed in (1, 2))
     distillation = Distillation(build_discriminator(64, 3, 8, 3), 0.5)
     logits = tf.nest.flatten(student(images, training=True))[0]
-    assert float(distillation.divergence(images, logits)) == 0.0
+    assert float(distillation.divergence([images], logits)) == 0.0
     distillation.learn_from(teacher)
     with tf.GradientTape() as tape:
         logits = tf.nest.flatten(student(images, training=True))[0]
-        loss = distillation.divergence(images, logits)
+        loss = distillation.divergence([images], logits)
     expected = discriminator_divergence(tf.nest.flatten(teacher(images, training=True))[0], logits)
     assert float(loss) == pytest.approx(0.5 * float(expected), rel=1e-3)
     assert tape.gradient(loss, distillation.teacher.trainable_variables[0]) is None
+
+
+@pytest.mark.paper(
+    "Tickets", "Chen et al., ICLR 2021, code", "distillation on the discriminator is the mean over 4 B numbers"
+)
+def test_distillation_is_a_quarter_of_the_two_mean_divergences_of_reals_and_fakes():
+    reals, fakes = (tf.random.stateless_normal([2, 2, 2, 1], [seed, 0]) for seed in (1, 2))
+    distillation = Distillation(flat_judge(3), 1.0)
+    distillation.learn_from(teacher := flat_judge(4))
+    student = flat_judge(5)
+
+    def mean_divergence(images):
+        p, q = (tf.sigmoid(judge(images)).numpy() for judge in (teacher, student))
+        return np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)))
+
+    value = distillation.value(judged_batch(student, reals, fakes, tf.constant([0, 0])))
+    assert float(value) == pytest.approx((mean_divergence(reals) + mean_divergence(fakes)) / 4, rel=1e-4)
+
+
+def flat_judge(seed):
+    images = keras.Input([2, 2, 1])
+    dense = keras.layers.Dense(1, kernel_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=seed))
+    return keras.Model(images, dense(keras.layers.Flatten()(images)))
+
+
+@pytest.mark.paper(
+    "STU-GAN",
+    "Liu et al. 2022, STU-GAN; Evci et al. 2020, arXiv:1911.11134; ADAPT, NeurIPS 2023",
+    "intervals and shares of STU-GAN, RigL and ADAPT",
+)
+def test_the_rules_have_the_numbers_of_their_papers():
+    def numbers(name):
+        rule = EXPLORATIONS[name]
+        return rule.interval, rule.first_share, rule.last_share, rule.end
+
+    assert numbers("rigl") == (100, 0.3, 0.0, 0.75)
+    assert numbers("stu") == (1000, 0.5, 0.005, 1.0)
+    assert numbers("adapt") == (500, 0.5, 0.005, 1.0)
+    assert (BALANCE_RULES["relaxed"].cap, BALANCE_RULES["relaxed"].interval) == (1.0, 1000)
+    assert (BALANCE_RULES["strict"].cap, BALANCE_RULES["strict"].interval) == (0.5, 2000)

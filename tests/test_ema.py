@@ -78,6 +78,9 @@ def test_calibration_rests_on_the_weights_alone_and_is_done_once_for_a_step():
     np.testing.assert_array_equal(model.get_layer("norm").moving_mean, measured)
 
 
+@pytest.mark.paper(
+    "ADA", "Karras et al. 2020, arXiv:2006.06676, code", "the average's half-life in images and its ramp of 0.05"
+)
 def test_a_half_life_halves_what_is_held_of_a_step():
     decay = half_life_decay(kimg=2.0, images_per_step=16, ramp=0.05)
     far = tf.constant(100_000, tf.int64)
@@ -87,6 +90,7 @@ def test_a_half_life_halves_what_is_held_of_a_step():
     assert float(decay(tf.constant(0, tf.int64))) == 0.0
 
 
+@pytest.mark.paper("BigGAN", "Brock et al. 2019, arXiv:1809.11096", "the average begins late")
 def test_an_average_that_begins_late_is_a_copy_before():
     late = decay_from(3, 0.75)
     assert [float(late(tf.constant(steps, tf.int64))) for steps in (0, 2, 3, 9)] == [0.0, 0.0, 0.75, 0.75]

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 from inception_file import drawn_weights, write_state_dict
 from PIL import Image
+from run_files import settings_of
 from tiny_runs import set_training_images, write_run
 
+from sle_gan.assembly.references import read_reference_images
 from sle_gan.cli.evaluate import main
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.main import main as sle_gan_command
@@ -27,13 +30,14 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import NETWORKS, download, self_check
 from sle_gan.evaluation.memorization import CopyDetector
 from sle_gan.evaluation.scores import Moments, frechet_distance, kernel_distance, precision_recall, random_halves
-from sle_gan.evaluation.scoring import Scoring, features_file_name, image_seeds
+from sle_gan.evaluation.scoring import Reference, Scoring, features_file_name, image_seeds
 from sle_gan.export.trained import TrainedGenerator
-from sle_gan.json_files import write_json
+from sle_gan.json_files import read_json, write_json
 from sle_gan.run import RunFolder
 
 ROOT = Path(__file__).parent.parent
 FAKES = 16
+L1 = settings_of(reconstruction_loss="l1")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +82,8 @@ def pictures(tiny_run):
 
 def test_a_row_holds_the_scores_of_the_averaged_generator(copied_run, lite0, pictures, capsys):
     copied_run.metrics_file.write_text('{"step": 2, "generator_loss": 1.0}\n{"step": 4, "gen')
-    assert evaluate(copied_run, "--seed", 3, "--metrics", "fid,kid,prdc,is,diversity") == 0
+    words = ("--network", "efficientnet-lite0", "--metrics", "fid,kid,prdc,is,diversity")
+    assert evaluate(copied_run, "--seed", 3, *words) == 0
     losses, row = rows_of(copied_run)
     assert losses == {"step": 2, "generator_loss": 1.0}
     reals, fakes = pictures
@@ -87,6 +92,7 @@ def test_a_row_holds_the_scores_of_the_averaged_generator(copied_run, lite0, pic
         "step": 8,
         "event": "scores",
         "network": "efficientnet-lite0",
+        "party": True,
         "weights_sha256": lite0.weights_sha256,
         "mode": "legacy",
         "reals": 14,
@@ -111,18 +117,49 @@ def test_a_row_holds_the_scores_of_the_averaged_generator(copied_run, lite0, pic
     }
     assert scores["is_efficientnet_lite0"]["value"] > 1
     assert len(scores) == 7
-    ratios = CopyDetector(reals).nearest(fakes).ratios
+    assert memorization["network"] == diversity["network"] == "open-nsfw"  # by the judge, whatever is asked for
+    ratios = CopyDetector(reals, "open-nsfw").nearest(fakes).ratios
     assert memorization["median_ratio"] == pytest.approx(np.median(ratios), rel=1e-4)
     assert memorization["near_copies"] == 0
     assert diversity["ratio"] == pytest.approx(diversity["fakes"] / diversity["reals"], rel=1e-4)
     told = capsys.readouterr().out
     assert "16 pictures against 14 training images, not mirrored, at 64 px; efficientnet-lite0 57934424, legacy" in told
     assert "kid_efficientnet_lite0" in told
-    assert "near copies 0.0%, among the training images 0.0%" in told
+    assert "with efficientnet-lite0 (flattering: this network is part of the training's loss)" in told
+    assert "\nflattering: this network is part of the training's loss\n" in told
+    assert "near copies (open-nsfw) 0.0%, among the training images 0.0%" in told
     assert "kid_efficientnet_lite0" in (copied_run.path / "report.html").read_text()
     with Image.open(copied_run.scores / "copies-step-000008.png") as sheet:
         assert sheet.text["step"] == "8"
         assert sheet.text["pairs"].startswith(f"seed {image_seeds(3, FAKES)[ratios.argmin()]} = ")
+
+
+def test_the_judge_is_a_network_that_the_training_does_not_know(copied_run, pictures, capsys):
+    assert evaluate(copied_run, "--seed", 3) == 0
+    (row,) = rows_of(copied_run)
+    assert (row["network"], row["party"]) == ("open-nsfw", False)
+    reals, fakes = pictures
+    network = NETWORKS["open-nsfw"].module().feature_network()
+    real_features, fake_features = (network(images, "legacy")[0] for images in (reals, fakes))
+    unit = 2 * real_features.std()
+    expected, _ = kernel_distance(real_features / unit, fake_features / unit, 3)
+    assert row["scores"]["kid_open_nsfw"]["value"] == pytest.approx(expected, rel=1e-4)
+    levels = [row["scores"][f"swd_{side}"] for side in (16, 32, 64)]
+    for part in ("value", "floor"):
+        assert row["scores"]["swd"][part] == pytest.approx(np.mean([level[part] for level in levels]), rel=1e-4)
+    assert all(level["value"] > level["floor"] > 0 for level in levels)
+    told = capsys.readouterr().out
+    assert "against 14 training images with open-nsfw; loading TensorFlow" in told
+    assert "flattering" not in told
+    assert "diversity (open-nsfw)" in told
+    # A run of another loss keeps the network that it always had.
+    config = read_json(copied_run.config_file)
+    config["settings"]["optimization"]["reconstruction_loss"] = "l1"
+    write_json(copied_run.config_file, config)
+    assert evaluate(copied_run, "--metrics", "kid") == 0
+    row = rows_of(copied_run)[-1]
+    assert (row["network"], row["party"]) == ("efficientnet-lite0", False)
+    assert row["memorization"]["network"] == "efficientnet-lite0"
 
 
 def test_equal_calls_give_equal_rows_and_other_seeds_others(copied_run):
@@ -140,7 +177,8 @@ def test_features_of_the_training_images_are_kept_and_read_again(tiny_run, lite0
     file = tmp_path / "scores" / "features.npy"
 
     def kid():
-        scored = Scoring(lite0, "legacy", ("kid",), reals, 0, file)([fakes], range(FAKES), lambda done: None)
+        scoring = Scoring(lite0, "legacy", ("kid",), reals, L1, 0, Reference(reals, "train", file))
+        scored = scoring([fakes], range(FAKES), lambda done: None)
         return scored.row["scores"]["kid_efficientnet_lite0"]["value"]
 
     first = kid()
@@ -166,13 +204,15 @@ def test_the_file_of_features_is_named_by_all_that_they_depend_on(tiny_run, lite
 
 
 def test_a_replayed_training_set_scores_0_and_is_all_copies(lite0, pictures, tmp_path):
-    reals, _ = pictures
-    scoring = Scoring(lite0, "clean", ("fid", "kid", "prdc"), reals, 0, tmp_path / "features.npy")
+    (reals, _), file = pictures, tmp_path / "features.npy"
+    scoring = Scoring(lite0, "clean", ("fid", "kid", "prdc", "swd"), reals, L1, 0, Reference(reals, "train", file))
     row = scoring([reals[:5], reals[5:]], range(14), lambda done: None).row
     values = {name.removesuffix("_efficientnet_lite0"): score["value"] for name, score in row["scores"].items()}
     assert values["fd"] < 1e-6
     assert values["kid"] < 0  # its unbiased estimate knows that each image has its twin
     assert values["precision"] == values["recall"] == values["coverage"] == 1
+    # The same images, and other places of their patches.
+    assert all(value < row["scores"][name]["floor"] for name, value in values.items() if name.startswith("swd"))
     assert row["memorization"]["near_copies"] == 1
     assert row["mode"] == "clean"
 
@@ -232,7 +272,7 @@ def test_a_run_in_training_is_left_alone(copied_run, capsys):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["run", "--metrics", "kid,lpips"], "must be some of fid,kid,prdc,is,diversity; got 'kid,lpips'"),
+        (["run", "--metrics", "kid,lpips"], "must be some of fid,kid,prdc,is,swd,diversity; got 'kid,lpips'"),
         (["run", "--network", "vgg"], "invalid choice: 'vgg'"),
         (["run", "--mode", "fast"], "invalid choice: 'fast'"),
         (["run", "--number-of-images", "5"], "must be a whole number from 6; got '5'"),
@@ -254,6 +294,7 @@ def test_bad_arguments_end_in_one_line_and_exit_code_2(words, told, capsys):
         ([], "RUN must be named, unless --self-check is asked for"),
         (["no-such-run"], "no run 'no-such-run'"),
         (["{run}", "--step", "5"], "has a checkpoint of: 4, 8; got 5"),
+        (["{run}", "--metrics", "is"], "such as of efficientnet-lite0 or inception; got open-nsfw"),
         (["{run}", "--inception-weights", "a.pth"], "--inception-weights needs --network inception"),
         (["{run}", "--network", "inception", "--inception-weights", "a.pth"], "a.pth is no file"),
         (["{run}", "--data-folder", "{run}"], "0 usable images"),
@@ -315,3 +356,33 @@ def test_the_self_check_compares_with_the_published_score(lite0, pictures, monke
     found = self_check.inception_score(lite0(images, "legacy")[1])[0]
     monkeypatch.setattr(self_check, "PUBLISHED_SCORE", found + 0.3)
     assert self_check.check_score(lite0, images, lambda done: None).endswith(": they agree")
+
+
+def test_scores_against_another_folder_are_of_its_images_and_copies_of_the_training_images(
+    copied_run, lite0, pictures, tmp_path, capsys
+):
+    others = tmp_path / "test"
+    write_flowers(others, 9, 128, seed=5)  # resized as the run's images
+    (others / "broken.png").write_bytes(b"no image")
+    words = ("--network", "efficientnet-lite0", "--metrics", "kid", "--seed", 3, "--reference-folder", others)
+    assert evaluate(copied_run, *words) == 0
+    (row,) = rows_of(copied_run)
+    settings = copied_run.settings().images
+    reference = read_reference_images(others, settings, lambda line: None)
+    _, fakes = pictures
+    kid, _ = kernel_distance(lite0(reference.images, "legacy")[0], lite0(fakes, "legacy")[0], 3)
+    assert row["scores"]["kid_efficientnet_lite0"]["value"] == pytest.approx(kid, rel=1e-4)
+    assert (row["reals"], row["split"]) == (9, reference.split)
+    assert re.fullmatch("reference [0-9a-f]{8}", row["split"])
+    ratios = CopyDetector(pictures[0], "open-nsfw").nearest(fakes).ratios
+    assert row["memorization"]["median_ratio"] == pytest.approx(np.median(ratios), rel=1e-4)
+    told = capsys.readouterr().out
+    assert f"16 pictures against 9 images of the folder ({row['split']}), not mirrored" in told
+    assert "skipped broken.png" in told
+    assert row["split"] in (copied_run.path / "report.html").read_text()
+
+
+def test_a_reference_of_too_few_images_is_told(copied_run, tmp_path, capsys):
+    write_flowers(tmp_path / "few", 3, 64, seed=5)
+    assert evaluate(copied_run, "--metrics", "kid", "--reference-folder", tmp_path / "few") == 2
+    assert "--reference-folder must hold 6 images at least; got 3" in capsys.readouterr().err

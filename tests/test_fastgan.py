@@ -18,6 +18,11 @@ def trainable(model):
     return sum(variable.shape.num_elements() for variable in model.trainable_variables)
 
 
+@pytest.mark.paper(
+    "FastGAN",
+    "Liu et al. 2021, arXiv:2101.04775, code",
+    "parameters of both networks at 256, 512 and 1024 px, width 64",
+)
 @pytest.mark.parametrize(
     ("resolution", "generator", "discriminator"),
     [(256, 29_127_846, 11_526_160), (512, 29_174_392, 11_526_496), (1024, 29_176_512, 11_528_192)],
@@ -114,6 +119,7 @@ def test_the_training_graph_shares_its_layers_with_the_two_networks():
     assert {id(v) for v in graph.generator.weights} == {id(v) for v in generator.weights}
 
 
+@pytest.mark.paper("FastGAN", "Liu et al. 2021, arXiv:2101.04775", "which maps excite which")
 def test_skip_layer_excitation_links_the_maps_of_the_paper():
     names = {layer.name for layer in build_generator(1024, width=8).layers}
     assert {name for name in names if name.endswith("_gate")} == {f"excite{s}_gate" for s in (64, 128, 256, 512)}

@@ -18,8 +18,9 @@ from PIL import Image
 from torch_files import Numbers, Tensor, legacy_bytes, zip_bytes
 
 from sle_gan.errors import InputError, StorageError
-from sle_gan.evaluation.features import DISTANCE_TAPS, PerceptualDistance, efficientnet_lite0, weights_path
-from sle_gan.evaluation.torch_archive import read_state_dict
+from sle_gan.evaluation import NETWORKS
+from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance, efficientnet_lite0, weights_path
+from sle_gan.evaluation.networks.torch_archive import read_state_dict
 
 
 def photograph(name, size_px, share=0.875):
@@ -226,7 +227,7 @@ def test_the_parameters_are_those_of_the_published_network():
 
 
 def test_layers_behind_the_last_output_are_not_computed():
-    names = [layer.name for layer in efficientnet_lite0(DISTANCE_TAPS).layers]
+    names = [layer.name for layer in efficientnet_lite0(NETWORKS["efficientnet-lite0"].distance_maps).layers]
     assert "block_10_add" in names
     assert not {"block_11_expand", "head", "logits"} & set(names)
 
@@ -295,7 +296,7 @@ def test_unknown_outputs_and_missing_weights_are_told(monkeypatch):
 def test_the_distance_is_the_mean_over_taps_of_squared_differences_of_unit_features(distance, cat):
     coffee = photograph("coffee.png", 64)
     expected = 0.0
-    for maps in efficientnet_lite0(DISTANCE_TAPS)(np.concatenate([cat, coffee])):
+    for maps in efficientnet_lite0(NETWORKS["efficientnet-lite0"].distance_maps)(np.concatenate([cat, coffee])):
         one, other = np.asarray(maps, np.float64)
         one = one / np.linalg.norm(one, axis=-1, keepdims=True)
         other = other / np.linalg.norm(other, axis=-1, keepdims=True)

@@ -127,6 +127,7 @@ def test_a_density_of_nothing_or_beyond_one_is_told(densities, told):
         network_macs({"a": 10}, densities)
 
 
+@pytest.mark.paper("STU-GAN", "Liu et al. 2022, STU-GAN", "passes of both networks in a step")
 def test_a_training_step_is_what_is_counted_by_hand():
     # FastGAN, one step each, 8 images: 8 x (1 + 3) passes of the generator, 8 x (6 + 2) of the discriminator.
     assert training_macs_per_step(100, 10, batch_size=8, n_critic=1) == 32 * 100 + 64 * 10

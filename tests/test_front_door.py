@@ -102,7 +102,7 @@ assert "tensorflow" not in sys.modules
     assert done.stdout.splitlines() == [
         f"no run 'none', neither as a folder nor in runs; there are {RUN}",
         "--seeds must be from 0 to 2147483647; got -1",
-        "--metrics must be some of fid,kid,prdc,is,diversity; got ('kidd',)",
+        "--metrics must be some of fid,kid,prdc,is,swd,diversity; got ('kidd',)",
     ]
 
 
@@ -177,8 +177,11 @@ def test_the_generator_stays_loaded_while_the_same_is_drawn_with(copied):
         (lambda run: run.samples([0]).save(format="bmp"), "--format must be one of png, jpeg, webp; got 'bmp'"),
         (lambda run: run.export("onnx"), "--format must be one of saved-model; got 'onnx'"),
         (lambda run: run.evaluate(["kid"], number_of_images=5), "--number-of-images must be a whole number from 6"),
-        (lambda run: run.evaluate([]), "--metrics must be some of fid,kid,prdc,is,diversity"),
-        (lambda run: run.evaluate(network="vgg"), "--network must be one of efficientnet-lite0, inception; got 'vgg'"),
+        (lambda run: run.evaluate([]), "--metrics must be some of fid,kid,prdc,is,swd,diversity"),
+        (
+            lambda run: run.evaluate(network="vgg"),
+            "one of auto, efficientnet-lite0, open-nsfw, inception; got 'vgg'",
+        ),
         (lambda run: run.evaluate(mode="fast"), "--mode must be one of legacy, clean; got 'fast'"),
         (lambda run: run.evaluate(seed=-1), "--seed must be a whole number from 0 to 2147483647; got -1"),
         (lambda run: run.evaluate(inception_weights="a.pth"), "--inception-weights needs --network inception"),
@@ -208,7 +211,7 @@ def test_an_evaluation_returns_the_row_that_it_writes_and_that_the_program_write
     assert json.loads(written[-1]) == row
     assert copied.scores() == [row]
     assert (row["step"], row["event"], row["fakes"], row["seed"]) == (8, "scores", 16, 3)
-    assert lines[0] == "scoring copy at step 8 against 14 training images; loading TensorFlow"
+    assert lines[0] == "scoring copy at step 8 against 14 training images with open-nsfw; loading TensorFlow"
     assert lines[-1].startswith("16 of 16 images, ")
     assert copied.folder.copies_sheet(8).is_file()
     words = [str(copied.folder.path), "--metrics", "kid", "--number-of-images", "16", "--seed", "3"]
@@ -245,7 +248,7 @@ def test_metrics_are_the_rows_of_losses_as_columns(tmp_path):
     np.testing.assert_array_equal(metrics["live_parameters"], [np.nan, 12, np.nan])
     np.testing.assert_array_equal(metrics["held_out_logits"], [np.nan, np.nan, -0.25])
     assert set(metrics) == {name for row in rows for name in row}
-    assert run.scores() == [scores(100)]
+    assert run.scores() == [scores(100) | {"party": True}]  # the rows of older runs do not say it
     assert run.verdict().verdict == "too early to say"
 
 

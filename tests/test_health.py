@@ -118,6 +118,27 @@ def test_a_kid_without_gain_is_told_with_the_step_of_the_best():
     assert verdict_of(rows + scored(steps, [60, 50, 40, 30, 20])).verdict == "healthy"
 
 
+def test_a_network_of_the_loss_judges_only_where_no_other_has():
+    flattered = losses(*TWENTY) + scored(range(200, 1001, 100), [60, 40, 41, 39.5, 40, 40, 40, 40, 40])
+    verdict = verdict_of(flattered)
+    assert verdict.verdict == "no gain since step 300"
+    assert "flattering: this network is part of the training's loss" in verdict.evidence
+    by_judge = [
+        scores(step, network="open-nsfw", party=False, scores={"kid_open_nsfw": {"value": value, "spread": 2.0}})
+        for step, value in ((300, 90), (600, 80), (900, 70))
+    ]
+    verdict = verdict_of(flattered + by_judge)
+    assert verdict.verdict == "healthy"
+    assert "kid_open_nsfw is 70, at best 70 at step 900" in verdict.evidence
+    assert not any("flattering" in sentence for sentence in verdict.evidence)
+    assert not any("flattering" in text for text in verdict_of(flattered, reconstruction_loss="l1").evidence)
+
+
+def test_diversity_has_not_fallen_where_another_network_measures_it():
+    measured = [scores(500, diversity={"ratio": 0.9}), scores(1000, diversity={"ratio": 0.4, "network": "open-nsfw"})]
+    assert verdict_of([*losses(*TWENTY), *measured]).verdict == "healthy"
+
+
 def test_kids_of_other_measurements_are_no_gain_and_no_loss():
     steps = range(200, 1001, 200)
     few = scored(steps, [60, 50, 40, 30, 20])

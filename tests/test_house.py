@@ -25,8 +25,19 @@ OF_PROGRAMS = {
                 "devices",
             ),
             *("disk", "doctor", "evaluate", "front_door", "frontier", "fuzz", "generate", "generate_styles", "health"),
-            *("house", "library", "models_cli", "presets", "report", "rollback", "saved_model", "schema_1", "settings"),
-            *("sparse_training", "training_scores", "transfer", "untrusted", "workers"),
+            *(
+                "house",
+                "library",
+                "models_cli",
+                "presets",
+                "rates",
+                "report",
+                "rollback",
+                "saved_model",
+                "schema_1",
+                "settings",
+            ),
+            *("sparse_training", "judges", "training_scores", "transfer", "untrusted", "workers"),
         )
     ),
 }

@@ -15,8 +15,8 @@ from PIL import Image
 
 from sle_gan.errors import InputError
 from sle_gan.evaluation import NETWORKS, download
-from sle_gan.evaluation.features import weights_path
-from sle_gan.evaluation.inception import inception
+from sle_gan.evaluation.networks.efficientnet_lite0 import weights_path
+from sle_gan.evaluation.networks.inception import inception
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,11 @@ def maps(weights):
     return {"images": pixels} | {name: tensor.numpy() for name, tensor in maps.items()}
 
 
+@pytest.mark.paper(
+    "Scores",
+    "Heusel et al. 2017, arXiv:1706.08500, the 2015 Inception",
+    "every weight of the network by name and shape",
+)
 def test_the_names_and_shapes_are_those_of_the_published_network(arrays):
     # The published trunk has 21,785,568 weights (gains and biases of the normalization counted), the file 95,628,359
     # bytes, of which all but 0.1 % are numbers.
@@ -257,7 +262,7 @@ def test_a_network_tells_the_checksum_of_its_weights(lite0):
 
 
 def test_lite0_takes_bytes_as_its_model_takes_numbers_from_minus_1_to_1(lite0):
-    from sle_gan.evaluation.features import efficientnet_lite0
+    from sle_gan.evaluation.networks.efficientnet_lite0 import efficientnet_lite0
 
     images = np.random.default_rng(5).integers(0, 256, [2, 224, 224, 3]).astype(np.uint8)
     expected = efficientnet_lite0(("pooled",))(tf.cast(images, tf.float32) / 127.5 - 1)

@@ -10,6 +10,7 @@ from sle_gan.training.reconstruction import Reconstruction, mean_absolute_differ
 SEED = tf.constant([1, 2])
 
 
+@pytest.mark.paper("FastGAN", "Liu et al. 2021, arXiv:2101.04775, code", "the hinge's margins are drawn from 0.8 to 1")
 def test_the_hinge_draws_a_margin_from_08_to_1_for_each_logit():
     # At logit 0 the loss is the mean margin of the reals plus that of the fakes.
     zeros = tf.zeros([200, 50])
@@ -28,6 +29,11 @@ def test_the_generator_raises_the_logits():
     assert float(hinge_generator(tf.constant([[1.0, 2.0], [3.0, 6.0]]))) == -3.0
 
 
+@pytest.mark.paper(
+    "Losses",
+    "arXiv:1705.02894, 1406.2661, 1701.07875, 1611.04076",
+    "hinge, non-saturating, Wasserstein and least squares by hand",
+)
 @pytest.mark.parametrize(
     ("name", "generator", "discriminator"),
     [

@@ -8,6 +8,7 @@ from PIL import Image
 
 from sle_gan.data.flowers import draw_flower, sample_factors
 from sle_gan.errors import InputError
+from sle_gan.evaluation.judges import JUDGES
 from sle_gan.evaluation.memorization import NEAR_COPY_RATIO, CopyDetector, Memorization
 
 
@@ -29,9 +30,14 @@ def training_flowers():
     return flowers(0, 100)
 
 
+@pytest.fixture(scope="module", params=JUDGES)
+def network(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def detector(training_flowers):
-    return CopyDetector(training_flowers)
+def detector(training_flowers, network):
+    return CopyDetector(training_flowers, network)
 
 
 def test_replayed_training_images_are_all_found(detector, training_flowers):
@@ -67,25 +73,25 @@ def test_new_flowers_of_the_same_kind_are_no_copies(detector):
     assert detector.near_copies_among_reals == 0
 
 
-def test_the_ratio_is_to_the_median_of_the_distances_that_leave_the_image_out(training_flowers):
+def test_the_ratio_is_to_the_median_of_the_distances_that_leave_the_image_out(training_flowers, network):
     few = training_flowers[:4]
-    whole = CopyDetector(few)
+    whole = CopyDetector(few, network)
     leave_one_out = []
     for index in range(4):
         # Measured by a detector that never saw the image: its ratios are in units of its own median.
-        others = CopyDetector(np.delete(few, index, axis=0))
+        others = CopyDetector(np.delete(few, index, axis=0), network)
         leave_one_out.append(others.nearest(few[index : index + 1]).ratios[0] * others._scale)
     assert whole._scale == pytest.approx(np.median(leave_one_out), rel=1e-4)
 
 
-def test_an_image_that_is_there_twice_leaves_the_measure_as_it_is(training_flowers):
+def test_an_image_that_is_there_twice_leaves_the_measure_as_it_is(training_flowers, network):
     few = training_flowers[:20]
-    doubled = CopyDetector(np.concatenate([few, few[:4]]))
+    doubled = CopyDetector(np.concatenate([few, few[:4]]), network)
     assert doubled.near_copies_among_reals == pytest.approx(8 / 24)
     new = flowers(1, 10)
-    np.testing.assert_allclose(doubled.nearest(new).ratios, CopyDetector(few).nearest(new).ratios, rtol=0.15)
+    np.testing.assert_allclose(doubled.nearest(new).ratios, CopyDetector(few, network).nearest(new).ratios, rtol=0.15)
     with pytest.raises(InputError, match="two different training images"):
-        CopyDetector(np.repeat(few[:1], 3, axis=0))
+        CopyDetector(np.repeat(few[:1], 3, axis=0), network)
 
 
 def test_a_set_of_which_a_quarter_is_replayed_is_summed_up_and_shown(detector, training_flowers):
@@ -113,6 +119,6 @@ def test_the_sheet_shows_the_mirror_image_that_was_near(detector, training_flowe
     np.testing.assert_array_equal(sheet[:, :64], sheet[:, 66:])
 
 
-def test_grey_images_are_described_too():
+def test_grey_images_are_described_too(network):
     grey = flowers(0, 6).mean(axis=-1, keepdims=True).astype(np.uint8)
-    assert CopyDetector(grey).nearest(grey[2:3, :, ::-1]).indices.tolist() == [2]
+    assert CopyDetector(grey, network).nearest(grey[2:3, :, ::-1]).indices.tolist() == [2]

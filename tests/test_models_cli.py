@@ -14,7 +14,6 @@ from sle_gan.cli.train import main as train
 from sle_gan.cli.train_flags import parse
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder
-from sle_gan.training.optimizers import adam
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +35,11 @@ def settings(**given):
     return resolve({"data_folder": "x", **given})
 
 
+@pytest.mark.paper(
+    "SNGAN",
+    "Miyato et al. 2018, arXiv:1802.05957",
+    "5 steps of the discriminator, 2e-4, betas 0 and 0.9, batch 64; FastGAN's 2e-4, 0.5 and 0.999, batch 8 beside it",
+)
 def test_what_is_not_given_is_as_in_the_networks_paper():
     fastgan, sngan = settings(), settings(model="sngan", resolution=64)
     names = ("n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2", "ema_decay", "batch_size")
@@ -44,6 +48,11 @@ def test_what_is_not_given_is_as_in_the_networks_paper():
     assert fastgan.network.width == sngan.network.width == 64
 
 
+@pytest.mark.paper(
+    "StyleGAN2",
+    "Karras et al. 2020, arXiv:2006.06676",
+    "0.0025, betas 0 and 0.99, R1 every 16 steps by 0.0002 side² / batch, half-life of 10 kimg",
+)
 def test_stylegan2_has_the_settings_of_its_papers():
     given = settings(model="stylegan2", resolution=128, batch_size=32)
     names = ("loss", "n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2")
@@ -55,6 +64,11 @@ def test_stylegan2_has_the_settings_of_its_papers():
     assert given.penalties.path_length_weight == 0.0
 
 
+@pytest.mark.paper(
+    "BigGAN",
+    "Brock et al. 2019, arXiv:1809.11096; Zhao et al. 2020, arXiv:2006.10738",
+    "batch, steps of the discriminator, rates, betas, width and average at 32, 64 and 128 px",
+)
 def test_biggan_has_the_settings_of_its_papers_at_each_resolution():
     names = ("batch_size", "n_critic", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2")
     recipes = {side: settings(model="biggan", resolution=side) for side in (32, 64, 128)}
@@ -97,17 +111,21 @@ def test_penalties_that_are_not_given_follow_from_the_loss_and_the_turns():
     assert (given.gradient_penalty, given.dig_interval) == (0.0, 2)
 
 
-def test_a_lazy_penalty_scales_the_rate_and_the_betas_of_its_optimizer():
-    plain, lazy = adam(0.0025, 0.0, 0.99), adam(0.0025, 0.5, 0.99, lazy_interval=16)
-    assert float(plain.learning_rate) == pytest.approx(0.0025)
-    assert float(lazy.learning_rate) == pytest.approx(0.0025 * 16 / 17)
-    assert (lazy.beta_1, lazy.beta_2) == pytest.approx((0.5 ** (16 / 17), 0.99 ** (16 / 17)))
-    assert (plain.beta_1, plain.beta_2, plain.epsilon) == (0.0, 0.99, 1e-8)
-
-
 def test_a_resolution_of_another_network_is_refused():
     with pytest.raises(InputError, match=r"--resolution must be one of \(32, 48, 64, 128\) for sngan; got 256"):
-        settings(model="sngan")
+        settings(model="sngan", resolution=256)
+
+
+@pytest.mark.paper("FastGAN", "SLE-GAN's documentation", "512 px where nothing else is asked for")
+def test_the_usual_resolution_is_512_or_the_largest_below_that_both_networks_have():
+    def side(**given):
+        return settings(**given).images.resolution
+
+    assert (side(), side(model="stylegan2"), side(model="sngan"), side(model="biggan")) == (512, 512, 128, 128)
+    assert side(discriminator="sngan") == 128
+    assert side(model="biggan", discriminator="biggan-brock") == 64
+    assert settings(model="biggan", discriminator="biggan-brock").network.width == 80  # of the recipe of 64 px
+    assert side(resolution=256) == 256
 
 
 every_model = pytest.mark.parametrize(

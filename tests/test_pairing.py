@@ -41,7 +41,10 @@ def drawn_images(count=2):
             "got 48",
         ),
         (("other", "sngan", 64, 3), "--generator must be one of biggan, fastgan, sngan, stylegan2; got other"),
-        (("sngan", "other", 64, 3), "--discriminator must be one of biggan, fastgan, sngan, stylegan2; got other"),
+        (
+            ("sngan", "other", 64, 3),
+            "--discriminator must be one of biggan, biggan-brock, fastgan, sngan, stylegan2; got other",
+        ),
     ],
 )
 def test_a_pair_that_does_not_fit_is_refused_with_the_reason(arguments, message):

@@ -47,6 +47,11 @@ def test_gradients_flow_as_if_nothing_had_been_added():
     np.testing.assert_allclose(tape.gradient(total, features), [[7.0, -3.0]], rtol=1e-6)
 
 
+@pytest.mark.paper(
+    "AdvAug",
+    "Chen et al., NeurIPS 2021, arXiv:2103.00397",
+    "moved features by the paper's signs and by those of the code",
+)
 @pytest.mark.parametrize(
     ("sign", "discriminator_shift", "generator_shift"),
     # Loss: mean D(fake) - mean D(real). The paper moves reals down and fakes up, and the generator's pictures down.
@@ -69,6 +74,9 @@ def test_the_losses_of_moved_features_are_those_of_the_closed_form(sign, discrim
     assert float(method.generator_loss(codes, hinge_generator)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.paper(
+    "AdvAug", "Chen et al., NeurIPS 2021, arXiv:2103.00397", "weights 1 and 1 in the paper, 1/2 and 1/2 in the code"
+)
 @pytest.mark.parametrize(("sign", "weight"), [("paper", 1.0), ("released", 0.5)])
 def test_a_step_with_moved_features_is_the_one_that_is_computed_by_hand(sign, weight):
     (generator, discriminator), (average, _) = linear_networks(), linear_networks()

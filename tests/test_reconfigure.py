@@ -83,6 +83,7 @@ def someones_gan(**options):
     return model
 
 
+@pytest.mark.paper("Re-GAN", "Saxena et al., CVPR 2023", "weights regrow from 0; the rates of both phases")
 def test_any_gan_is_dense_then_sparse_and_dense_in_turn_with_the_rates_of_the_paper():
     model = someones_gan()
     watch = Watch(model.generator, model.generator_optimizer)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -6,7 +8,8 @@ from batches import judged_batch
 
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
 from sle_gan.models.pairing import training_graph
-from sle_gan.training.diggan import diggan, gradient_gap
+from sle_gan.training.accumulation import Share
+from sle_gan.training.diggan import SmoothedGap, diggan, gradient_gap
 from sle_gan.training.gradient_penalty import gradient_penalty
 from sle_gan.training.r1 import r1, r1_penalty
 from sle_gan.training.regularizers import Regularizer, input_gradients
@@ -28,11 +31,15 @@ def norms(images):
     return np.linalg.norm(images.numpy().reshape(len(images), -1), axis=1)
 
 
+@pytest.mark.paper("R1", "Mescheder et al. 2018, arXiv:1801.04406, equation 9", "half the mean squared slope")
 def test_r1_is_half_the_mean_squared_gradient_norm():
     images = drawn(1)
     assert float(r1_penalty(quadratic, images)) == pytest.approx(0.5 * np.mean(norms(images) ** 2), rel=1e-5)
 
 
+@pytest.mark.paper(
+    "DigGAN", "Fang, Sun & Schwing 2022, arXiv:2211.14694", "squared differences of slopes, image by image"
+)
 def test_the_gap_is_taken_image_by_image():
     reals, fakes = drawn(1), drawn(2)
     expected = np.mean((norms(fakes) - norms(reals)) ** 2)
@@ -42,6 +49,9 @@ def test_the_gap_is_taken_image_by_image():
     assert float(gradient_gap(quadratic, reals, -reals)) == pytest.approx(0.0, abs=1e-10)
 
 
+@pytest.mark.paper(
+    "Losses", "Gulrajani et al. 2017, arXiv:1704.00028, equation 3", "the gradient penalty between pairs"
+)
 def test_the_gradient_penalty_is_taken_between_the_two_images_of_a_pair():
     reals, fakes = drawn(1), drawn(2)
     shares = tf.random.stateless_uniform([3, 1, 1, 1], SEED)
@@ -116,6 +126,9 @@ def test_gradients_to_the_weights_agree_with_finite_differences(penalty, jit_com
     assert_gradients_agree_with_finite_differences(small_discriminator(), penalty, jit_compile=jit_compile)
 
 
+@pytest.mark.paper(
+    "R1", "Karras et al. 2020, arXiv:1912.04958, appendix B", "a lazy penalty's weight is multiplied by its interval"
+)
 def test_a_lazy_penalty_is_due_every_so_many_steps_and_its_mean_is_that_of_every_step():
     images = drawn(1)
     lazy = tf.function(
@@ -126,10 +139,59 @@ def test_a_lazy_penalty_is_due_every_so_many_steps_and_its_mean_is_that_of_every
     np.testing.assert_allclose(values, [expected, 0, 0, 0] * 2, rtol=1e-5)
 
 
+@pytest.mark.paper(
+    "DigGAN", "Fang, Sun & Schwing 2022, arXiv:2211.14694, code", "lambda is not multiplied by the interval"
+)
 def test_the_weight_of_the_gap_is_not_multiplied_by_its_interval():
     reals, fakes = drawn(1), drawn(2)
     value, _ = diggan(10.0, 5)(judged_batch(quadratic, reals, fakes, SEED, step=5))
     assert float(value) == pytest.approx(10 * float(gradient_gap(quadratic, reals, fakes)), rel=1e-5)
+
+
+@pytest.mark.paper(
+    "DigGAN",
+    "Fang, Sun & Schwing 2022, arXiv:2211.14694, code",
+    "slopes are smoothed by halves at each place of the batch",
+)
+def test_smoothed_norms_are_half_new_and_half_the_last_smoothed_ones_at_each_place():
+    term = SmoothedGap(10.0, interval_steps=2, batch_size=3)
+    call = tf.function(lambda reals, fakes, step: term(judged_batch(quadratic, reals, fakes, SEED, step))[0])
+    smoothed = None
+    for step in range(6):
+        reals, fakes = drawn(2 * step), drawn(2 * step + 1)
+        value = float(call(reals, fakes, tf.constant(step, tf.int64)))
+        if step % 2:
+            assert value == 0.0
+        else:
+            new = np.stack([norms(fakes), norms(reals)])
+            smoothed = new if smoothed is None else 0.5 * new + 0.5 * smoothed
+            assert value == pytest.approx(10 * np.mean((smoothed[0] - smoothed[1]) ** 2), rel=1e-4)
+        np.testing.assert_allclose(term.norms, smoothed, rtol=1e-5)
+
+
+def test_the_gradient_of_a_smoothed_gap_is_that_of_the_new_halves_alone():
+    scale, reals, fakes = tf.Variable(1.0), drawn(1), drawn(2)
+
+    def judge(images):  # its slopes are those of `quadratic`, times the scale
+        return scale * quadratic(images)
+
+    term = SmoothedGap(1.0, interval_steps=1, batch_size=3)
+    gap = norms(fakes) - norms(reals)
+    for _ in range(2):  # at first the old halves are the new ones, later they are equal to them
+        with tf.GradientTape() as tape:
+            value, _ = term(judged_batch(judge, reals, fakes, SEED))
+        assert float(value) == pytest.approx(np.mean(gap**2), rel=1e-4)
+        # d/ds of the mean of ((s / 2 + 1 / 2) gap)^2 at s = 1; 2 gap^2 without the smoothing.
+        assert float(tape.gradient(value, scale)) == pytest.approx(np.mean(gap**2), rel=1e-4)
+
+
+def test_shares_of_a_batch_have_places_of_their_own_among_the_norms():
+    term = SmoothedGap(1.0, interval_steps=1, batch_size=6)
+    for index in range(2):
+        reals, fakes = drawn(index), drawn(index + 2)
+        term(dataclasses.replace(judged_batch(quadratic, reals, fakes, SEED), share=Share(index, 2)))
+        np.testing.assert_allclose(term.norms[:, 3 * index : 3 * index + 3], [norms(fakes), norms(reals)], rtol=1e-5)
+        assert np.count_nonzero(term.norms) == 6 * (index + 1)
 
 
 def test_a_penalty_at_every_step_needs_no_condition():

@@ -9,7 +9,7 @@ from sle_gan.run import RunFolder, check_writable, choose_run, find_run, start_r
 from sle_gan.run_config import RunConfig
 from sle_gan.settings.train import differing_settings
 
-GIVEN = {"data_folder": "/photos/flowers", "resolution": 64, "steps": 100}
+GIVEN = {"data_folder": "/photos/flowers", "resolution": 64, "steps": 100, "rates": "paper"}
 
 
 def choose(folder, name=None, resume=True, override=False, **given):

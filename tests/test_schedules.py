@@ -3,6 +3,7 @@ import pytest
 from sle_gan.sparsity.schedules import Reconfiguration, TicketRounds, cosine, default_reconfiguration
 
 
+@pytest.mark.paper("Re-GAN", "Saxena et al., CVPR 2023", "sparse at the base rate, dense at a tenth of it, in turn")
 def test_phases_are_dense_then_sparse_and_dense_in_turn():
     schedule = Reconfiguration(warmup=10, interval=4)
     at = {step: schedule.phase_at(step) for step in (0, 9, 10, 13, 14, 17, 18, 22)}
@@ -27,11 +28,13 @@ def test_the_next_change_is_the_first_step_of_another_phase(step):
     assert schedule.phase_at(change) != schedule.phase_at(step)
 
 
+@pytest.mark.paper("Re-GAN", "Saxena et al., CVPR 2023", "a quarter of the training and eighths of it")
 def test_the_usual_phases_have_the_papers_proportions():
     assert default_reconfiguration(40_000, 12.5) == Reconfiguration(10_000, 5_000)
     assert default_reconfiguration(100, 30.2) == Reconfiguration(31, 31)
 
 
+@pytest.mark.paper("Tickets", "Chen et al., ICLR 2021", "20 % of what is left is pruned each round: 80, 64, 51.2 %")
 def test_rounds_get_sparser_and_are_shorter_by_the_rewinding_point():
     rounds = TicketRounds(count=3, rate=0.2, steps=100, rewind_step=20)
     assert [rounds.end_of(number) for number in range(3)] == [100, 180, 260]

@@ -1,6 +1,7 @@
 """Runs of schema 1, whose configuration was one dictionary of all names."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -171,36 +172,48 @@ FIRST = {
 
 def test_what_a_run_kept_is_what_its_command_asks_for_today():
     settings = from_schema_1(KEPT)
-    assert settings == resolve(GIVEN, 6)
-    assert settings.sparsity == ReconfigureSettings(reconfigure_warmup=1, warmup_steps=1, interval_steps=2)
+    assert settings == resolve(GIVEN | {"rates": "paper"}, 6)
+    assert settings.sparsity == ReconfigureSettings(
+        reconfigure_warmup=1, warmup_steps=1, interval_steps=2, regrow_state="keep"
+    )
 
 
 def test_what_the_first_runs_did_not_say_is_as_it_was_then():
-    assert from_schema_1(FIRST) == resolve({"data_folder": "/photos/flowers"})
+    first = {"data_folder": "/photos/flowers", "resolution": 256}  # the usual one then
+    assert from_schema_1(FIRST) == resolve(first)
+    assert from_schema_1({name: value for name, value in FIRST.items() if name != "resolution"}) == resolve(first)
 
 
 @pytest.mark.parametrize(
     "given",
     [
+        {"model": "fastgan"},
+        {"model": "fastgan", "reconstruction_loss": "l1"},
         {"model": "sngan", "resolution": 32, "loss": "wasserstein"},
         {"model": "stylegan2", "resolution": 64},
         {"model": "biggan", "resolution": 32},
     ],
-    ids=lambda given: given["model"],
+    ids=lambda given: " ".join(map(str, given.values())),
 )
 def test_what_follows_from_other_settings_did_so_before_there_were_names_for_it(given):
     settings = resolve({"data_folder": "x", **given})
-    late = ("mapping_layers", "gradient_penalty", "dig_interval", "smallest_margin")
+    late = (
+        *("mapping_layers", "channel_base", "channel_max", "gradient_penalty", "dig_interval", "smallest_margin"),
+        "kid_network",
+    )
     kept = {name: value for name, value in settings.named().items() if name not in late}
-    assert from_schema_1(kept) == settings
+    scaled = settings.penalties.r1_gamma > 0.0  # a rate that has changed since
+    assert from_schema_1(kept | {"lazy_scaling": False}) == settings
+    del kept["lazy_scaling"]
+    assert from_schema_1(kept).penalties == replace(settings.penalties, lazy_scaling=scaled)
 
 
 @pytest.mark.parametrize(
     ("kept", "expected"),
     [
         (
-            {"find_ticket": True, "round_steps": 50, "steps": 500, "rewind_to": "10%"},
-            TicketSearchSettings(rewind_to="10%", round_steps=50),
+            {"find_ticket": True, "round_steps": 50, "steps": 500, "rewind_to": "10%", "distill_weight": 0.5},
+            TicketSearchSettings(rewind_to="10%", round_steps=50, distill_weight=2.0),  # of a mean, then of a sum
         ),
         (
             {"ticket": "/t.safetensors", "ticket_masks": "random"},
@@ -212,7 +225,11 @@ def test_what_follows_from_other_settings_did_so_before_there_were_names_for_it(
                 "schedule": {"exploration": "set", "interval": 3, "balance_interval": 10, "total_steps": 99},
             },
             SparseFromScratchSettings(
-                exploration="set", interval_steps=3, balance_interval_steps=10, exploration_steps=99
+                exploration="set",
+                regrow_state="keep",
+                interval_steps=3,
+                balance_interval_steps=10,
+                exploration_steps=99,
             ),
         ),
         ({}, None),

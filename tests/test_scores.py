@@ -13,7 +13,7 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import distances, scores
 from sle_gan.evaluation.distances import neighbor_distances
 from sle_gan.evaluation.diversity import Diversity, UnitMaps
-from sle_gan.evaluation.features import PerceptualDistance
+from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance
 from sle_gan.evaluation.scores import (
     Moments,
     frechet_distance,
@@ -22,6 +22,8 @@ from sle_gan.evaluation.scores import (
     precision_recall,
     random_halves,
 )
+
+LITE0 = "efficientnet-lite0"
 
 
 def drawn(seed, count, size=6, scale=1.0, shift=0.0):
@@ -51,6 +53,7 @@ def test_moments_gathered_in_batches_are_those_of_the_whole(small_blocks):
     np.testing.assert_allclose(moments.covariance(), np.cov(features.astype(np.float64).T), rtol=1e-10)
 
 
+@pytest.mark.paper("Scores", "Heusel et al. 2017, arXiv:1706.08500", "FID")
 @pytest.mark.parametrize(("n", "m"), [(200, 150), (5, 300), (4, 3)])
 def test_the_frechet_distance_agrees_with_the_matrix_square_root_of_scipy(n, m):
     first, second = drawn(1, n).astype(np.float64), drawn(2, m, scale=1.3, shift=0.4).astype(np.float64)
@@ -96,6 +99,7 @@ def cubic_mmd(real, fake):
     return 1000 * (within(real) + within(fake) - 2 * between)
 
 
+@pytest.mark.paper("Scores", "Binkowski et al. 2018, arXiv:1801.01401", "KID")
 def test_kid_of_two_whole_sets_agrees_with_plain_loops(small_blocks):
     real, fake = drawn(4, 20).astype(np.float64), drawn(5, 20, shift=0.2).astype(np.float64)
     value, spread = kernel_distance(real, fake, seed=0)
@@ -137,6 +141,7 @@ def test_kid_of_many_features_draws_from_a_pool_of_them(monkeypatch):
 # --- precision, recall, density, coverage ---
 
 
+@pytest.mark.paper("Scores", "arXiv:1904.06991, 2002.09797", "precision, recall, density and coverage")
 def test_precision_recall_density_and_coverage_agree_with_scikit_learn(small_blocks):
     real, fake = drawn(8, 60), drawn(9, 45, scale=0.8, shift=0.5)
     trees = {name: NearestNeighbors().fit(x.astype(np.float64)) for name, x in (("real", real), ("fake", fake))}
@@ -186,6 +191,7 @@ def test_the_inception_score_of_sure_and_even_classes_is_their_number():
     assert inception_score(np.zeros([10, 7])) == (pytest.approx(1), None)
 
 
+@pytest.mark.paper("Scores", "Salimans et al. 2016, arXiv:1606.03498", "Inception Score")
 def test_the_inception_score_agrees_with_its_definition_over_splits(monkeypatch, small_blocks):
     monkeypatch.setattr(scores, "_INCEPTION_SCORE_SPLIT", 20)
     logits = 2 * np.random.default_rng(0).normal(size=[50, 9])
@@ -206,7 +212,7 @@ def test_diversity_is_the_mean_distance_over_all_pairs():
     pairs = np.array(list(itertools.combinations(range(11), 2)))
     scaled = images.astype(np.float32) / 127.5 - 1
     expected = PerceptualDistance()(scaled[pairs[:, 0]], scaled[pairs[:, 1]]).numpy().mean()
-    unit_maps = UnitMaps(48)
+    unit_maps = UnitMaps(48, LITE0)
     in_parts = Diversity(unit_maps).add(images[:3]).add(images[3:])
     assert in_parts.count == 11
     assert in_parts.mean_distance() == pytest.approx(expected, rel=1e-5)
@@ -218,8 +224,8 @@ def test_diversity_of_large_images_is_that_of_their_means_at_256_px():
     rng = np.random.default_rng(0)
     small = np.repeat(np.repeat(rng.integers(0, 256, [3, 16, 16, 1]), 16, axis=1), 16, axis=2).astype(np.uint8)
     large = np.repeat(np.repeat(small, 2, axis=1), 2, axis=2)
-    expected = Diversity(UnitMaps(256)).add(small).mean_distance()
-    assert Diversity(UnitMaps(512)).add(large).mean_distance() == pytest.approx(expected, rel=1e-5)
+    expected = Diversity(UnitMaps(256, LITE0)).add(small).mean_distance()
+    assert Diversity(UnitMaps(512, LITE0)).add(large).mean_distance() == pytest.approx(expected, rel=1e-5)
 
 
 def test_halves_have_no_common_element_and_all_but_the_odd_one():
@@ -242,4 +248,4 @@ def test_too_few_images_are_told():
         with pytest.raises(InputError, match="images of either kind at least; got"):
             score()
     with pytest.raises(InputError, match="diversity needs two images at least; got 1"):
-        Diversity(UnitMaps(32)).add(np.zeros([1, 32, 32, 3], np.uint8)).mean_distance()
+        Diversity(UnitMaps(32, LITE0)).add(np.zeros([1, 32, 32, 3], np.uint8)).mean_distance()

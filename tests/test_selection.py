@@ -68,6 +68,7 @@ def test_dropping_and_growing_keeps_the_count_and_follows_magnitude_and_score():
     assert new.tolist() == [False, True, True, False, True]
 
 
+@pytest.mark.paper("STU-GAN", "Liu et al. 2022, STU-GAN", "a weight that was just dropped may grow again")
 def test_a_weight_that_was_just_dropped_may_grow_again():
     weights = [np.array([0.1, -3.0, 0.0])]
     mask = [np.array([True, True, False])]
@@ -75,6 +76,7 @@ def test_a_weight_that_was_just_dropped_may_grow_again():
     assert new.tolist() == [True, True, False]
 
 
+@pytest.mark.paper("STU-GAN", "Evci et al. 2020, arXiv:1911.11134", "Erdos-Renyi-Kernel densities")
 def test_erdos_renyi_kernel_densities_of_a_hand_computed_case():
     # Two kernels of 3x3x8x8 and 1x1x8x8: raw 22/576 and 18/64, of which the density 0.5 allows a scale of 8.
     densities = erdos_renyi_kernel({"large": (3, 3, 8, 8), "small": (1, 1, 8, 8)}, 0.5)

@@ -154,7 +154,7 @@ def test_times_are_resolved():
         return resolve({"data_folder": "x", "batch_size": 7, **given}, 63).sparsity
 
     phases = sparsity(reconfigure=True, steps=800)
-    assert phases == ReconfigureSettings(warmup_steps=200, interval_steps=100)
+    assert phases == ReconfigureSettings(warmup_steps=200, interval_steps=100, regrow_state="keep")
     in_epochs = sparsity(reconfigure=True, steps=800, warmup_epoch=2, reconfigure_interval=1)
     assert (in_epochs.warmup_steps, in_epochs.interval_steps, in_epochs.reconfigure_warmup) == (18, 9, 2)
     search = resolve({"data_folder": "x", "find_ticket": True, "steps": 100, "rewind_to": "20%"})
@@ -162,6 +162,7 @@ def test_times_are_resolved():
     assert search.optimization.steps == 100 + 9 * 80
     scratch = sparsity(sparse_from_scratch=True, steps=1000, balance="relaxed")
     assert scratch == SparseFromScratchSettings(
+        regrow_state="keep",
         exploration="adapt",
         balance="relaxed",
         interval_steps=20,

@@ -10,6 +10,11 @@ from sle_gan.models.generators.sngan import CHANNELS, LATENT_SIZE
 from sle_gan.models.generators.sngan import generator as build_generator
 
 
+@pytest.mark.paper(
+    "SNGAN",
+    "Miyato et al. 2018, arXiv:1802.05957, tables",
+    "parameters of both networks: 4,276,739 and 1,053,824 at 32 px, 4,878,083 and 10,141,440 at 48 px",
+)
 @pytest.mark.parametrize(
     ("resolution", "generator", "discriminator"), [(32, 4_276_739, 1_053_824), (48, 4_878_083, 10_141_440)]
 )
@@ -57,6 +62,7 @@ def test_the_discriminator_alone_is_spectrally_normalized():
     assert not any(isinstance(layer, SpectralConv2D | SpectralDense) for layer in generator.layers)
 
 
+@pytest.mark.paper("SNGAN", "Miyato et al. 2018, arXiv:1802.05957", "a residual block that doubles the map, by hand")
 def test_an_up_block_is_the_one_of_the_paper():
     # The shortcut is upsampled before its convolution in the paper, after it here.
     generator = build_generator(32, width=8, seed=3)
@@ -78,6 +84,7 @@ def test_an_up_block_is_the_one_of_the_paper():
     np.testing.assert_allclose(block(codes), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.paper("SNGAN", "Miyato et al. 2018, arXiv:1802.05957, tables", "the discriminator, by hand")
 def test_the_discriminator_is_the_one_of_the_paper():
     # Shortcuts that halve are pooled after their convolution in the paper, before it here.
     discriminator = build_discriminator(32, width=8, seed=1)
@@ -101,6 +108,7 @@ def test_the_discriminator_is_the_one_of_the_paper():
     np.testing.assert_allclose(discriminator(images), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.paper("SNGAN", "Chen et al., NeurIPS 2021, arXiv:2103.00397, code", "initial weights")
 def test_the_initial_weights_are_xavier_uniform_and_the_gains_normal():
     generator = build_generator(64, width=64, seed=0)
     for layer in generator.layers:

@@ -78,6 +78,9 @@ def test_the_gradient_flows_through_sigma():
     np.testing.assert_allclose(tape.gradient(loss, w).numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.paper(
+    "SNGAN", "Miyato et al. 2018, arXiv:1802.05957, algorithm 1", "spectral normalization by one power iteration"
+)
 def test_one_iteration_agrees_with_tensorflow_addons(addons):
     inputs = tf.random.stateless_normal([2, 8, 8, 3], [1, 2])
     ours = SpectralConv2D(4, 3, use_bias=False)

@@ -27,6 +27,9 @@ def normal(*shape, seed=0):
 # Layers
 
 
+@pytest.mark.paper(
+    "StyleGAN2", "Karras et al. 2020, arXiv:1912.04958, equations 1 and 3", "modulation and demodulation"
+)
 def test_a_modulated_convolution_equals_a_convolution_with_a_kernel_for_each_image():
     features, styles = normal(3, 6, 6, 5), normal(3, 5, seed=1)
     layer = ModulatedConv2D(4, 3, seed=2, bias_initializer="ones")
@@ -108,6 +111,7 @@ def test_a_lazy_penalty_compiles_behind_the_deviation():
     np.testing.assert_array_equal(compiled(tf.constant(False)), np.zeros([8, 4, 4, 3]))
 
 
+@pytest.mark.paper("StyleGAN2", "Karras et al. 2019, arXiv:1812.04948", "styles are mixed with probability 0.9")
 def test_styles_are_mixed_at_a_drawn_layer_in_most_batches_of_a_training():
     styles, others = tf.zeros([2, 3]), tf.ones([2, 3])
     layer = StyleMixing(6)
@@ -149,6 +153,9 @@ def test_the_average_of_the_styles_moves_in_training_alone():
 # Networks
 
 
+@pytest.mark.paper(
+    "StyleGAN2", "Karras et al. 2020, arXiv:2006.06676, code", "23,191,522 and 24,001,089 parameters at 256 px"
+)
 def test_parameter_counts_are_those_of_the_reference_at_256():
     assert trainable(build_generator(256)) == 23_191_522
     assert trainable(build_discriminator(256)) == 24_001_089
@@ -278,6 +285,11 @@ def linear_parts(matrix):
     return mixing, keras.Model(styles, image)
 
 
+@pytest.mark.paper(
+    "StyleGAN2",
+    "Karras et al. 2020, arXiv:1912.04958, equation 4",
+    "path length, its mean of decay 0.99, weight times interval",
+)
 def test_path_lengths_are_those_of_the_jacobian_and_their_mean_is_kept():
     matrix = np.random.default_rng(0).normal(size=(6, 8))
     path_length = PathLength(*linear_parts(matrix), weight=2.0, interval_steps=4)

@@ -11,6 +11,9 @@ from sle_gan.training.losses import hinge_generator
 from sle_gan.training.teacher import Teacher
 
 
+@pytest.mark.paper(
+    "DGL", "Tian et al. 2021, DGL-GAN", "the generator's loss gains the weighted one by a frozen discriminator"
+)
 def test_the_teachers_loss_joins_the_generators_and_moves_nothing_of_the_teacher():
     (generator, discriminator), (average, teacher) = linear_networks(), linear_networks()
     copy_weights(average, generator)

@@ -93,6 +93,11 @@ def masks_by_variable(gan, masks):
     return {names[id(kernel)]: mask for kernel, mask in zip(gan.generator_rule.kernels, masks, strict=True)}
 
 
+@pytest.mark.paper(
+    "Tickets",
+    "Chen et al., ICLR 2021; Chen et al., NeurIPS 2021, arXiv:2103.00397",
+    "rewinding to the initial weights, with new optimizers",
+)
 def test_a_round_ends_pruned_and_rewound_to_the_initial_weights_with_new_optimizers(tmp_path):
     gan, rows, (start, start_discriminator), search = searched(tmp_path, TicketRounds(2, 0.2, 2, 0))
     assert [round(row["density"], 3) for row in rows] == [1.0, 0.8, 0.8, 0.8]
@@ -109,6 +114,11 @@ def test_a_round_ends_pruned_and_rewound_to_the_initial_weights_with_new_optimiz
         np.testing.assert_array_equal(ticket.generator.weights[name], expected)
 
 
+@pytest.mark.paper(
+    "Tickets",
+    "Chen et al., ICLR 2021; Chen et al., NeurIPS 2021, arXiv:2103.00397",
+    "global magnitude over all kernels of convolutions",
+)
 def test_what_is_pruned_is_the_smallest_over_all_kernels():
     gan = small_gan()
     masks = gan.generator_rule

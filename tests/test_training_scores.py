@@ -62,6 +62,7 @@ def test_scores_stand_between_the_losses_and_the_best_generator_is_kept(trained)
     assert [row["step"] for row in scored] == [2, 4, 6, 8]
     kids = {row["step"]: row["scores"]["kid_efficientnet_lite0"]["value"] for row in scored}
     assert len(set(kids.values())) == 4
+    assert not any(row["party"] for row in scored)  # the loss is that of pixels
     assert steps_in(trained.best) == [min(kids, key=kids.get)]
     assert (scored[0]["reals"], scored[0]["fakes"], scored[0]["resolution"]) == (12, 10, 32)
     assert set(scored[0]["memorization"]) >= {"near_copies", "median_ratio"}
@@ -160,7 +161,7 @@ def run(tmp_path):
 
 
 def best_of(run, keep, done=0):
-    best, model = BestGenerators(run, keep), Model()
+    best, model = BestGenerators(run, keep, "kid_open_nsfw"), Model()
     best.set_model(model)
     model.at(done)
     best.on_train_begin()
@@ -181,7 +182,7 @@ def test_the_lowest_scores_are_kept_and_of_equal_ones_the_earlier(run):
         checkpointed(run, step)
         best.on_step(step, {})
     assert steps_in(run.best) == [2, 4]
-    assert json.loads((run.best / "scores.json").read_text()) == {"2": 3.0, "4": 3.0}
+    assert json.loads((run.best / "scores.json").read_text()) == {"kid_open_nsfw": {"2": 3.0, "4": 3.0}}
     read = tf.train.load_checkpoint(str(run.best / "ckpt-4")).get_variable_to_dtype_map()
     assert "steps/.ATTRIBUTES/VARIABLE_VALUE" in read
     network = Model()
@@ -209,6 +210,22 @@ def test_the_best_of_a_checkpoint_outlives_a_better_one_that_a_resume_would_forg
     assert steps_in(run.best) == [6]
 
 
+def test_the_best_by_another_score_are_kept_beside(run):
+    run.best.mkdir()
+    for step in (2, 4):
+        (run.best / f"ckpt-{step}.index").touch()
+        (run.best / f"ckpt-{step}.data-00000-of-00001").touch()
+    checkpointed(run, 4)
+    (run.best / "scores.json").write_text('{"2": 7.0, "4": 5.0}')  # as it was when the score had no name
+    best, model = best_of(run, keep=1, done=4)
+    assert steps_in(run.best) == [4]
+    model.at(6)
+    best.offer(6, 90.0)
+    assert steps_in(run.best) == [4, 6]
+    told = {"kid_efficientnet_lite0": {"4": 5.0}, "kid_open_nsfw": {"6": 90.0}}
+    assert json.loads((run.best / "scores.json").read_text()) == told
+
+
 def test_what_a_killed_save_left_is_cleared_away(run):
     best, model = best_of(run, keep=1)
     checkpointed(run, 2)
@@ -221,3 +238,15 @@ def test_what_a_killed_save_left_is_cleared_away(run):
     (run.best / "ckpt-4.data-00000-of-00001").touch()
     best_of(run, keep=1, done=2)
     assert sorted(file.name for file in run.best.iterdir()) == whole
+
+
+def test_a_training_is_scored_against_another_folder_that_is_there(flowers, tmp_path, capsys):
+    others = tmp_path / "test"
+    write_flowers(others, 7, 64, seed=9)
+    words = arguments(flowers, tmp_path, "--steps", "2", "--reference-folder", str(others))
+    assert main(words) == 0
+    (row,) = [row for row in rows_of(RunFolder(tmp_path / "run")) if row.get("event") == "scores"]
+    assert (row["reals"], row["split"].partition(" ")[0]) == (7, "reference")
+    assert "kid: features of 7 reference images" in capsys.readouterr().out
+    assert main([word for word in words if word != "--kid"]) == 2
+    assert "--reference-folder is what --kid and --fid compare with" in capsys.readouterr().err

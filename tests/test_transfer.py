@@ -181,6 +181,7 @@ def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(name):
     heads = {
         "fastgan": {"head", "head_norm", "logits", "small_logits"},
         "biggan": {"logits"},
+        "biggan-brock": {"logits"},
         "sngan": {"logits"},
         "stylegan2": {"last_conv", "last_dense", "logits"},
     }

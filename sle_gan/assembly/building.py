@@ -124,7 +124,7 @@ def build_gan(
     )
     methods = build_methods(settings, generator, discriminator, graph.decoders, augment)
     scales_losses = settings.devices.mixed_precision == "float16"
-    optimizers = build_optimizers(optimization, settings.penalties, scales_losses=scales_losses)
+    optimizers = build_optimizers(optimization, settings.penalties, gan.steps, scales_losses=scales_losses)
     losses = adversarial_losses(optimization.loss, optimization.smallest_margin)
     gan.compile(*optimizers, *losses, **methods._asdict())
     return gan

@@ -1,21 +1,11 @@
-"""What a training that is planned needs, estimated and measured. TensorFlow is loaded by either."""
+"""What a training that is planned needs of memory and disk, estimated. TensorFlow is loaded for it."""
 
 import os
 import shutil
-import statistics
-import sys
-import time
-from dataclasses import replace
 from pathlib import Path
 
-from sle_gan.data.decode import decode_folder
-from sle_gan.data.folder import FolderScan
-from sle_gan.errors import TrainingError
 from sle_gan.quiet import quiet_start
 from sle_gan.settings import TrainSettings
-
-TIMED_STEPS = 5
-_UNTIMED_STEPS = 2  # the first compile the step, and warm the caches
 
 
 def estimate_needs(settings: TrainSettings, image_count: int) -> dict[str, int | bool]:
@@ -46,53 +36,6 @@ def estimate_needs(settings: TrainSettings, image_count: int) -> dict[str, int |
         "free_memory_bytes": _free_memory_bytes(),
         "free_disk_bytes": shutil.disk_usage(Path.cwd()).free,
     }
-
-
-def seconds_per_step(settings: TrainSettings, found: FolderScan) -> float:
-    """Trains a few steps on the first images, keeps nothing, and returns the median of their times in seconds.
-
-    Args:
-        settings: the resolved settings.
-        found: images that can be decoded.
-
-    Raises:
-        TrainingError: if the memory does not suffice.
-    """
-    images, _, _ = decode_folder(
-        replace(found, images=found.images[: settings.optimization.batch_size]),
-        resolution=settings.images.resolution,
-        channels=settings.images.channels,
-        fit=settings.images.fit,
-        background=settings.images.background_rgb,
-        memory_limit_bytes=sys.maxsize,
-        cache_file=None,
-        progress=None,
-    )
-    import tensorflow as tf
-
-    from sle_gan.assembly.building import build_gan, build_networks
-    from sle_gan.data.pipeline import training_dataset
-
-    gan = build_gan(settings, *build_networks(settings))
-    dataset = training_dataset(
-        images,
-        batch_size=settings.optimization.images_per_step,
-        seed=settings.optimization.seed,
-        flip=settings.images.flip,
-        first_step=0,
-    )
-    step = gan.make_train_function()
-    batches = iter(dataset)
-    seconds = []
-    try:
-        for _ in range(_UNTIMED_STEPS + TIMED_STEPS):
-            start = time.perf_counter()
-            logs = step(batches)
-            float(logs["generator_loss"])  # waits for an accelerator to be done
-            seconds.append(time.perf_counter() - start)
-    except tf.errors.ResourceExhaustedError as error:
-        raise TrainingError("out of memory; give a smaller --batch-size, --width or --resolution") from error
-    return statistics.median(seconds[_UNTIMED_STEPS:])
 
 
 def _free_memory_bytes() -> int:

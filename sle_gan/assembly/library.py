@@ -41,7 +41,8 @@ def build(model: str = "fastgan", *, resolution: int, classes: int = 0, **settin
         resolution: side of the images in pixels.
         classes: number of classes; 0 without. Labels are then given to `fit`, and each class is drawn alike often.
         **settings: as the flags of train.py, with underscores: `width=32`, `diff_augment="color,translation"`,
-            `r1_gamma=0.1`, `mixed_precision="bfloat16"`; see docs/flags.md. What is not given is as in the paper.
+            `r1_gamma=0.1`, `mixed_precision="bfloat16"`; see docs/flags.md. What is not given is as in the paper. Rates
+            fit `steps`, and fall over them, if they are given.
 
     Returns:
         A compiled `keras.Model` with `generator`, `discriminator` and `average_generator`, with
@@ -56,6 +57,8 @@ def build(model: str = "fastgan", *, resolution: int, classes: int = 0, **settin
     resolved = resolve(given, image_count=1, class_names=[str(label) for label in range(classes)])
     if resolved.sparsity is not None:
         raise InputError("build takes no sparsity; give fit a callback such as sle_gan.callbacks.Reconfigure")
+    if resolved.optimization.hours is not None:
+        raise InputError("build takes no hours; give fit its steps")
     if resolved.transfer.init_from is not None:
         raise InputError("build takes no init_from; sle_gan.train does, or generator_weights and discriminator_weights")
     from sle_gan.assembly.building import build_array_gan

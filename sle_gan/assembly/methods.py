@@ -7,7 +7,7 @@ import tf_keras as keras
 from sle_gan.assembly.weights import trained_discriminator
 from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.diffaugment import DiffAugment
-from sle_gan.evaluation.features import PerceptualDistance
+from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance
 from sle_gan.models import DISCRIMINATORS, GENERATORS
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import feature_splits, training_graph
@@ -62,7 +62,7 @@ def build_methods(
         is_perceptual = settings.optimization.reconstruction_loss == "perceptual"
         distance = PerceptualDistance() if is_perceptual else mean_absolute_difference
         methods.discriminator_terms.append(Reconstruction(decoders, distance))
-    methods.discriminator_terms.extend(build_penalties(settings.penalties))
+    methods.discriminator_terms.extend(build_penalties(settings.penalties, settings.optimization.batch_size))
     if settings.penalties.path_length_weight:
         _, mixing, synthesis, _ = GENERATORS[settings.network.generator].module().styles(generator)
         weight, interval = settings.penalties.path_length_weight, settings.penalties.path_length_interval

@@ -259,26 +259,29 @@ class OpenedRun:
         inception_weights: Path | str | None = None,
         step: int | None = None,
         data_folder: Path | str | None = None,
+        reference_folder: Path | str | None = None,
         tell: Callable[[str], None] = print,
     ) -> dict[str, Any]:
-        """Scores the run against its training images, and adds a row to its `metrics.jsonl`.
+        """Scores the run against its training images, or other ones, and adds a row to its `metrics.jsonl`.
 
             >>> import sle_gan
             >>> run = sle_gan.open_run("00000-fastgan-flowers")
             >>> row = run.evaluate(["kid"], number_of_images=16, tell=lambda line: None)
-            >>> sorted(row["scores"]["kid_efficientnet_lite0"])
+            >>> sorted(row["scores"]["kid_open_nsfw"])
             ['floor', 'spread', 'value']
 
         Args:
             metrics: some of `fid`, `kid`, `prdc` (precision, recall, density and coverage), `is` (the Inception
-                Score) and `diversity`.
-            network: whose features are compared: `efficientnet-lite0`, or `inception` for those of published tables.
+                Score), `swd` (the sliced Wasserstein distance, which needs no network) and `diversity`.
+            network: whose features are compared: `efficientnet-lite0`, `open-nsfw`, or `inception` for those of
+                published tables; `auto` for the first that is no part of the training's loss.
             number_of_images: drawn and scored, six or more.
             mode: how images are resized for the network: `legacy` as in most tables, or `clean`.
             seed: of the pictures and of the subsets.
             inception_weights: file of the 2015 Inception's weights; the cache folder's, or fetched, if None.
             step: see `draw`.
             data_folder: where the training images are now, if they were moved.
+            reference_folder: images to score against, such as a test split; the training images if None.
             tell: function of a line of text, called while it goes on.
 
         Returns:
@@ -291,7 +294,8 @@ class OpenedRun:
                 the network's weights are not there.
             StorageError: if the run cannot be written.
         """
-        evaluation = Evaluation(tuple(metrics), network, mode, number_of_images, seed, inception_weights)
+        asked = tuple(metrics), network, mode, number_of_images, seed, inception_weights
+        evaluation = Evaluation(*asked, reference_folder=reference_folder)
         return evaluate_run(self.folder, evaluation, step, data_folder, tell)
 
     def export(

@@ -62,8 +62,9 @@ def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
     if settings.transfer.init_from is None:
         return
     run = RunFolder(settings.transfer.init_from)
-    shape = ("generator", "discriminator", "resolution", "channels", "width", "class_names", "mapping_layers")
-    _check_same(settings, run, "--init-from", shape)
+    images = ("resolution", "channels", "class_names")
+    networks = ("generator", "discriminator", "width", "mapping_layers", "channel_base", "channel_max")
+    _check_same(settings, run, "--init-from", (*images, *networks))
     if not (run.generator_weights.is_file() and run.discriminator_weights.is_file()):
         newest_checkpoint(run)
 

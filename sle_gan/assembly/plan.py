@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sle_gan.assembly.batch_size import ask_probe, with_batch_size
+from sle_gan.assembly.batch_size import with_batch_size
+from sle_gan.assembly.hours import check_length, with_steps
 from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
+from sle_gan.assembly.probe import ask_memory, ask_times
 from sle_gan.assembly.resolve import cluster_of, resolve
+from sle_gan.assembly.settled import with_settled
 from sle_gan.cluster import Cluster
 from sle_gan.data.classes import check_classes, class_names, count_class_folders, describe_classes
 from sle_gan.data.decode import check_usable
@@ -16,6 +19,7 @@ from sle_gan.data.folder import FolderScan, describe_images, hold_out, scan, sub
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
+from sle_gan.models.rates import describe_rates
 from sle_gan.run import RunFolder, check_writable, choose_run
 from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, TrainSettings
 from sle_gan.sparsity.times import sparsity_timeline
@@ -54,7 +58,7 @@ class TrainingPlan:
         return self.run.exists() and not self.command.override
 
     def describe(self) -> Iterator[str]:
-        """Yields lines of text: the run, what was found in the images, when what happens to the masks."""
+        """Yields lines of text: the run, what was found in the images, the rates, when what happens to the masks."""
         images = self.settings.images
         yield f"run {self.run.path}"
         yield from (f"data: {line}" for line in describe_images(self.folder, images.resolution))
@@ -67,6 +71,8 @@ class TrainingPlan:
             yield f"data: all images lie in {unasked} sub-folders; did you mean --conditional, to draw by class?"
         if self.held_out:
             yield f"data: {len(self.held_out.images)} more images held out, to judge the discriminator by"
+        if rates := describe_rates(self.settings, goes_on=self.goes_on):
+            yield f"rates: {rates}"
         for line in sparsity_timeline(self.settings.sparsity, self.settings.optimization.steps):
             yield f"sparsity: {line}"
 
@@ -84,7 +90,10 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
     """
     # The images do not rest on the size of the batch: however many sizes are tried, they are looked at once.
     plan_of = functools.partial(_plan, command=command, find_images=functools.cache(_find_images))
-    plan = plan_of(with_batch_size(given, command, plan_of, ask_probe))
+    check_length(given)
+    given = with_settled(given, plan_of)
+    given = with_batch_size(given, command, plan_of, ask_memory)
+    plan = plan_of(with_steps(given, plan_of, ask_times))
     if not plan.is_written:
         return plan
     if plan.goes_on:
@@ -133,6 +142,10 @@ def _with_scores(settings: TrainSettings, image_count: int) -> TrainSettings:
     scores = settings.scores
     if (scores.kid or scores.fid) and image_count < FEWEST_IMAGES:
         raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {image_count}")
+    if scores.reference_folder is not None:
+        if not (scores.kid or scores.fid):
+            raise InputError("--reference-folder is what --kid and --fid compare with; give one of them")
+        scan(scores.reference_folder)  # a folder without images is told before the training begins
     if not scores.fid:
         return settings
     weights = str(inception_weights(scores.inception_weights, print))

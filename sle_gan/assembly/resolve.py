@@ -10,11 +10,26 @@ from typing import Any
 from sle_gan.cluster import Cluster, check_shares, read_cluster
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
-from sle_gan.models import DISCRIMINATORS, GENERATORS, LARGEST_MAPPING, MAPPING_LAYERS, MODELS, Model, check_pair
+from sle_gan.evaluation.judges import judge_for
+from sle_gan.models import (
+    DISCRIMINATORS,
+    GENERATORS,
+    LARGEST_MAPPING,
+    MAPPING_LAYERS,
+    MODELS,
+    Model,
+    Pair,
+    check_names,
+    check_pair,
+    limits_of_width,
+)
+from sle_gan.models.rates import choose_rates
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
 from sle_gan.settings.devices import DeviceSettings
 from sle_gan.settings.field import accept, flag_name
+from sle_gan.settings.network import NetworkSettings
+from sle_gan.settings.optimization import AUTO
 from sle_gan.settings.sparsity import TicketSettings, check_sparsity, resolve_warmup_epoch
 from sle_gan.settings.train import DEFAULTS, GIVABLE, TrainSettings
 from sle_gan.sparsity.times import resolve_times
@@ -43,9 +58,11 @@ def resolve(
     check_augmentation(values)
     check_sparsity(values)
     model = _model(values.get("model", DEFAULTS["model"]))
+    values = {"generator": model.generator, "discriminator": model.discriminator} | values
+    check_names(values["generator"], values["discriminator"])
+    values.setdefault("resolution", Pair(values["generator"], values["discriminator"]).usual_resolution)
+    chosen = dict(values)
     values = DEFAULTS | _of_recipe(model, values) | values
-    values.setdefault("generator", model.generator)
-    values.setdefault("discriminator", model.discriminator)
     check_pair(values["generator"], values["discriminator"], values["resolution"], values["channels"])
     _derive(values)
     values["class_names"] = tuple(class_names)
@@ -54,6 +71,7 @@ def resolve(
         if image_count is None:
             raise ValueError("image_count must be given: a length in epochs follows from it")
         values["steps"] = math.ceil(values["epochs"] * image_count / images_per_step)
+    values |= choose_rates(values, chosen, model.recipe_at(values["resolution"]))
     resolve_times(values, image_count)
     settings = TrainSettings.of(values)
     _check_networks(settings)
@@ -78,6 +96,8 @@ def _accepted(given: Mapping[str, object]) -> dict[str, Any]:
         if name not in GIVABLE:
             near = difflib.get_close_matches(name, GIVABLE, n=1)
             raise InputError(f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        if name == "kid_network" and value == AUTO:
+            continue  # as if it were not given: it follows from the loss
         if value is not None:
             values[name] = accept(name, GIVABLE[name], value)
         elif name == "diff_augment":  # off; of others None is what is not given
@@ -92,7 +112,7 @@ def _model(name: str) -> Model:
 
 
 def _of_recipe(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
-    recipe = model.recipe_at(values.get("resolution", DEFAULTS["resolution"]))._asdict()
+    recipe = model.recipe_at(values["resolution"])._asdict()
     if "ema_decay" in values or "ema_kimg" in values:
         recipe |= {"ema_decay": None, "ema_kimg": None}
     return recipe
@@ -101,11 +121,17 @@ def _of_recipe(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
 def _derive(values: dict[str, Any]) -> None:
     """Fills in what follows from other settings."""
     n_critic = values["n_critic"]
+    rows = GENERATORS[values["generator"]], DISCRIMINATORS[values["discriminator"]]
+    limits = limits_of_width(values["width"]) if any(row.has_channel_limits for row in rows) else None
     derived = {
         "r1_gamma": values["r1_share"] * values["resolution"] ** 2 / values["batch_size"],
         "gradient_penalty": _GRADIENT_PENALTY_OF_WASSERSTEIN if values["loss"] == "wasserstein" else 0.0,
+        "regrow_state": "reset" if values.get("exploration") == "rigl" else "keep",
         "dig_interval": n_critic if n_critic > 1 else _DIG_INTERVAL,
-        "mapping_layers": MAPPING_LAYERS if GENERATORS[values["generator"]].has_styles else None,
+        "kid_network": judge_for(values["discriminator"], values["reconstruction_loss"]),
+        "mapping_layers": MAPPING_LAYERS if rows[0].has_styles else None,
+        "channel_base": limits and limits.base,
+        "channel_max": limits and limits.largest,
     }
     for name, value in derived.items():
         values.setdefault(name, value)
@@ -125,10 +151,26 @@ def _check_networks(settings: TrainSettings) -> None:
             )
     if (network.mapping_layers or 0) > LARGEST_MAPPING:
         raise InputError(f"--mapping-layers must be {LARGEST_MAPPING} at most; got {network.mapping_layers}")
+    _check_channel_limits(network, resolution)
     most, frozen = DISCRIMINATORS[network.discriminator].block_count(resolution), settings.transfer.freeze_d
     if frozen is not None and frozen > most:
         raise InputError(
             f"--freeze-d must be {most} at most for {network.discriminator} at {resolution} px; got {frozen}"
+        )
+
+
+def _check_channel_limits(network: NetworkSettings, resolution: int) -> None:
+    rows = GENERATORS[network.generator], DISCRIMINATORS[network.discriminator]
+    for name in ("channel_base", "channel_max"):
+        if getattr(network, name) is not None and not any(row.has_channel_limits for row in rows):
+            raise InputError(
+                f"{flag_name(name)} needs a network with such limits, stylegan2; got "
+                f"{Pair(network.generator, network.discriminator).describe()}"
+            )
+    if network.channel_base is not None and network.channel_base < resolution:
+        raise InputError(
+            f"--channel-base must be the --resolution {resolution} at least, or the largest maps have no channels; "
+            f"got {network.channel_base}"
         )
 
 

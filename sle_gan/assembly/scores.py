@@ -4,12 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sle_gan.assembly.references import TRAINING_SPLIT, ReferenceImages, read_reference_images
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.scores import Scores
 from sle_gan.data.folder import read_manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.evaluation import NETWORKS
-from sle_gan.evaluation.scoring import Scoring, features_file_name
+from sle_gan.evaluation.judges import describe_network
+from sle_gan.evaluation.scoring import Reference, Scoring, features_file_name
 from sle_gan.run import RunFolder
 from sle_gan.settings import ScoreSettings, TrainSettings
 from sle_gan.training.ema import Calibration
@@ -41,7 +43,7 @@ def scores_of(settings: ScoreSettings) -> list[Score]:
     """Lists the scores that are asked for."""
     kid = Score(
         "kid",
-        "efficientnet-lite0",
+        settings.kid_network,
         None,
         ("kid", "prdc", "diversity"),
         settings.kid_frequency,
@@ -70,16 +72,23 @@ def score_callbacks(
         calibrate: see `Scores`.
         best: keeps the generators of the lowest KID.
     """
-    background = settings.images.background_rgb
+    background, scores = settings.images.background_rgb, scores_of(settings.scores)
+    if not scores:
+        return []
+    shown, others = opaque(images, background), settings.scores.reference_folder
+    against = ReferenceImages(shown, read_manifest(run.manifest_file), TRAINING_SPLIT)
+    if others is not None:
+        against = read_reference_images(others, settings.images)
+    kind = "training" if others is None else "reference"
     callbacks = []
-    for score in scores_of(settings.scores):
+    for score in scores:
         network = NETWORKS[score.network].module().feature_network(score.weights)
-        features_file = run.scores / features_file_name(
-            read_manifest(run.manifest_file), settings.images, network, _MODE
-        )
-        print(f"{score.name}: features of {len(images)} training images with {score.network}", flush=True)
-        seed, shown = settings.optimization.seed, opaque(images, background)
-        scoring = Scoring(network, _MODE, score.metrics, shown, seed, features_file)
+        features_file = run.scores / features_file_name(against.manifest, settings.images, network, _MODE)
+        described = describe_network(score.network, settings)
+        print(f"{score.name}: features of {len(against.images)} {kind} images with {described}", flush=True)
+        reference = Reference(against.images, against.split, features_file)
+        seed = settings.optimization.seed
+        scoring = Scoring(network, _MODE, score.metrics, shown, settings, seed, reference)
         kept = best if score.name == "kid" else None
         callbacks.append(Scores(run, scoring, score.frequency_steps, score.image_count, calibrate, background, kept))
     return callbacks

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from sle_gan.assembly.building import build_training
 from sle_gan.assembly.scores import score_callbacks, scores_of
+from sle_gan.assembly.step_cost import describe_cpu_cost, other_macs_per_step, uncounted
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.health import Health
@@ -22,6 +23,7 @@ from sle_gan.data.pipeline import DeviceShare, training_dataset
 from sle_gan.data.resident import ResidentImages
 from sle_gan.disk import check_space, is_full
 from sle_gan.errors import NotFiniteError, StorageError, TrainingError
+from sle_gan.evaluation import kid_name
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.json_files import replaced, write_json
 from sle_gan.report.run_report import write_report
@@ -73,12 +75,9 @@ def fit(
     generator, discriminator, gan, sparsity = training
     if on_device:
         gan.resident = ResidentImages(images, labels and labels[0])
+    _tell_costs(run, settings, gan)
     _print_lines(describe_shares(optimization.accumulate, optimization.batch_size, (generator, discriminator)))
     _check_space_for_checkpoints(run, settings, generator, discriminator)
-    write_json(
-        run.networks_file,
-        dense_costs(gan.average_generator, gan.discriminator, optimization.batch_size, optimization.n_critic),
-    )
     held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, labels and labels[::-1]).row
     share_size = optimization.batch_size // optimization.accumulate
     calibrate = Calibration(gan.average_generator, share_size, gan.classes)
@@ -97,7 +96,7 @@ def fit(
     signals = Signals(largest_of_workers(strategy))
     images_per_step, steps = optimization.images_per_step, optimization.steps
     progress = TrainingProgress(run.timings_file, steps, images_per_step, settings.run.log_frequency)
-    best = BestGenerators(run, settings.scores.keep_best)
+    best = BestGenerators(run, settings.scores.keep_best, kid_name(settings.scores.kid_network))
     news = [settings.run.sample_frequency, *(score.frequency_steps for score in scores_of(settings.scores))]
     callbacks = [
         *sparsity.callbacks,
@@ -148,6 +147,17 @@ def _observers(run, settings, images, calibrate, row, best):
         *score_callbacks(run, settings, images, calibrate, best),
         Health(run.metrics_file, settings, images, samples),
     ]
+
+
+def _tell_costs(run, settings, gan):
+    """Writes what the networks and a step cost in theory; where there is no GPU, says what that means."""
+    optimization = settings.optimization
+    others = other_macs_per_step(gan, optimization.images_per_step)
+    sizes = optimization.batch_size, optimization.n_critic
+    costs = dense_costs(gan.average_generator, gan.discriminator, *sizes, others)
+    write_json(run.networks_file, costs | {"not_counted": uncounted(settings)})
+    if not tf.config.list_physical_devices("GPU"):
+        print(describe_cpu_cost(costs["training_flops_per_step"], settings), flush=True)
 
 
 def _print_lines(lines):
@@ -207,8 +217,8 @@ def _disk_errors(checkpoints):
         if not is_full(error):
             raise
         kept = checkpoints.latest_step()
-        told = "no checkpoint was written yet" if kept is None else f"checkpoint {kept} is kept"
-        raise StorageError(f"disk full: {told}; free space, and the same command goes on") from error
+        kept_text = "no checkpoint was written yet" if kept is None else f"checkpoint {kept} is kept"
+        raise StorageError(f"disk full: {kept_text}; free space, and the same command goes on") from error
 
 
 def _size_bytes(folder):

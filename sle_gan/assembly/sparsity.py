@@ -54,6 +54,7 @@ def build_sparsity(gan: GAN, settings: TrainSettings, run: RunFolder) -> Sparsit
     if settings.sparsity is None:
         return Sparsity([], [], {}, lambda step: {}, list)
     # The pruning library takes a quarter of all loading.
+    from sle_gan.assembly.step_cost import other_macs_per_step, uncounted
     from sle_gan.callbacks.densities import Densities
     from sle_gan.sparsity.build import build_sparse_method
     from sle_gan.sparsity.record import SparsityRecord
@@ -68,6 +69,7 @@ def build_sparsity(gan: GAN, settings: TrainSettings, run: RunFolder) -> Sparsit
         method.masks,
         batch_size=optimization.batch_size,
         n_critic=optimization.n_critic,
+        other_macs_per_step=other_macs_per_step(gan, optimization.images_per_step),
     )
     densities = Densities(record, run.densities_file, run.density_plot, run.tensorboard)
     items = method.checkpoint_items | record.checkpoint_items()
@@ -75,17 +77,17 @@ def build_sparsity(gan: GAN, settings: TrainSettings, run: RunFolder) -> Sparsit
         items |= {f"{network}_{name}": item for name, item in masks.checkpoint_items().items()}
 
     def summary() -> Iterator[str]:
-        yield from _summary(record, int(gan.steps.numpy()))
+        yield from _summary(record, int(gan.steps.numpy()), uncounted(settings))
         yield f"sparsity: densities over time in {run.density_plot}"
 
     return Sparsity(method.callbacks, [*method.last_callbacks, densities], items, record.row, summary)
 
 
-def _summary(record: SparsityRecord, step: int) -> Iterator[str]:
-    row = record.row(step)
+def _summary(record: SparsityRecord, step: int, not_counted: list[str]) -> Iterator[str]:
+    row, without = record.row(step), f" (without {', '.join(not_counted)})" if not_counted else ""
     live = ", ".join(f"{network} {masks.density():.1%}" for network, masks in record.masks.items())
     yield f"sparsity: live weights of the kernels: {live}; {row['live_parameters']:,} live parameters to draw with"
     yield (
-        f"sparsity: theoretical FLOPs of training {row['training_flops_share']:.1%} of dense, "
+        f"sparsity: theoretical FLOPs of training {row['training_flops_share']:.1%} of dense{without}, "
         f"{row['inference_flops'] / 1e6:.1f} M for an image; dense kernels take the time of all their weights"
     )

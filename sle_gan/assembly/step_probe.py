@@ -1,13 +1,16 @@
-"""What a training step needs in memory, measured in a process of its own: `python -m sle_gan.assembly.step_probe`.
+"""What a training step needs, measured in a process of its own: `python -m sle_gan.assembly.step_probe`.
 
-The process reads the settings of a training as JSON, or null to be told of the devices alone, makes two steps of it on
-drawn images and answers with the last line of what it prints, JSON too. It keeps nothing.
+`sle_gan.assembly.probe` starts the process. It reads JSON: the settings of a training, or null to be told of the
+devices alone, and how many steps are timed. It makes steps on drawn images and answers with the last line of what it
+prints, JSON too. It keeps nothing.
 """
 
 import json
 import resource
+import statistics
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +22,7 @@ from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder
 from sle_gan.settings.nested import from_nested
 
-_STEPS = 2  # the first also sets up what the second uses
+_UNTIMED_STEPS = 2  # the first also sets up what the second uses
 _IMAGES = 8
 
 
@@ -29,40 +32,50 @@ def main():
     Returns:
         The exit code, as that of `train.py`.
     """
+    began = time.perf_counter()
     try:
-        print(json.dumps(_answer(json.load(sys.stdin))))
+        request = json.load(sys.stdin)
+        print(json.dumps(_answer(request["settings"], request["timed_steps"], began)))
     except (SleGanError, OSError) as error:
         print(reason(error), file=sys.stderr)  # its last line, which the one that asks reads
         return error.exit_code if isinstance(error, SleGanError) else StorageError.exit_code
     return 0
 
 
-def _answer(content):
+def _answer(content, timed_steps, began):
     with quiet_start():
         import tensorflow as tf
 
         from sle_gan.training.devices import let_memory_grow
 
         let_memory_grow()
-        gpus = len(tf.config.list_logical_devices("GPU"))
-        peak = None if content is None else _peak_bytes(from_nested(content))
-    return {"gpus": gpus, "peak_bytes": peak}
+        gpus = tf.config.list_logical_devices("GPU")
+        answer = {"gpus": len(gpus), "peak_bytes": None, "times": None}
+        if content is None:
+            return answer
+        try:
+            ends = _make_steps(from_nested(content), _UNTIMED_STEPS + timed_steps)
+        except (tf.errors.ResourceExhaustedError, MemoryError):
+            return answer
+    times = np.diff(ends)[_UNTIMED_STEPS - 1 :].tolist()
+    return answer | {
+        "peak_bytes": _peak_bytes(gpus),
+        "times": [ends[0] - began, statistics.median(times)] if timed_steps else None,
+    }
 
 
-def _peak_bytes(settings):
+def _peak_bytes(gpus):
     import tensorflow as tf
 
-    try:
-        _make_steps(settings)
-    except (tf.errors.ResourceExhaustedError, MemoryError):
-        return None
-    gpus = tf.config.list_logical_devices("GPU")
     if gpus:
         return max(tf.config.experimental.get_memory_info(gpu.name.removeprefix("/device:"))["peak"] for gpu in gpus)
     return _peak_resident_bytes()
 
 
-def _make_steps(settings):
+def _make_steps(settings, count):
+    """Makes steps, and returns when each was done, in seconds."""
+    import tf_keras as keras
+
     from sle_gan.assembly.building import build_training
     from sle_gan.data.pipeline import training_dataset
     from sle_gan.training.devices import strategy_of
@@ -88,7 +101,15 @@ def _make_steps(settings):
         )
         gan = training.gan
         gan.jit_compile = compiles(settings.devices.jit, gan, lambda: dataset, training.checkpoint_items())
-        gan.fit(dataset, steps_per_epoch=_STEPS, verbose=0)
+        ends = []
+
+        def note_end(batch, logs):
+            float(logs["generator_loss"])  # waits for an accelerator to be done
+            ends.append(time.perf_counter())
+
+        callback = keras.callbacks.LambdaCallback(on_train_batch_end=note_end)
+        gan.fit(dataset, steps_per_epoch=count, callbacks=[callback], verbose=0)
+    return ends
 
 
 def _peak_resident_bytes():

@@ -90,9 +90,8 @@ class Scores(StepClock):
         name, first = next(iter(scored.row["scores"].items()))
         if self.best is not None:
             self.best.offer(step, first["value"])
-        text_of_first = f"{name} {first['value']:.4g}" + (
-            "" if first["spread"] is None else f", spread {first['spread']:.3g}"
-        )
+        spread = "" if first["spread"] is None else f", spread {first['spread']:.3g}"
+        text_of_first = f"{'flattering ' if scored.row['party'] else ''}{name} {first['value']:.4g}{spread}"
         copies = scored.row["memorization"]["near_copies"]
         print(f"step {step}: {text_of_first}; near copies {copies:.1%}; {time.monotonic() - start:.0f} s", flush=True)
 

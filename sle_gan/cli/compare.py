@@ -10,6 +10,7 @@ from rich.text import Text
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.data.pictures import whole_file
 from sle_gan.errors import InputError
+from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.report.comparison import compare_runs, quality_plot, text_cells, to_csv, to_html
 from sle_gan.report.record import damage_as_input_error
 
@@ -51,6 +52,8 @@ def _compare(arguments):
     comparison = compare_runs(arguments.runs, arguments.output_folder)
     with damage_as_input_error("one of the runs"):
         _print(*text_cells(comparison))
+        if comparison.has_flattering:
+            print(FLATTERING)
         if arguments.csv:
             _write(arguments.csv, to_csv(comparison).encode("utf-8"))
         if arguments.html:

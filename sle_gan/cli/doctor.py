@@ -4,17 +4,21 @@ What is in the folder is told first; only the estimates need TensorFlow.
 """
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
-from sle_gan.assembly.estimate import TIMED_STEPS, estimate_needs, seconds_per_step
+from sle_gan.assembly.estimate import estimate_needs
+from sle_gan.assembly.hours import fit_steps
+from sle_gan.assembly.probe import TIMED_STEPS, ask_times
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.program import ArgumentParser, run_program
-from sle_gan.cli.settings_flags import add_setting
+from sle_gan.cli.settings_flags import add_setting, reader
 from sle_gan.cli.train_flags import CHOICES
 from sle_gan.data.doctor import describe_diagnosis, diagnose
 from sle_gan.data.folder import scan
 from sle_gan.json_files import write_json
+from sle_gan.models.rates import describe_rates
+from sle_gan.settings.kinds import HOURS
 from sle_gan.settings.train import GIVABLE
 
 _PASSED_ON = ("resolution", "channels", "fit", "model", "width", "batch_size", "cache_limit")
@@ -49,6 +53,12 @@ def parser():
     estimates = group.add_mutually_exclusive_group()
     estimates.add_argument("--no-estimate", action="store_true", help="leave the memory and the disk space out")
     estimates.add_argument("--time", action="store_true", help=f"time {TIMED_STEPS} steps of training here")
+    estimates.add_argument(
+        "--hours",
+        type=reader(HOURS),
+        metavar="HOURS",
+        help=f"time {TIMED_STEPS} steps, and tell how long a training of this time would be, and its rates",
+    )
     return result
 
 
@@ -63,13 +73,19 @@ def _examine(arguments):
     if not arguments.no_estimate:
         content["estimate"] = estimate_needs(settings, diagnosis.usable)
         print("\n".join(_describe_estimate(content["estimate"])), flush=True)
-    if arguments.time:
-        broken = {path for path, _ in diagnosis.broken}
-        usable = tuple(image for image in found.images if image.path not in broken)
-        content["seconds_per_step"] = seconds_per_step(settings, replace(found, images=usable))
-        hours = content["seconds_per_step"] * settings.optimization.steps / 3600
-        steps = f"{settings.optimization.steps:,} steps"
-        print(f"a step takes {content['seconds_per_step']:.3g} s here; {steps} {hours:.1f} hours")
+    if arguments.time or arguments.hours:
+        times = ask_times(settings)
+        content["seconds_per_step"] = times.step_seconds
+        if arguments.time:
+            hours = times.step_seconds * settings.optimization.steps / 3600
+            steps = f"{settings.optimization.steps:,} steps"
+            print(f"a step takes {times.step_seconds:.3g} s here; {steps} {hours:.1f} hours")
+        else:
+            steps, line = fit_steps(settings, arguments.hours, times, diagnosis.usable)
+            print(f"length: {line}")
+            planned = resolve({**given, "data_folder": arguments.data_folder, "steps": steps})
+            print(f"rates: {describe_rates(planned, goes_on=False) or 'those of the paper'}")
+            content |= {"steps": steps, "rates": planned.optimization.rates}
     if arguments.json is not None:
         write_json(arguments.json, content)
     return 0

@@ -7,11 +7,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from sle_gan.assembly.evaluate_run import Evaluation
+from sle_gan.assembly.evaluate_run import NETWORK_CHOICES, Evaluation
 from sle_gan.assembly.opened_run import open_run
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.errors import InputError
-from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES, NETWORKS
+from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES
+from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.evaluation.self_check import check_inception
 
 
@@ -49,13 +50,15 @@ def parser():
         type=_metrics,
         default=",".join(Evaluation.metrics),
         metavar="NAMES",
-        help=f"some of {','.join(METRICS)}; prdc is precision, recall, density and coverage, is the Inception Score",
+        help=f"some of {','.join(METRICS)}; prdc is precision, recall, density and coverage, is the Inception Score, "
+        "swd the sliced Wasserstein distance, which needs no network",
     )
     add(
         "--network",
-        choices=tuple(NETWORKS),
+        choices=NETWORK_CHOICES,
         default=Evaluation.network,
-        help="whose features are compared; fid and kid of inception alone are those of published tables",
+        help="whose features are compared; auto: the first that is no part of the training's loss; fid and kid of "
+        "inception alone are those of published tables",
     )
     add("--mode", choices=MODES, default=Evaluation.mode, help="how images are resized: legacy as in most tables")
     add(
@@ -71,6 +74,12 @@ def parser():
         default=Evaluation.seed,
         metavar="NUMBER",
         help="of the pictures and of the subsets",
+    )
+    add(
+        "--reference-folder",
+        metavar="FOLDER",
+        help="score against these images, such as a test split, made square as the training images; copies and "
+        "diversity stay those of the training images",
     )
     add("--inception-weights", type=Path, metavar="FILE", help="the cache folder's, or fetched, without it")
     add = result.add_argument_group("without a run").add_argument
@@ -92,6 +101,7 @@ def _evaluate(arguments):
         inception_weights=arguments.inception_weights,
         step=arguments.step,
         data_folder=arguments.data_folder,
+        reference_folder=arguments.reference_folder,
         tell=_tell,
     )
     print("\n".join(describe_scores(row)))
@@ -109,21 +119,27 @@ def describe_scores(row):
     Returns:
         Lines of text.
     """
+    kind = "training images" if row["split"] == "train" else f"images of the folder ({row['split']})"
+    halves = "training images" if row["split"] == "train" else "images of the folder"
     lines = [
-        f"{row['fakes']} pictures against {row['reals']} training images, not mirrored, at {row['resolution']} px; "
+        f"{row['fakes']} pictures against {row['reals']} {kind}, not mirrored, at {row['resolution']} px; "
         f"{row['network']} {row['weights_sha256'][:8]}, {row['mode']}, seed {row['seed']}"
     ]
+    if row["party"]:
+        lines.append(FLATTERING)
     for name, score in row["scores"].items():
         spread = "" if score["spread"] is None else f", spread {score['spread']:.3g}"
-        floor = "" if score["floor"] is None else f" (halves of the training images: {score['floor']:.4g})"
+        floor = "" if score["floor"] is None else f" (halves of the {halves}: {score['floor']:.4g})"
         lines.append(f"{name} {score['value']:.4g}{spread}{floor}")
     if row["diversity"]:
-        found = row["diversity"]
-        lines.append(f"diversity {found['fakes']:.3g}, of the training images {found['reals']:.3g}")
-    found = row["memorization"]
+        diversity = row["diversity"]
+        network = diversity["network"]
+        lines.append(f"diversity ({network}) {diversity['fakes']:.3g}, of the training images {diversity['reals']:.3g}")
+    copies = row["memorization"]
     lines.append(
-        f"near copies {found['near_copies']:.1%}, among the training images {found['near_copies_among_reals']:.1%}; "
-        f"median distance ratio {found['median_ratio']:.2f}, smallest {found['smallest_ratio']:.2f}"
+        f"near copies ({copies['network']}) {copies['near_copies']:.1%}, "
+        f"among the training images {copies['near_copies_among_reals']:.1%}; "
+        f"median distance ratio {copies['median_ratio']:.2f}, smallest {copies['smallest_ratio']:.2f}"
     )
     return lines
 

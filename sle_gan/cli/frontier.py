@@ -14,13 +14,14 @@ from sle_gan.assembly.generator_cost import generator_cost
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.cli.settings_flags import reader
 from sle_gan.errors import InputError
+from sle_gan.evaluation import kid_name
+from sle_gan.evaluation.judges import judge_of
 from sle_gan.report.frontier import Trained, frontier_plot, frontier_table
 from sle_gan.report.record import read_record
 from sle_gan.run import RunFolder
 from sle_gan.settings.kinds import POSITIVE, RATE
 
 _SLE_GAN = [sys.executable, "-c", "import sys; from sle_gan.cli.main import main; sys.exit(main())"]
-_SCORE = "kid_efficientnet_lite0"
 
 
 class Point(NamedTuple):
@@ -149,7 +150,7 @@ def _frontier(arguments, common):
                 return code
             if point.method is not None:
                 trained.append(_measured(point, run, arguments, seed))
-    name = f"KID x 10^3 (efficientnet-lite0, {arguments.number_of_images} images)"
+    name = f"KID x 10^3 ({judge_of(run.settings())}, {arguments.number_of_images} images)"
     table = "\n".join(frontier_table(trained, name))
     (arguments.output_folder / "frontier.md").write_text(table + "\n", encoding="utf-8")
     frontier_plot(trained, name).savefig(arguments.output_folder / "frontier.png")
@@ -173,10 +174,10 @@ def _call(*words):
 
 
 def _scores(run, arguments):
-    step = run.latest_step()
+    step, name = run.latest_step(), kid_name(judge_of(run.settings()))
     rows = [row for row in read_record(run).scores if row["step"] == step]
-    rows = [row for row in rows if row["fakes"] == arguments.number_of_images and _SCORE in row["scores"]]
-    return rows[-1]["scores"][_SCORE] if rows else None
+    rows = [row for row in rows if row["fakes"] == arguments.number_of_images and name in row["scores"]]
+    return rows[-1]["scores"][name] if rows else None
 
 
 def _training_flops(run):

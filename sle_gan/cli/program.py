@@ -49,7 +49,7 @@ def run_program(body, *, debug):
     except (SleGanError, OSError, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {_told(error)}", file=sys.stderr)
+        print(f"error: {_error_line(error)}", file=sys.stderr)
         if isinstance(error, SleGanError):
             return error.exit_code
         return STORAGE_EXIT_CODE if isinstance(error, OSError) else INTERRUPT_EXIT_CODE
@@ -68,7 +68,7 @@ def _termination():
         signal.signal(signal.SIGTERM, before)
 
 
-def _told(error):
+def _error_line(error):
     if isinstance(error, OSError) and is_full(error):
         return f"disk full{f': {error.filename}' if error.filename else ''}; free space, or write elsewhere"
     return str(error) or "interrupted"

@@ -83,10 +83,11 @@ def reader(kind: Kind, words: Sequence[str] = ()) -> Callable[[str], Any]:
 
 def _alternatives(group: Any, settings: Mapping[str, Setting]) -> dict[str, Any]:
     """Returns, by name, the groups of settings of which only one can be given."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, setting in settings.items():
         if setting.flag is not None and setting.flag.instead_of is not None:
-            found[name] = found[setting.flag.instead_of] = group.add_mutually_exclusive_group()
+            other = setting.flag.instead_of
+            found[name] = found[other] = found.get(other) or group.add_mutually_exclusive_group()
     return found
 
 
@@ -95,7 +96,7 @@ def _action(setting: Setting, flag: Flag, choices: Sequence[str] | None) -> dict
         return {"action": argparse.BooleanOptionalAction if flag.is_flip else "store_true"}
     unit = {"metavar": setting.unit} if setting.unit else {}
     if choices is not None or (setting.kind.choices and not setting.unit):
-        return {"choices": choices or setting.kind.choices} | unit
+        return {"choices": (*flag.words, *(choices or setting.kind.choices))} | unit
     bare = {"nargs": "?", "const": flag.bare[0]} if flag.bare else {}
     return {"type": reader(setting.kind, flag.words)} | unit | bare
 

@@ -9,7 +9,8 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation.features import DISTANCE_TAPS, efficientnet_lite0, unit_length
+from sle_gan.evaluation import NETWORKS
+from sle_gan.evaluation.networks.efficientnet_lite0 import unit_length
 
 _BATCH_SIZE = 8  # always, the last batch padded
 _ENOUGH_PX = 256
@@ -21,16 +22,22 @@ class UnitMaps:
     Args:
         side_px: side of the images, 32 or more. Images of 512 px and more are first averaged over squares of pixels,
             down to 256 px or a little more.
+        network_name: of the network of the maps, one of `sle_gan.evaluation.judges.JUDGES`.
 
-    Source: that of `sle_gan.evaluation.features.PerceptualDistance`.
+    Attributes:
+        map_count: number of maps of an image.
+
+    Source: that of `sle_gan.evaluation.networks.efficientnet_lite0.PerceptualDistance`.
     """
 
-    def __init__(self, side_px: int) -> None:
+    def __init__(self, side_px: int, network_name: str) -> None:
         images = keras.Input([side_px, side_px, 3], dtype="uint8")
         x = keras.layers.Rescaling(1 / 127.5, -1, dtype="float32")(images)
         if side_px >= 2 * _ENOUGH_PX:
             x = keras.layers.AveragePooling2D(side_px // _ENOUGH_PX, dtype="float32")(x)
-        model = keras.Model(images, [unit_length(tap) for tap in efficientnet_lite0(DISTANCE_TAPS)(x)])
+        row = NETWORKS[network_name]
+        self.map_count = len(row.distance_maps)
+        model = keras.Model(images, [unit_length(tap) for tap in row.maps(row.distance_maps)(x)])
         signature = [tf.TensorSpec([_BATCH_SIZE, side_px, side_px, 3], tf.uint8)]
         self._pass = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
 
@@ -67,8 +74,8 @@ class Diversity:
     def __init__(self, unit_maps: UnitMaps) -> None:
         self.count = 0
         self._unit_maps = unit_maps
-        self._sums: list[Any] = [0.0] * len(DISTANCE_TAPS)  # a map for each tap, once images are added
-        self._square_sums = [0.0] * len(DISTANCE_TAPS)
+        self._sums: list[Any] = [0.0] * unit_maps.map_count  # a map for each tap, once images are added
+        self._square_sums = [0.0] * unit_maps.map_count
 
     def add(self, images: NDArray[np.uint8]) -> "Diversity":
         """Adds images to the set.

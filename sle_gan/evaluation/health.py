@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sle_gan.evaluation.judges import FLATTERING, is_party
 from sle_gan.settings import DiffAugmentSettings, TrainSettings
 
 Row = dict[str, Any]  # of `metrics.jsonl`
@@ -128,7 +129,9 @@ def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
 
 
 def _diversity(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings) -> Verdict:
-    ratios = [row["diversity"]["ratio"] for row in rows if row.get("diversity")]
+    measured = [row["diversity"] for row in rows if row.get("diversity")]
+    # Ratios of different networks cannot be compared.
+    ratios = [one["ratio"] for one in measured if one.get("network") == measured[-1].get("network")]
     kind = "perceptual distance"
     if not ratios:
         ratios = [row["pixel_diversity"] for row in rows if "pixel_diversity" in row and row["step"] >= _EARLY_STEPS]
@@ -182,18 +185,23 @@ def _plateau(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings
     for row in rows:
         for name, score in row.get("scores", {}).items():
             if row.get("event") == "scores" and name.startswith("kid"):
-                kind = (name, *(row.get(key) for key in ("weights_sha256", "mode", "reals", "fakes", "resolution")))
-                by_kind.setdefault(kind, []).append((row["step"], score["value"], score.get("spread") or 0.0))
+                is_judge = not row.get("party", is_party(row.get("network"), settings))
+                conditions = (row.get(key) for key in ("weights_sha256", "mode", "reals", "fakes", "resolution"))
+                of_kind = by_kind.setdefault((is_judge, name, *conditions), [])
+                of_kind.append((row["step"], score["value"], score.get("spread") or 0.0))
     if not by_kind:
         return Verdict(HEALTHY, [], None)
-    kind, series = max(by_kind.items(), key=lambda item: len(item[1]))
+    # A network of the training's own loss judges only if no other one has measured.
+    (is_judge, name, *_), series = max(by_kind.items(), key=lambda item: (item[0][0], len(item[1])))
     best_step, best, best_index = series[0][0], series[0][1], 0
     for index, (step, value, spread) in enumerate(series):
         # A score is the mean of 100 subsets, so its standard error is a tenth of their spread.
         if value < best - max(_GAIN * abs(best), spread / 10):
             best_step, best, best_index = step, value, index
     last_step, last, _ = series[-1]
-    evidence = [f"{kind[0]} is {last:.3g}, at best {best:.3g} at step {best_step}"]
+    evidence = [f"{name} is {last:.3g}, at best {best:.3g} at step {best_step}"]
+    if not is_judge:
+        evidence.append(FLATTERING)
     is_long_ago = len(series) - 1 - best_index >= _SCORINGS_WITHOUT_GAIN and last_step >= 4 / 3 * best_step
     verdict = f"no gain since step {best_step}" if is_long_ago else HEALTHY
     return _verdict(verdict, evidence, f"--steps {best_step}")

@@ -1,11 +1,11 @@
 """Does a generator draw its training images again? FID does not show it.
 
-An image is described by a map of EfficientNet-Lite0 at 64 px: which shapes are where, at 8 x 8 positions. A copy
-that was compressed, shifted by a few hundredths, mirrored or made a little brighter stays near its original; new
-pictures of the same kind do not, as the layout differs. The distances that training images keep from each other say
-what near is.
+An image is described by a network's map at 64 px: which shapes are where, at 8 x 8 positions. A copy that was
+compressed, shifted by a few hundredths, mirrored or made a little brighter stays near its original; new pictures of the
+same kind do not, as the layout differs. The distances between training images give the scale of what is near.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +14,14 @@ import tf_keras as keras
 
 from sle_gan.data.pictures import image_sheet
 from sle_gan.errors import InputError
+from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.distances import blocks, squared_distances
-from sle_gan.evaluation.features import efficientnet_lite0, unit_length
+from sle_gan.evaluation.networks.efficientnet_lite0 import unit_length
 
 NEAR_COPY_RATIO = 0.7
 _BATCH_SIZE = 16  # always, the last batch padded
 _SIDE_PX = 64
-_TAP = "stage_3"
+_MOST_CHANNELS = 64
 _CLOSEST_PAIRS = 8
 
 
@@ -37,7 +38,7 @@ class Nearest(NamedTuple):
     indices: np.ndarray
     mirrored: np.ndarray
 
-    def near_copies(self):
+    def near_copies(self) -> np.ndarray:
         """Returns whether each is a near copy: bool `[count]`."""
         return self.ratios < NEAR_COPY_RATIO
 
@@ -46,7 +47,8 @@ class CopyDetector:
     """Finds the training image, or its mirror image, that an image is nearest to.
 
     Args:
-        images: the training images, uint8 `[count, side, side, 1 or 3]`; of these are kept 20 KiB each.
+        images: the training images, uint8 `[count, side, side, 1 or 3]`; up to 32 KiB are kept of each.
+        network_name: of the network of the maps, one of `sle_gan.evaluation.judges.JUDGES`.
 
     Attributes:
         near_copies_among_reals: share of the training images that would be near copies of another one: what a
@@ -59,11 +61,12 @@ class CopyDetector:
     Differs: the median of the leave-one-out distances in place of a test against held-out images, which few have.
     """
 
-    def __init__(self, images):
+    def __init__(self, images: np.ndarray, network_name: str) -> None:
         side_px = images.shape[1]
         pixels = keras.Input([side_px, side_px, 3], dtype="uint8")
         small = tf.image.resize(tf.cast(pixels, tf.float32), [_SIDE_PX, _SIDE_PX], antialias=True)
-        maps = unit_length(efficientnet_lite0((_TAP,))(small / 127.5 - 1.0))
+        row = NETWORKS[network_name]
+        maps = unit_length(_with_fewer_channels(row.maps((row.copy_map,))(small / 127.5 - 1.0)))
         model = keras.Model(pixels, keras.layers.Flatten(dtype="float32")(maps))
         signature = [tf.TensorSpec([_BATCH_SIZE, side_px, side_px, 3], tf.uint8)]
         self._pass = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
@@ -76,7 +79,7 @@ class CopyDetector:
         self._scale = float(np.median(others[others > 0]))  # of an image that is there twice 0 says nothing
         self.near_copies_among_reals = float((others / self._scale < NEAR_COPY_RATIO).mean())
 
-    def nearest(self, images):
+    def nearest(self, images: np.ndarray) -> Nearest:
         """Finds the nearest training image of each.
 
         Args:
@@ -87,7 +90,7 @@ class CopyDetector:
         """
         return self._nearest(self._described(images))
 
-    def _nearest(self, described, leave_one_out=False):
+    def _nearest(self, described: np.ndarray, leave_one_out: bool = False) -> Nearest:
         squares = np.full(len(described), np.inf)
         indices, mirrored = np.zeros(len(described), np.int64), np.zeros(len(described), bool)
         for is_mirror, reals in enumerate((self._reals, self._mirrors)):
@@ -106,8 +109,8 @@ class CopyDetector:
         distances = np.sqrt(np.where(squares < 1e-9, 0, squares))
         return Nearest(distances / self._scale, indices, mirrored)
 
-    def _described(self, images, mirrored=False):
-        described = []
+    def _described(self, images: np.ndarray, mirrored: bool = False) -> np.ndarray:
+        described: list[np.ndarray] = []
         for first in range(0, len(images), _BATCH_SIZE):
             batch = np.asarray(images[first : first + _BATCH_SIZE])
             batch = batch[:, :, ::-1] if mirrored else batch
@@ -115,6 +118,14 @@ class CopyDetector:
             padded = np.pad(batch, [(0, _BATCH_SIZE - len(batch)), (0, 0), (0, 0), (0, 0)])
             described.append(self._pass(padded).numpy()[: len(batch)])
         return np.concatenate(described)
+
+
+def _with_fewer_channels(maps: tf.Tensor) -> tf.Tensor:
+    """Returns the means over neighboring channels if there are many: copies are found as well, in less memory."""
+    height, width, channels = maps.shape[1:]
+    if channels <= _MOST_CHANNELS:
+        return maps
+    return tf.reduce_mean(tf.reshape(maps, [-1, height, width, _MOST_CHANNELS, channels // _MOST_CHANNELS]), axis=-1)
 
 
 class Memorization:
@@ -125,13 +136,14 @@ class Memorization:
         seeds: the seed that each image, in order, is drawn from.
     """
 
-    def __init__(self, detector, seeds):
+    def __init__(self, detector: CopyDetector, seeds: Sequence[int]) -> None:
         self._detector = detector
         self._seeds = seeds
-        self._ratios = []
-        self._closest = []  # (ratio, number of the image, image, index of the training image, mirrored)
+        self._ratios: list[float] = []
+        # (ratio, number of the image, image, index of the training image, mirrored)
+        self._closest: list[tuple[float, int, np.ndarray, int, bool]] = []
 
-    def add(self, images):
+    def add(self, images: np.ndarray) -> None:
         """Takes more images in.
 
         Args:
@@ -143,7 +155,7 @@ class Memorization:
             self._ratios.append(float(ratio))
         self._closest = sorted(self._closest, key=lambda pair: pair[:2])[:_CLOSEST_PAIRS]
 
-    def summary(self):
+    def summary(self) -> dict[str, float]:
         """Returns a dictionary of numbers.
 
         `median_ratio` and `smallest_ratio` of the distance to the nearest training image, over the median of
@@ -159,7 +171,7 @@ class Memorization:
             "threshold": NEAR_COPY_RATIO,
         }
 
-    def sheet(self, reals):
+    def sheet(self, reals: np.ndarray) -> tuple[np.ndarray, str]:
         """Draws the closest pairs, closest first, four in a row: what was generated, and to its right the original.
 
         Args:
@@ -169,7 +181,8 @@ class Memorization:
             uint8 `[height, width, channels]`, as `image_sheet`; and the pairs in words, such as
             `seed 12 = mirrored image 3 at 0.41`: seed of the generated image, index of the training image, ratio.
         """
-        pairs, words = [], []
+        pairs: list[np.ndarray] = []
+        words: list[str] = []
         for ratio, number, image, index, mirrored in self._closest:
             real = reals[index]
             pairs += [image, real[:, ::-1] if mirrored else real]

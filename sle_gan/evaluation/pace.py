@@ -16,13 +16,13 @@ def tell_pace(count: int, tell: Callable[[str], None]) -> Callable[[int], None]:
     Returns:
         A function of the number of images done, which rises to `count`.
     """
-    start = told = time.monotonic()
+    start = reported = time.monotonic()
 
     def done(images: int) -> None:
-        nonlocal told
+        nonlocal reported
         now = time.monotonic()
-        if now - told > _SECONDS_BETWEEN_LINES or images == count:
-            told = now
+        if now - reported > _SECONDS_BETWEEN_LINES or images == count:
+            reported = now
             tell(f"{images} of {count} images, {images / (now - start):.1f} images/s")
 
     return done

@@ -1,82 +1,108 @@
-"""Scores a set of generated images against the training images: what is told of one step of a run."""
+"""Scores a set of generated images against the training images: the row of scores of one step of a run."""
 
 import hashlib
-import io
 import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sle_gan.data.pictures import whole_file
 from sle_gan.errors import InputError
-from sle_gan.evaluation import FEWEST_IMAGES, NETWORKS
+from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.diversity import Diversity, UnitMaps
+from sle_gan.evaluation.judges import is_party, judge_of
 from sle_gan.evaluation.memorization import CopyDetector, Memorization
-from sle_gan.evaluation.scores import (
-    Moments,
-    frechet_distance,
-    inception_score,
-    kernel_distance,
-    precision_recall,
-    random_halves,
-)
-from sle_gan.settings import ImageSettings
+from sle_gan.evaluation.networks.feature_network import FeatureNetwork
+from sle_gan.evaluation.set_scores import BATCH_SIZE, OF_FEATURES, FeatureScores, PatchScores, SetScores
+from sle_gan.settings import ImageSettings, TrainSettings
 
-_BATCH_SIZE = 64
-_FLOOR_SPLITS = 5
-_LARGEST_HALF = 5000
 _DIVERSITY_IMAGES = 250
 _DIGITS = 6  # more would be rounding errors
-_SCORE_NAMES = ("fid", "kid", "precision", "recall", "density", "coverage")
+
+
+class Reference(NamedTuple):
+    """The images that scores are measured against.
+
+    Attributes:
+        images: uint8 `[count, side, side, 1 or 3]`, six or more.
+        split: `train` for the training images, otherwise a name that other images do not have.
+        features_file: path of an `.npy` where their features are kept; see `features_file_name`.
+    """
+
+    images: np.ndarray
+    split: str
+    features_file: Path
 
 
 class Scored(NamedTuple):
     """What was found.
 
     Attributes:
-        row: a dictionary ready for JSON: network, weights_sha256, mode, reals, fakes, resolution, mirrored, split,
-            seed, scores, memorization, diversity. Numbers have six digits.
+        row: a dictionary ready for JSON: network, party, weights_sha256, mode, reals, fakes, resolution, mirrored,
+            split, seed, scores, memorization, diversity. Numbers have six digits. `party` says whether the network is
+            part of the training's loss, so that its scores flatter.
         sheet: uint8 `[height, width, channels]`, the pairs of generated and training images that are closest.
         sheet_words: the pairs in words; see `Memorization.sheet`.
     """
 
-    row: dict
+    row: dict[str, Any]
     sheet: np.ndarray
     sheet_words: str
 
 
 class Scoring:
-    """Scores generated images against one set of training images; what concerns the latter alone is computed once.
+    """Scores generated images against a reference; what concerns that and the training images alone is computed once.
 
-    Held are the features, 4 to 8 KiB for an image, and of the generated images only a few.
+    Copies and diversity are those beside the training images, whatever the reference. They are measured with the judge
+    of the run, a network that is no part of its loss, whatever network the scores are of.
+
+    It keeps the features, 4 to 8 KiB for each image, and only a few of the generated images.
 
     Args:
         network: a `FeatureNetwork`.
         mode: see `sle_gan.evaluation.MODES`.
         metrics: some of `sle_gan.evaluation.METRICS`.
         images: the training images, uint8 `[count, side, side, 1 or 3]`, six or more.
+        settings: of the run; they say which networks are part of its loss.
         seed: of subsets and halves.
-        cache_file: path of an `.npy` where the features of the training images are kept; see `features_file_name`.
+        reference: what the pictures are scored against.
 
     Raises:
-        InputError: if there are fewer images, or all are equal.
+        InputError: if there are fewer images, all are equal, or the network cannot measure a metric.
     """
 
-    def __init__(self, network, mode, metrics, images, seed, cache_file):
-        if len(images) < FEWEST_IMAGES:
-            raise InputError(f"scores need {FEWEST_IMAGES} training images at least; got {len(images)}")
-        self.network, self.mode, self.metrics, self.images, self.seed = network, mode, metrics, images, seed
-        self._suffix = NETWORKS[network.name].suffix
-        self._detector = CopyDetector(images)
-        self._features = _cached_features(network, mode, images, cache_file)
-        self._moments = Moments().add(self._features) if "fid" in metrics else None
-        self._floors = self._mean_floors()
-        self._unit_maps = UnitMaps(images.shape[1]) if "diversity" in metrics else None
+    def __init__(
+        self,
+        network: FeatureNetwork,
+        mode: str,
+        metrics: tuple[str, ...],
+        images: np.ndarray,
+        settings: TrainSettings,
+        seed: int,
+        reference: Reference,
+    ) -> None:
+        for count, kind in ((len(images), "training"), (len(reference.images), "reference")):
+            if count < FEWEST_IMAGES:
+                raise InputError(f"scores need {FEWEST_IMAGES} {kind} images at least; got {count}")
+        self.reference = reference
+        self.network, self.mode, self.images, self.seed = network, mode, images, seed
+        self.is_party = is_party(network.name, settings)
+        self._judge = judge_of(settings)
+        self._set_scores: list[SetScores] = []
+        if OF_FEATURES & set(metrics):
+            self._set_scores.append(
+                FeatureScores(network, mode, metrics, reference.images, seed, reference.features_file)
+            )
+        if "swd" in metrics:
+            self._set_scores.append(PatchScores(reference.images, seed))
+        self._detector = CopyDetector(images, self._judge)
+        self._unit_maps = UnitMaps(images.shape[1], self._judge) if "diversity" in metrics else None
         if self._unit_maps is not None:
             chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:_DIVERSITY_IMAGES])
             self._real_diversity = Diversity(self._unit_maps).add(images[chosen]).mean_distance()
 
-    def __call__(self, batches, seeds, tell):
+    def __call__(self, batches: Iterable[np.ndarray], seeds: Sequence[int], tell: Callable[[int], object]) -> Scored:
         """Scores generated images.
 
         Args:
@@ -92,12 +118,11 @@ class Scoring:
         """
         memorization = Memorization(self._detector, seeds)
         diversity = Diversity(self._unit_maps) if self._unit_maps is not None else None
-        features, logits, count = [], [], 0
+        gathered = [scores.gather(len(seeds)) for scores in self._set_scores]
+        count = 0
         for batch in _in_batches(batches):
-            found, batch_logits = self.network(batch, self.mode)
-            features.append(found)
-            if "is" in self.metrics:
-                logits.append(batch_logits)
+            for images in gathered:
+                images.add(batch)
             memorization.add(batch)
             if diversity is not None and diversity.count < _DIVERSITY_IMAGES:
                 diversity.add(batch[: _DIVERSITY_IMAGES - diversity.count])
@@ -105,71 +130,42 @@ class Scoring:
             tell(count)
         if count < FEWEST_IMAGES:
             raise InputError(f"scores need {FEWEST_IMAGES} generated images at least; got {count}")
-        scores = self._scores(np.concatenate(features))
-        if "is" in self.metrics:
-            value, spread = inception_score(np.concatenate(logits))
-            scores[f"is{self._suffix}"] = {"value": value, "spread": spread, "floor": None}
         row = {
             "network": self.network.name,
+            "party": self.is_party,
             "weights_sha256": self.network.weights_sha256,
             "mode": self.mode,
-            "reals": len(self.images),
+            "reals": len(self.reference.images),
             "fakes": count,
             "resolution": self.images.shape[1],
             "mirrored": False,
-            "split": "train",
+            "split": self.reference.split,
             "seed": self.seed,
-            "scores": scores,
-            "memorization": memorization.summary(),
+            "scores": {name: score for images in gathered for name, score in images.scores().items()},
+            "memorization": memorization.summary() | {"network": self._judge},
             "diversity": {} if diversity is None else self._diversities(diversity),
         }
-        return Scored(_rounded(row), *memorization.sheet(self.images))
+        sheet, words = memorization.sheet(self.images)
+        return Scored(_rounded(row), sheet, words)
 
-    def _scores(self, fakes):
-        moments = Moments().add(fakes) if "fid" in self.metrics else None
-        values = _compared(self.metrics, self._features, fakes, (self._moments, moments), self.seed)
+    def _diversities(self, diversity: Diversity) -> dict[str, Any]:
+        fakes, reals = diversity.mean_distance(), self._real_diversity
         return {
-            f"{self._name(name)}{self._suffix}": value | {"floor": self._floors[name]} for name, value in values.items()
+            "fakes": fakes,
+            "reals": reals,
+            "ratio": fakes / reals,
+            "images": diversity.count,
+            "network": self._judge,
         }
 
-    def _name(self, name):
-        return "fd" if name == "fid" and self._suffix else name
 
-    def _mean_floors(self):
-        floors = []
-        for one, other in random_halves(len(self.images), _FLOOR_SPLITS, self.seed):
-            halves = [self._features[np.sort(half[:_LARGEST_HALF])] for half in (one, other)]
-            moments = [Moments().add(half) for half in halves] if "fid" in self.metrics else None
-            # Six neighbors are not there in the halves of few images.
-            metrics = [name for name in self.metrics if name != "prdc" or len(halves[0]) >= FEWEST_IMAGES]
-            floors.append(_compared(metrics, *halves, moments, self.seed))
-        names = {name for floor in floors for name in floor}
-        means = {name: float(np.mean([floor[name]["value"] for floor in floors])) for name in names}
-        return dict.fromkeys(_SCORE_NAMES) | means
-
-    def _diversities(self, diversity):
-        fakes, reals = diversity.mean_distance(), self._real_diversity
-        return {"fakes": fakes, "reals": reals, "ratio": fakes / reals, "images": diversity.count}
-
-
-def _compared(metrics, reals, fakes, moments, seed):
-    """Returns value and spread of each score that compares two sets, by its name with the 2015 Inception."""
-    values = {}
-    if "fid" in metrics:
-        values["fid"] = {"value": frechet_distance(*moments), "spread": None}
-    if "kid" in metrics:
-        values["kid"] = dict(zip(("value", "spread"), kernel_distance(reals, fakes, seed), strict=True))
-    if "prdc" in metrics:
-        values |= {name: {"value": value, "spread": None} for name, value in precision_recall(reals, fakes).items()}
-    return values
-
-
-def image_seeds(seed, count):
+def image_seeds(seed: int, count: int) -> list[int]:
     """Draws the seeds of the images that are scored: `count` whole numbers from 0 to 2**31 - 1, as a list."""
-    return np.random.default_rng(seed).integers(2**31, size=count).tolist()
+    seeds: list[int] = np.random.default_rng(seed).integers(2**31, size=count).tolist()
+    return seeds
 
 
-def features_file_name(manifest: dict[str, Any], images: ImageSettings, network: Any, mode: str) -> str:
+def features_file_name(manifest: dict[str, Any], images: ImageSettings, network: FeatureNetwork, mode: str) -> str:
     """Names the file that keeps the features of a run's training images: another name where they would differ.
 
     Args:
@@ -187,36 +183,19 @@ def features_file_name(manifest: dict[str, Any], images: ImageSettings, network:
     return f"{network.name}-{mode}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
 
 
-def _cached_features(network, mode, images, file):
-    try:
-        kept = np.load(file, allow_pickle=False)
-        if len(kept) == len(images):
-            return kept
-    except (OSError, ValueError, EOFError):
-        pass  # not there, or damaged
-    parts = [network(images[first : first + _BATCH_SIZE], mode)[0] for first in range(0, len(images), _BATCH_SIZE)]
-    features = np.concatenate(parts)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    content = io.BytesIO()  # NumPy does not say that a disk is full
-    np.save(content, features)
-    with whole_file(file) as temporary:
-        temporary.write_bytes(content.getbuffer())
-    return features
-
-
-def _in_batches(batches):
+def _in_batches(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """Joins small batches, so that the networks' own are full."""
-    waiting = []
+    waiting: list[np.ndarray] = []
     for batch in batches:
         waiting.append(batch)
-        if sum(map(len, waiting)) >= _BATCH_SIZE:
+        if sum(map(len, waiting)) >= BATCH_SIZE:
             yield np.concatenate(waiting)
             waiting = []
     if waiting:
         yield np.concatenate(waiting)
 
 
-def _rounded(value):
+def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _rounded(part) for name, part in value.items()}
     return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value

@@ -10,6 +10,7 @@ import numpy as np
 from sle_gan.data.pictures import image_sheet, opaque, write_picture
 from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError
+from sle_gan.evaluation.judges import judge_of
 from sle_gan.export.drawing import Drawing, checked_seeds, format_seeds
 from sle_gan.export.pictures import check_output, map_ahead, without_alpha
 
@@ -132,7 +133,7 @@ class Samples:
         trained = self.drawing.trained  # loads TensorFlow, which the detector needs too
         from sle_gan.evaluation.memorization import CopyDetector
 
-        detector = CopyDetector(reals)
+        detector = CopyDetector(reals, judge_of(self.drawing.run.settings()))
         kept: list[int] = []
         copies: list[int] = []
         background = self.drawing.background
@@ -174,9 +175,9 @@ class Samples:
         return write
 
     def _words(self, seeds: Sequence[int], mix_seeds: Sequence[int] | None, plural: str = "") -> dict[str, str]:
-        told_seeds = {f"seed{plural}": format_seeds(seeds)}
+        of_seeds = {f"seed{plural}": format_seeds(seeds)}
         if mix_seeds is None:
-            told_class = {} if self.drawing.class_name is None else {"class": self.drawing.class_name}
-            return self.drawing.origin | told_class | told_seeds
-        told_seeds[f"mix_seed{plural}"] = format_seeds(mix_seeds)
-        return self.drawing.origin | {"mix_from": str(self.mix_from)} | told_seeds
+            of_class = {} if self.drawing.class_name is None else {"class": self.drawing.class_name}
+            return self.drawing.origin | of_class | of_seeds
+        of_seeds[f"mix_seed{plural}"] = format_seeds(mix_seeds)
+        return self.drawing.origin | {"mix_from": str(self.mix_from)} | of_seeds

@@ -7,27 +7,43 @@ loaded when it is asked for.
 from typing import NamedTuple
 
 from sle_gan.errors import InputError
-from sle_gan.models.rows import DiscriminatorRow, GeneratorRow, Recipe
+from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow, Recipe
 
 MAPPING_LAYERS, LARGEST_MAPPING = 2, 16  # of generators with styles: usually, and at most
+_USUAL_RESOLUTION = 512  # of SLE-GAN, in pixels
 
 GENERATORS = {
     "biggan": GeneratorRow("sle_gan.models.generators.biggan", (32, 64, 128)),
     "fastgan": GeneratorRow("sle_gan.models.generators.fastgan", (64, 128, 256, 512, 1024), is_remapped=True),
     "sngan": GeneratorRow("sle_gan.models.generators.sngan", (32, 48, 64, 128)),
-    "stylegan2": GeneratorRow("sle_gan.models.generators.stylegan2", (32, 64, 128, 256, 512, 1024), has_styles=True),
+    "stylegan2": GeneratorRow(
+        "sle_gan.models.generators.stylegan2", (32, 64, 128, 256, 512, 1024), has_styles=True, has_channel_limits=True
+    ),
 }
 
 DISCRIMINATORS = {
     "biggan": DiscriminatorRow("sle_gan.models.discriminators.biggan", (32, 64, 128), (4, 5, 6)),
+    "biggan-brock": DiscriminatorRow("sle_gan.models.discriminators.biggan_brock", (64,), (5,)),
     "fastgan": DiscriminatorRow(
-        "sle_gan.models.discriminators.fastgan", (64, 128, 256, 512, 1024), (4, 5, 6, 6, 6), is_remapped=True
+        "sle_gan.models.discriminators.fastgan",
+        (64, 128, 256, 512, 1024),
+        (4, 5, 6, 6, 6),
+        is_remapped=True,
+        has_decoders=True,
     ),
     "sngan": DiscriminatorRow("sle_gan.models.discriminators.sngan", (32, 48, 64, 128), (4, 5, 5, 6)),
     "stylegan2": DiscriminatorRow(
-        "sle_gan.models.discriminators.stylegan2", (32, 64, 128, 256, 512, 1024), (3, 4, 5, 6, 7, 8)
+        "sle_gan.models.discriminators.stylegan2",
+        (32, 64, 128, 256, 512, 1024),
+        (3, 4, 5, 6, 7, 8),
+        has_channel_limits=True,
     ),
 }
+
+
+def limits_of_width(width: int) -> ChannelLimits:
+    """Returns the limits that follow from a width, of networks that have limits; the paper's are those of 64."""
+    return ChannelLimits(256 * width, 8 * width)
 
 
 class Pair(NamedTuple):
@@ -45,6 +61,12 @@ class Pair(NamedTuple):
     def is_remapped(self) -> bool:
         """Whether TensorFlow's remapper can rewrite a training step of the two."""
         return GENERATORS[self.generator].is_remapped and DISCRIMINATORS[self.discriminator].is_remapped
+
+    @property
+    def usual_resolution(self) -> int:
+        """The side of images in pixels where none is given: 512, or the largest below that both networks have."""
+        ours, theirs = GENERATORS[self.generator].resolutions, DISCRIMINATORS[self.discriminator].resolutions
+        return max(side for side in ours if side in theirs and side <= _USUAL_RESOLUTION)
 
     def describe(self) -> str:
         """Returns the pair in words: one name where both are of the same paper."""
@@ -82,6 +104,17 @@ class Model(NamedTuple):
         return Pair(generator or self.generator, discriminator or self.discriminator)
 
 
+def check_names(generator: str, discriminator: str) -> None:
+    """Checks that there are two networks of these names.
+
+    Raises:
+        InputError: if there are not.
+    """
+    for kind, name, table in (("generator", generator, GENERATORS), ("discriminator", discriminator, DISCRIMINATORS)):
+        if name not in table:
+            raise InputError(f"--{kind} must be one of {', '.join(table)}; got {name}")
+
+
 def check_pair(generator: str, discriminator: str, resolution: int, channels: int) -> None:
     """Checks that two networks can be trained together.
 
@@ -97,9 +130,7 @@ def check_pair(generator: str, discriminator: str, resolution: int, channels: in
     Raises:
         InputError: if there is no network of such a name, or one of them has no images of this kind.
     """
-    for kind, name, table in (("generator", generator, GENERATORS), ("discriminator", discriminator, DISCRIMINATORS)):
-        if name not in table:
-            raise InputError(f"--{kind} must be one of {', '.join(table)}; got {name}")
+    check_names(generator, discriminator)
     pair, rows = Pair(generator, discriminator), (GENERATORS[generator], DISCRIMINATORS[discriminator])
     for flag, attribute, given in (("resolution", "resolutions", resolution), ("channels", "channels", channels)):
         of_each = [getattr(row, attribute) for row in rows]

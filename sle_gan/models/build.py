@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
+from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow
 from sle_gan.settings import ImageSettings, NetworkSettings
 
 if TYPE_CHECKING:
@@ -29,9 +30,8 @@ def build_generator(network: NetworkSettings, images: ImageSettings, seed: int) 
         ValueError: if it cannot be built so.
     """
     row = GENERATORS[network.generator]
-    return row.build(
-        images.resolution, images.channels, network.width, seed, len(images.class_names), network.mapping_layers
-    )
+    shape = images.resolution, images.channels, network.width, seed, len(images.class_names)
+    return row.build(*shape, network.mapping_layers, _limits(network, row))
 
 
 def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: int) -> keras.Model:
@@ -47,4 +47,11 @@ def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: i
         ValueError: if it cannot be built so.
     """
     row = DISCRIMINATORS[network.discriminator]
-    return row.build(images.resolution, images.channels, network.width, seed, len(images.class_names))
+    shape = images.resolution, images.channels, network.width, seed, len(images.class_names)
+    return row.build(*shape, _limits(network, row))
+
+
+def _limits(network: NetworkSettings, row: GeneratorRow | DiscriminatorRow) -> ChannelLimits | None:
+    if not row.has_channel_limits or network.channel_base is None or network.channel_max is None:
+        return None
+    return ChannelLimits(network.channel_base, network.channel_max)

@@ -48,6 +48,22 @@ class Recipe(NamedTuple):
     ema_start: int = 0
 
 
+class ChannelLimits(NamedTuple):
+    """How many channels the maps of a network have, whose number halves as their side doubles.
+
+    Attributes:
+        base: channels of a map of 1 px, were there no limit.
+        largest: the most that any map has.
+    """
+
+    base: int
+    largest: int
+
+    def at(self, side: int) -> int:
+        """Returns the channels of a map of `side` pixels."""
+        return min(self.base // side, self.largest)
+
+
 class GeneratorRow(NamedTuple):
     """A row of the table of generators.
 
@@ -59,7 +75,8 @@ class GeneratorRow(NamedTuple):
         is_remapped: whether TensorFlow's remapper, which fuses operations, can rewrite a training step of it. Where
             convolutions with biases are added up it cannot: it prints an error and leaves the step as it is.
         has_styles: whether the file has `styles(generator)` and `first_layer_from(side)`: a space of styles between
-            two parts of the network. Its builder then takes a sixth argument `mapping_layers`.
+            two parts of the network. Its builder then takes `mapping_layers`.
+        has_channel_limits: whether its builder takes `limits`, which say more of its channels than the width.
     """
 
     file: str
@@ -67,6 +84,7 @@ class GeneratorRow(NamedTuple):
     channels: tuple[int, ...] = (1, 3, 4)
     is_remapped: bool = False
     has_styles: bool = False
+    has_channel_limits: bool = False
 
     def module(self) -> ModuleType:
         """Loads the file."""
@@ -80,6 +98,7 @@ class GeneratorRow(NamedTuple):
         seed: int,
         classes: int = 0,
         mapping_layers: int | None = None,
+        limits: ChannelLimits | None = None,
     ) -> keras.Model:
         """Builds the generator.
 
@@ -90,6 +109,7 @@ class GeneratorRow(NamedTuple):
             seed: of the initial weights.
             classes: number of classes; 0 without.
             mapping_layers: of a generator with styles; None for the usual number.
+            limits: of the channels, of a network that has them; None for those that follow from the width.
 
         Returns:
             A functional model: float32 codes `[batch, size]`, with classes and one-hot labels float32
@@ -98,8 +118,9 @@ class GeneratorRow(NamedTuple):
         Raises:
             ValueError: if it cannot be built so.
         """
-        own = () if mapping_layers is None else (mapping_layers,)
-        return self.module().generator(resolution, channels, width, seed, classes, *own)
+        options = {"mapping_layers": mapping_layers, "limits": limits}
+        own = {name: value for name, value in options.items() if value is not None}
+        return self.module().generator(resolution, channels, width, seed, classes, **own)
 
 
 class DiscriminatorRow(NamedTuple):
@@ -113,6 +134,8 @@ class DiscriminatorRow(NamedTuple):
         block_counts: for each resolution, how many blocks `discriminator_blocks` lists.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         is_remapped: as that of a generator.
+        has_channel_limits: as that of a generator.
+        has_decoders: whether `training_graph` holds decoders, which redraw the images from the discriminator's maps.
     """
 
     file: str
@@ -120,12 +143,22 @@ class DiscriminatorRow(NamedTuple):
     block_counts: tuple[int, ...]
     channels: tuple[int, ...] = (1, 3, 4)
     is_remapped: bool = False
+    has_channel_limits: bool = False
+    has_decoders: bool = False
 
     def module(self) -> ModuleType:
         """Loads the file."""
         return importlib.import_module(self.file)
 
-    def build(self, resolution: int, channels: int, width: int, seed: int, classes: int = 0) -> keras.Model:
+    def build(
+        self,
+        resolution: int,
+        channels: int,
+        width: int,
+        seed: int,
+        classes: int = 0,
+        limits: ChannelLimits | None = None,
+    ) -> keras.Model:
         """Builds the discriminator.
 
         Args:
@@ -134,6 +167,7 @@ class DiscriminatorRow(NamedTuple):
             width: what all numbers of channels are multiples of, itself a multiple of 8.
             seed: of the initial weights.
             classes: number of classes; 0 without.
+            limits: of the channels, of a network that has them; None for those that follow from the width.
 
         Returns:
             A functional model: float32 images `[batch, resolution, resolution, channels]` in [-1, 1], with classes and
@@ -142,7 +176,8 @@ class DiscriminatorRow(NamedTuple):
         Raises:
             ValueError: if it cannot be built so.
         """
-        return self.module().discriminator(resolution, channels, width, seed, classes)
+        own = {} if limits is None else {"limits": limits}
+        return self.module().discriminator(resolution, channels, width, seed, classes, **own)
 
     def block_count(self, resolution: int) -> int:
         """Returns how many blocks it has at a resolution in pixels."""

@@ -31,7 +31,7 @@ def check_weights_file(path):
     with path.open("rb") as file:
         start = file.read(len(_HDF5))
     if start != _HDF5:
-        found = next((told for magic, told in _KNOWN.items() if start.startswith(magic)), "something else")
+        found = next((kind for magic, kind in _KNOWN.items() if start.startswith(magic)), "something else")
         raise InputError(f"{path} {must}; it is {found}")
     if path.suffix not in {".h5", ".hdf5"}:
         raise InputError(f"{path} {must}; its name must end in .h5")

@@ -17,6 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sle_gan.errors import InputError
+from sle_gan.evaluation import is_patch_score
+from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.report.curves import short_number
 from sle_gan.report.page import element, page, picture, table
 from sle_gan.report.record import RunRecord, damage_as_input_error, read_record
@@ -31,6 +33,9 @@ ScoreKey = tuple[Any, ...]  # (name, kind, network, SHA-256 of its weights, imag
 # resumed do not change what is trained; those in `_CHANGE_THE_TRAINING` do.
 _CHANGE_THE_TRAINING = {"steps", "data_folder", "generator_weights", "discriminator_weights"}
 _NOT_COMPARED = (FREE_NAMES - _CHANGE_THE_TRAINING) | {"seed"}
+# Measured by the training's judge whatever network the scores are of: name, part of the row, the number in that part.
+_OF_JUDGE = (("diversity ratio", "diversity", "ratio"), ("near copies", "memorization", "near_copies"))
+_FIRST_JUDGE = "efficientnet-lite0"  # of rows that were written before they named it
 _COSTS = {"live parameters": "live parameters of the generator", "training FLOPs": "FLOPs of training, in theory"}
 
 
@@ -80,10 +85,12 @@ class Comparison(NamedTuple):
     Attributes:
         rows: the rows.
         columns: titles of all columns of scores.
+        has_flattering: whether some of them are of a network that is part of the training's loss; their titles say so.
     """
 
     rows: list[Row]
     columns: list[str]
+    has_flattering: bool
 
 
 def compare_runs(runs: Iterable[Path | str], output_folder: Path | str = "runs") -> Comparison:
@@ -136,7 +143,8 @@ def compare(records: Iterable[RunRecord]) -> Comparison:
         )
         for group in groups.values()
     ]
-    return Comparison(rows, list(titles.values()))
+    has_flattering = any(row["party"] for record in records for row in record.scores)
+    return Comparison(rows, list(titles.values()), has_flattering)
 
 
 def text_cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -177,6 +185,8 @@ def to_html(comparison: Comparison) -> bytes:
         "Numbers of several runs are means and standard deviations over their seeds. Scores stand in one column only "
         "if they were measured alike. FLOPs are counted from shapes and live weights and say nothing of time."
     )
+    if comparison.has_flattering:
+        notes += f" {FLATTERING[0].upper()}{FLATTERING[1:]}."
     parts.append(element("p", notes, class_="soft"))
     plot = quality_plot(comparison)
     if plot is not None:
@@ -242,14 +252,15 @@ def _newest(record: RunRecord) -> dict[ScoreKey, float]:
     """Returns the newest value of each score. Its key is all that two scores must have in common to be compared."""
     newest: dict[ScoreKey, float] = {}
     for row in record.scores:
-        measured = (score_kind(row), row.get("network"), row.get("weights_sha256"), _image_identity(record))
-        scores = {(name, *measured): score.get("value") for name, score in row.get("scores", {}).items()}
-        # These two are measured in the same way for all scores.
-        measured = (score_kind(row | {"mode": None}), None, None, _image_identity(record))
-        scores |= {
-            ("diversity ratio", *measured): row.get("diversity", {}).get("ratio"),
-            ("near copies", *measured): row.get("memorization", {}).get("near_copies"),
-        }
+        of_network = (score_kind(row), row.get("network"), row.get("weights_sha256"))
+        kind, images = score_kind(row, of_network=False), _image_identity(record)
+        scores: dict[ScoreKey, float | None] = {}
+        for name, score in row.get("scores", {}).items():
+            key = (name, kind, None, None, images) if is_patch_score(name) else (name, *of_network, images)
+            scores[key] = score.get("value")
+        for name, part, number in _OF_JUDGE:
+            judged = row.get(part, {})
+            scores[name, kind, judged.get("network", _FIRST_JUDGE), None, images] = judged.get(number)
         newest |= {key: value for key, value in scores.items() if value is not None}
     return newest
 
@@ -274,7 +285,7 @@ def _titles(measured: Mapping[ScoreKey, RunRecord]) -> dict[ScoreKey, str]:
         name, kind, network, weights, _ = key
         short = f"{name} ({kind})" if kind else name
         data = record.settings.images.data_folder.rpartition("/")[2]
-        by = [f"{network} {str(weights)[:8]}"] if weights else []
+        by = [f"{network} {str(weights or '')[:8]}".rstrip()] if network else []
         fuller = ", ".join([short, *by, f"images of {data}"])
         is_ambiguous = any(other != key and other[:2] == key[:2] for other in measured)
         title = fuller if is_ambiguous else short

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sle_gan.data.folder import FolderScan, ImageFile, read_manifest
 from sle_gan.errors import InputError, SleGanError
+from sle_gan.evaluation.judges import is_party
 from sle_gan.json_files import read_json
 from sle_gan.run import RunFolder, read_rows
 from sle_gan.run_config import RunConfig
@@ -31,7 +32,8 @@ class RunRecord(NamedTuple):
         images: a `FolderScan` of the images that it trains on, or None.
         held_out: paths of the images that it does not train on.
         losses: rows of losses, in order of their steps.
-        scores: rows of scores, in order of their steps.
+        scores: rows of scores, in order of their steps; each says in `party` whether its network is part of
+            the training's loss.
         health: rows of verdicts, in order of their steps.
         densities: rows of the densities of each layer, in order of their steps.
         timings: rows of the pace, in the order in which they were written.
@@ -83,14 +85,15 @@ def read_record(run: RunFolder) -> RunRecord:
     by_event: dict[str | None, list[Row]] = {None: [], "scores": [], "health": []}
     for row in sorted(read_rows(run.metrics_file), key=lambda row: row["step"]):
         by_event.setdefault(row.get("event"), []).append(row)
+    config = run.config()
     images, held_out = _images(run)
     return RunRecord(
         run=run,
-        config=run.config(),
+        config=config,
         images=images,
         held_out=held_out,
         losses=by_event[None],
-        scores=by_event["scores"],
+        scores=[{"party": is_party(row.get("network"), config.settings)} | row for row in by_event["scores"]],
         health=by_event["health"],
         densities=sorted(read_rows(run.densities_file), key=lambda row: row["step"]),
         timings=read_rows(run.timings_file),
@@ -183,7 +186,7 @@ def _networks(file: Path) -> dict[str, Any]:
         return {}
     except InputError:
         content = None
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not isinstance(content.get("not_counted", []), list):
         raise InputError(f"{file} is damaged; delete it")
     return content
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from sle_gan.data.folder import ImageFile, describe_images
 from sle_gan.data.pictures import whole_file
+from sle_gan.evaluation import is_patch_score
 from sle_gan.evaluation.health import COLLAPSING, HEALTHY, NOT_FINITE, TOO_EARLY, judge
+from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
 from sle_gan.report.record import Row, RunRecord, damage_as_input_error, read_record, training_seconds
@@ -112,20 +114,23 @@ def _pictures(record: RunRecord) -> Parts:
     return parts
 
 
-def score_kind(row: Row) -> str:
+def score_kind(row: Row, of_network: bool = True) -> str:
     """Describes how scores were measured. Only scores of the same kind can be compared.
 
     Args:
         row: a row of scores.
+        of_network: whether the row's network and its preprocessing had a part in it.
 
     Returns:
-        Text such as `legacy, 200 reals, 1,000 fakes, 64 px, mirrored`.
+        Text such as `legacy, 200 reals, 1,000 fakes, 64 px, mirrored`; it ends with `flattering` if the network is part
+        of the training's loss.
     """
-    words = [row["mode"]] if row.get("mode") else []
+    words = [row["mode"]] if of_network and row.get("mode") else []
     words += [f"{row[name]:,} {name}" for name in ("reals", "fakes") if name in row]
     words += [f"{row['resolution']} px"] if "resolution" in row else []
     words += ["mirrored"] if row.get("mirrored") else []
     words += [f"split {row['split']}"] if row.get("split", "train") != "train" else []
+    words += ["flattering"] if of_network and row.get("party") else []
     return ", ".join(words)
 
 
@@ -134,7 +139,8 @@ def _scores(record: RunRecord) -> Parts:
     series: dict[ScoreKey, list[tuple[int, Row]]] = {}
     for row in record.scores:
         for name, score in row.get("scores", {}).items():
-            key = (name, score_kind(row), row.get("weights_sha256"))
+            of_network = not is_patch_score(name)
+            key = (name, score_kind(row, of_network), row.get("weights_sha256") if of_network else None)
             latest[key] = (row["step"], score)
             series.setdefault(key, []).append((row["step"], score))
     lines = [
@@ -145,6 +151,8 @@ def _scores(record: RunRecord) -> Parts:
     if lines:
         parts.append(table(["score", "value", "spread", "floor", "step", "measured with"], lines))
         note = "The floor is the same score between two halves of the training images; spread is a standard deviation."
+        if any(row["party"] for row in record.scores):
+            note += f" {FLATTERING[0].upper()}{FLATTERING[1:]}, so that the score is better than the pictures."
         parts.append(element("p", note, class_="soft"))
     figures = [_score_curves(key, points) for key, points in series.items() if len(points) > 1]
     figures.append(_diversity_curve(record))
@@ -309,7 +317,9 @@ def _cost(record: RunRecord) -> Parts:
     flops, share = training_flops(record)
     if flops is not None:
         sparse = "" if share is None else f", {share:.1%} of dense training"
-        pairs.append(("Floating-point operations of training, in theory", f"{short_number(flops)}{sparse}"))
+        missing = ", ".join(map(str, record.networks.get("not_counted", ())))
+        without = f", without {missing}" if missing else ""
+        pairs.append(("Floating-point operations of training, in theory", f"{short_number(flops)}{sparse}{without}"))
     pairs += [
         (f"Trainable parameters of the {network}", f"{record.networks[network]['parameters']:,}")
         for network in ("generator", "discriminator")

@@ -52,6 +52,7 @@ class Setting:
         unit: of its values, in capitals; empty for choices and switches.
         is_free: whether it may differ when a run goes on: it changes when things are written, or for how long.
         flag: how it is spelled; None if the command line does not set it.
+        before: its value in files of versions that did not have it, where that is not its default.
     """
 
     kind: Kind
@@ -60,6 +61,7 @@ class Setting:
     unit: str = ""
     is_free: bool = False
     flag: Flag | None = Flag()
+    before: Any = None
 
     @property
     def has_default(self) -> bool:
@@ -75,6 +77,7 @@ def setting(
     unit: str = "",
     is_free: bool = False,
     flag: Flag | None = Flag(),
+    before: Any = None,
 ) -> Any:
     """Makes a field of a frozen dataclass of settings.
 
@@ -85,8 +88,9 @@ def setting(
         unit: of its values, in capitals.
         is_free: whether it may differ when a run goes on.
         flag: how it is spelled on the command line; None if that does not set it.
+        before: its value in files of versions that did not have it, where that is not its default.
     """
-    described = Setting(kind, text, default, unit, is_free, flag)
+    described = Setting(kind, text, default, unit, is_free, flag, before)
     own = {"default": default} if described.has_default else {}
     return dataclasses.field(metadata={"setting": described}, **own)
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from PIL import ImageColor
 
-from sle_gan.settings.field import Flag, SettingsGroup, setting
+from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
 from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, POSITIVE, SWITCH, TEXT, TEXTS, choice
 
 
@@ -17,7 +17,12 @@ class ImageSettings(SettingsGroup):
 
     data_folder: str = setting(TEXT, "images, also in sub-folders", unit="FOLDER", is_free=True)
     conditional: bool = setting(SWITCH, "draw by class: each sub-folder of the data folder is one", False)
-    resolution: int = setting(POSITIVE, "side of the images in pixels", 256, unit="PX")
+    resolution: int = setting(
+        POSITIVE,
+        "side of the images in pixels; 512 without it, or the largest below that the networks have",
+        RECIPE,
+        unit="PX",
+    )
     channels: int = setting(choice(1, 3, 4), "1 grey, 3 RGB, 4 RGB and alpha", 3, unit="COUNT")
     fit: str = setting(
         choice("crop", "pad", "stretch"),

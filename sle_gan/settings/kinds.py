@@ -12,6 +12,7 @@ from PIL import ImageColor
 LARGEST_WHOLE = 2**31 - 1
 LONGEST_TEXT = 4096
 _MOST_TEXTS = 100_000
+_UNITS_OF_AN_HOUR = {"h": 1, "m": 60}
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class Kind:
         allows: function of a value of this type -> whether it is allowed.
         requirement: what a value must be, as an error says it.
         choices: the values, where they can be listed.
+        read_word: function of a word of the command line -> a value; the type itself without it.
     """
 
     python_type: type
     allows: Callable[[Any], bool]
     requirement: str
     choices: tuple[Any, ...] = ()
+    read_word: Callable[[str], Any] | None = None
 
     def read(self, text: str) -> Any:
         """Reads a word of the command line.
@@ -37,7 +40,7 @@ class Kind:
             ValueError: if it is not allowed; the message says what it must be.
         """
         try:
-            value = self.python_type(text)
+            value = (self.read_word or self.python_type)(text)
         except ValueError:
             value = None
         if value is None or not self.allows(value):
@@ -84,6 +87,11 @@ def choice(*values: Any) -> Kind:
     return Kind(type(values[0]), lambda value: value in values, f"{', '.join(words[:-1])} or {words[-1]}", values)
 
 
+def _read_hours(text: str) -> float:
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS_OF_AN_HOUR else (text, "h")
+    return float(number) / _UNITS_OF_AN_HOUR[unit]
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST_TEXT and "\0" not in value
 
@@ -116,6 +124,9 @@ DENSITY = Kind(float, lambda value: 0 < value <= 1, "a number above 0 and up to 
 SHARE = Kind(float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
 ABOVE_ZERO = Kind(float, lambda value: 0 < value < math.inf, "a number above 0")
 WEIGHT = Kind(float, lambda value: 0 <= value < math.inf, "a number from 0")
+HOURS = Kind(
+    float, lambda value: 0 < value < math.inf, "a number of hours above 0, or of minutes such as 45m", (), _read_hours
+)
 SWITCH = Kind(bool, lambda value: True, "true or false")
 TEXT = Kind(str, _is_text, "text")
 UTF8_TEXT = Kind(str, _is_utf8_text, "UTF-8 text")  # TensorFlow opens files of such names alone

@@ -18,7 +18,8 @@ def from_nested(content: dict[str, Any]) -> TrainSettings:
     """Makes the settings from what `to_nested` returned, wherever it comes from.
 
     Args:
-        content: plain data. A setting that is not there has its default: it is newer than the data.
+        content: plain data. A setting that is not there is newer than the data: it is what it was before, or its
+            default.
 
     Raises:
         InputError: if there is another name, or a value is missing or not allowed.
@@ -55,4 +56,5 @@ def _group(concern: str, content: object) -> Any:
     unknown = sorted(values.keys() - settings_of(group).keys())
     if unknown:
         raise InputError(f"the setting {unknown[0]!r} is not one of {concern} in this version")
-    return make_group(group, values)
+    before = {name: one.before for name, one in settings_of(group).items() if one.before is not None}
+    return make_group(group, before | values)

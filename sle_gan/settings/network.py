@@ -29,6 +29,15 @@ class NetworkSettings(SettingsGroup):
     mapping_layers: int | None = setting(
         POSITIVE, "from codes to styles; 8 in StyleGAN2's paper, usually 2", RECIPE, unit="COUNT"
     )
+    channel_base: int | None = setting(
+        POSITIVE,
+        "StyleGAN2's map of side s has this over s channels, --channel-max at most; 256 times the width without it",
+        RECIPE,
+        unit="CHANNELS",
+    )
+    channel_max: int | None = setting(
+        POSITIVE, "the most channels of StyleGAN2's maps; 8 times the width without it", RECIPE, unit="CHANNELS"
+    )
     generator_weights: str | None = setting(
         UTF8_TEXT, "start from these weights of the generator (.h5)", None, unit="FILE", is_free=True
     )

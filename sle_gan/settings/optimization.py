@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import DECAY, FROM_ZERO, POSITIVE, RATE, SHARE, WEIGHT, choice
+from sle_gan.settings.kinds import DECAY, FROM_ZERO, HOURS, POSITIVE, RATE, SHARE, WEIGHT, choice
 
-AUTO = "auto"
+AUTO, PAPER = "auto", "paper"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,14 @@ class OptimizationSettings(SettingsGroup):
         is_free=True,
         flag=Flag(instead_of="steps"),
     )
+    hours: float | None = setting(
+        HOURS,
+        "that the training may take, instead of --steps: some steps are timed on this machine",
+        None,
+        unit="HOURS",
+        is_free=True,
+        flag=Flag(instead_of="steps"),
+    )
     batch_size: int = setting(
         POSITIVE,
         "images in a step of the discriminator; auto: the most that fit into memory, by trials",
@@ -45,8 +53,21 @@ class OptimizationSettings(SettingsGroup):
         RECIPE,
     )
     smallest_margin: float = setting(SHARE, "margins of the hinge are drawn from here to 1", RECIPE, unit="SHARE")
+    rates: str = setting(
+        choice(AUTO, PAPER),
+        "auto: rates that fit the length and the width, where a training is much shorter than the paper's and none are "
+        "given; paper: the paper's",
+        RECIPE,
+        is_free=True,
+        before=PAPER,
+    )
     G_learning_rate: float = setting(RATE, "of the generator's Adam", RECIPE, unit="RATE")
     D_learning_rate: float = setting(RATE, "of the discriminator's Adam", RECIPE, unit="RATE")
+    rate_decay: str = setting(
+        choice("constant", "cosine", "linear"),
+        "of both rates over the training, to a tenth at its last step",
+        "constant",
+    )
     adam_beta_1: float = setting(DECAY, "kept of the mean gradient at each step", RECIPE, unit="SHARE")
     adam_beta_2: float = setting(DECAY, "kept of the mean squared gradient at each step", RECIPE, unit="SHARE")
     ema_decay: float | None = setting(DECAY, "kept of the averaged generator at each step", RECIPE, unit="SHARE")
@@ -56,6 +77,9 @@ class OptimizationSettings(SettingsGroup):
         RECIPE,
         unit="KIMG",
         flag=Flag(instead_of="ema_decay"),
+    )
+    ema_ramp: float = setting(
+        WEIGHT, "the half-life is this share of the images shown, at most; 0 for no such bound", 0.05, unit="SHARE"
     )
     ema_start: int = setting(FROM_ZERO, "for which it is a copy, before it averages", RECIPE, unit="STEPS")
     reconstruction_loss: str = setting(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sle_gan.settings.field import RECIPE, SettingsGroup, setting
-from sle_gan.settings.kinds import POSITIVE, WEIGHT, choice
+from sle_gan.settings.kinds import POSITIVE, SWITCH, WEIGHT, choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,11 @@ class PenaltySettings(SettingsGroup):
         RECIPE,
         unit="STEPS",
     )
+    dig_smoothing: bool = setting(
+        SWITCH,
+        "each slope is half the new one, half the last smoothed one at its place in the batch (DigGAN's code)",
+        False,
+    )
     path_length_weight: float = setting(
         WEIGHT,
         "of the generator's path length, for networks with styles; 2 in the paper, 0 is off",
@@ -44,3 +49,9 @@ class PenaltySettings(SettingsGroup):
         unit="WEIGHT",
     )
     path_length_interval: int = setting(POSITIVE, "generator's steps between them", 4, unit="STEPS")
+    lazy_scaling: bool = setting(
+        SWITCH,
+        "scale Adam's rate and betas by k / (k + 1) for R1 or path length at every k-th step, as where these have "
+        "optimizer steps of their own (StyleGAN2's code)",
+        False,
+    )

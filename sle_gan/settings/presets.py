@@ -18,13 +18,15 @@ class Preset(NamedTuple):
     settings: dict[str, Any]
 
 
-_ALTERNATIVES = {"steps": "epochs", "epochs": "steps", "ema_decay": "ema_kimg", "ema_kimg": "ema_decay"}
+_EITHER = ({"steps", "epochs", "hours"}, {"ema_decay", "ema_kimg"})  # of each, one alone can be given
 
-_SNGAN_CIFAR10 = {"model": "sngan", "resolution": 32, "steps": 50_000, "diff_augment": None}
+_FASTGAN = {"model": "fastgan", "steps": 50_000, "rates": "paper"}
+_SNGAN_CIFAR10 = {"model": "sngan", "resolution": 32, "steps": 50_000, "diff_augment": None, "flip": False}
 _STYLEGAN2_256 = {"model": "stylegan2", "resolution": 256, "mapping_layers": 8}
 _RATES_002 = {"G_learning_rate": 0.002, "D_learning_rate": 0.002}
 _BIGGAN_CIFAR10 = {"model": "biggan", "resolution": 32, "conditional": True}
 _BIGGAN_CIFAR10_TENTH = _BIGGAN_CIFAR10 | {"epochs": 5000, "data_ratio": 0.1}
+_DIGGAN_CIFAR10_TENTH = _BIGGAN_CIFAR10_TENTH | {"epochs": 10_000, "dig_interval": 4, "dig_smoothing": True}
 _DIGGAN = "Fang, Sun & Schwing 2022, arXiv:2211.14694"
 
 PRESETS: dict[str, Preset] = {
@@ -41,6 +43,7 @@ PRESETS: dict[str, Preset] = {
             "resolution": 32,
             "epochs": 1000,
             "diff_augment": None,
+            "flip": False,
             "data_ratio": 0.1,
             "reconfigure": True,
             "sparsity": 0.3,
@@ -64,8 +67,9 @@ PRESETS: dict[str, Preset] = {
     ),
     "fastgan-fewshot-256": Preset(
         "Liu et al. 2021, arXiv:2101.04775",
-        {"model": "fastgan", "resolution": 256, "steps": 50_000, "diff_augment": "color,translation"},
+        _FASTGAN | {"resolution": 256, "diff_augment": "color,translation"},
     ),
+    "sle-gan": Preset("Liu et al. 2021, arXiv:2101.04775", _FASTGAN),
     "stylegan2-diffaugment-100shot": Preset(
         "Zhao et al. 2020, arXiv:2006.10738",
         _STYLEGAN2_256
@@ -76,6 +80,8 @@ PRESETS: dict[str, Preset] = {
             "r1_gamma": 10.0,
             "r1_interval": 1,
             "r1_on": "before",
+            "ema_start": 625,  # 10,000 images
+            "ema_ramp": 0.0,
             "diff_augment": "color,translation,cutout",
         },
     ),
@@ -87,7 +93,10 @@ PRESETS: dict[str, Preset] = {
             "batch_size": 64,
             "r1_gamma": 1.0,
             "r1_on": "before",
+            "path_length_weight": 2.0,
             "ema_kimg": 20.0,
+            "ema_ramp": 0.0,
+            "flip": False,
             "augment": "ada",
             "augment_target": 0.6,
             "augment_speed": 500.0,
@@ -101,13 +110,18 @@ PRESETS: dict[str, Preset] = {
         | {
             "steps": 40_000,
             "batch_size": 32,
+            "channel_base": 32_768,
+            "channel_max": 512,
             "r1_gamma": 10.0,
+            "path_length_weight": 2.0,
+            "path_length_interval": 4,
+            "ema_ramp": 0.0,
             "diff_augment": None,
             "reconfigure": True,
             "sparsity": 0.3,
             "reconfigure_warmup": 10_000,
             "reconfigure_interval": 5000,
-            "prune_scope": "all",
+            "prune_scope": "all-but-rgb",
         },
     ),
     "biggan-cifar10-diffaugment": Preset(
@@ -119,11 +133,10 @@ PRESETS: dict[str, Preset] = {
         _BIGGAN_CIFAR10_TENTH | {"diff_augment": "translation,cutout"},
     ),
     "diggan-biggan-cifar10-10pct": Preset(
-        _DIGGAN, _BIGGAN_CIFAR10_TENTH | {"diff_augment": None, "dig_weight": 10_000.0, "dig_interval": 4}
+        _DIGGAN, _DIGGAN_CIFAR10_TENTH | {"diff_augment": None, "dig_weight": 10_000.0}
     ),
     "diggan-biggan-cifar10-10pct-diffaugment": Preset(
-        _DIGGAN,
-        _BIGGAN_CIFAR10_TENTH | {"diff_augment": "translation,cutout", "dig_weight": 1000.0, "dig_interval": 4},
+        _DIGGAN, _DIGGAN_CIFAR10_TENTH | {"diff_augment": "translation,cutout", "dig_weight": 1000.0}
     ),
 }
 
@@ -146,7 +159,7 @@ def with_preset(name: str, given: Mapping[str, object]) -> tuple[dict[str, objec
     filled = {
         setting: value
         for setting, value in PRESETS[name].settings.items()
-        if setting not in given and _ALTERNATIVES.get(setting) not in given
+        if setting not in given and not any(setting in either and either & given.keys() for either in _EITHER)
     }
     return {**given, **filled}, filled
 
@@ -158,6 +171,6 @@ def describe_preset(name: str, filled: Mapping[str, object]) -> str:
 
 
 def _describe(value: object) -> object:
-    if value is None:
+    if value is None or value is False:
         return "off"
     return "on" if value is True else value

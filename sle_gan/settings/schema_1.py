@@ -10,6 +10,7 @@ from sle_gan.settings.train import CHOOSERS, CONCERNS, TrainSettings
 
 # What trainings did before there were settings for it: FastGAN was the one network, then SNGAN joined it.
 _BEFORE = {
+    "resolution": 256,
     "width": 64,
     "batch_size": 8,
     "n_critic": 1,
@@ -21,11 +22,13 @@ _BEFORE = {
     "ema_decay": 0.999,
     "ema_kimg": None,
     "ema_start": 0,
+    "rates": "paper",
     "r1_gamma": 0.0,
     "augment": "diff",
     "diff_augment": "color,translation",
 }
 _MAPPING_LAYERS = 2  # of StyleGAN2, before they could be chosen
+_CHANNEL_BASE, _CHANNEL_MAX = 256, 8  # of StyleGAN2, times its width, likewise
 _TIMES = {
     "reconfigure": {"warmup": "warmup_steps", "interval": "interval_steps"},
     "sparse_from_scratch": {
@@ -57,6 +60,8 @@ def from_schema_1(content: dict[str, Any]) -> TrainSettings:
             del values[name]
     for network in ("generator", "discriminator"):  # those of a model were one
         values.setdefault(network, content.get("model", "fastgan"))
+    if isinstance(weight := content.get("distill_weight"), int | float):  # of a sum, where there is a mean now
+        values["distill_weight"] = 4.0 * weight
     if content.get("ema_kimg") is not None:
         values.setdefault("ema_decay", None)
     return TrainSettings.of(_BEFORE | values | _derived(_BEFORE | values) | _times(content))
@@ -65,12 +70,19 @@ def from_schema_1(content: dict[str, Any]) -> TrainSettings:
 def _derived(values: dict[str, Any]) -> dict[str, Any]:
     """Returns what followed from other settings before there were settings for it."""
     n_critic = values["n_critic"]
+    has_styles = values.get("model") == "stylegan2"
+    is_perceptual = values.get("reconstruction_loss", "perceptual") == "perceptual"
     derived = {
         "smallest_margin": 0.8 if values.get("model", "fastgan") == "fastgan" else 1.0,
         "gradient_penalty": 10.0 if values["loss"] == "wasserstein" else 0.0,
         "dig_interval": n_critic if isinstance(n_critic, int) and n_critic > 1 else 4,
-        "mapping_layers": _MAPPING_LAYERS if values.get("model") == "stylegan2" else None,
+        "lazy_scaling": bool(values["r1_gamma"] or values.get("path_length_weight")),
+        "mapping_layers": _MAPPING_LAYERS if has_styles else None,
+        "channel_base": _CHANNEL_BASE * values["width"] if has_styles else None,
+        "channel_max": _CHANNEL_MAX * values["width"] if has_styles else None,
         "exploration": resolve_exploration(values),
+        "regrow_state": "keep",
+        "kid_network": "open-nsfw" if is_perceptual and values["discriminator"] == "fastgan" else "efficientnet-lite0",
     }
     return {name: value for name, value in derived.items() if name not in values}
 

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sle_gan.settings.field import SettingsGroup, setting
-from sle_gan.settings.kinds import POSITIVE, SWITCH, TEXT
+from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
+from sle_gan.settings.kinds import POSITIVE, SWITCH, TEXT, choice
+from sle_gan.settings.optimization import AUTO
+
+KID_NETWORKS = ("efficientnet-lite0", "open-nsfw")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +18,20 @@ class ScoreSettings(SettingsGroup):
 
     kid: bool = setting(
         SWITCH, "KID by a packaged network, also precision, recall, copies, diversity", False, is_free=True
+    )
+    kid_network: str = setting(
+        choice(*KID_NETWORKS),
+        "whose features are compared; auto, or nothing given: the first that is no part of the training's loss",
+        RECIPE,
+        is_free=True,
+        flag=Flag(words=(AUTO,)),
+    )
+    reference_folder: str | None = setting(
+        TEXT,
+        "images that KID and FID compare with, such as a test split; the training images without it",
+        None,
+        unit="FOLDER",
+        is_free=True,
     )
     kid_frequency: int = setting(POSITIVE, "steps between them", 2500, unit="STEPS", is_free=True)
     kid_number_of_images: int = setting(POSITIVE, "drawn for each", 1000, unit="IMAGES", is_free=True)

@@ -15,7 +15,11 @@ _MOST_ROUNDS = 100
 
 
 def _regrow_state() -> Any:
-    return setting(choice("keep", "reset"), "what the optimizer remembers of weights that grow", "keep")
+    return setting(
+        choice("keep", "reset"),
+        "what the optimizer remembers of weights that grow; reset with --exploration rigl without it, otherwise keep",
+        RECIPE,
+    )
 
 
 def _switch(text: str) -> Setting:
@@ -54,7 +58,11 @@ class ReconfigureSettings(SettingsGroup):
         flag=Flag(names=("--reconfigure-interval", "--g")),
     )
     reconfigure_unit: str = setting(choice("steps", "epochs"), "of both times", "steps")
-    prune_scope: str = setting(choice("kernels", "all"), "kernels of convolutions, or all weights", "kernels")
+    prune_scope: str = setting(
+        choice("kernels", "all", "all-but-rgb"),
+        "kernels of convolutions, or all weights, or all but those of layers that make colors",
+        "kernels",
+    )
     regrow_state: str = _regrow_state()
     warmup_steps: int = setting(
         POSITIVE, "generator steps before the first sparse phase", RECIPE, is_free=True, flag=None

@@ -85,6 +85,13 @@ class TrainSettings:
                 values |= {name: _plain(getattr(chosen, name)) for name in settings_of(type(chosen))}
         return values
 
+    @property
+    def steps_given(self) -> int:
+        """Generator steps that a training is asked for: those of the first round of a search, all of any other."""
+        if isinstance(self.sparsity, TicketSearchSettings):
+            return self.sparsity.round_steps
+        return self.optimization.steps
+
     def check(self) -> None:
         """Checks what the range of a value alone does not show.
 
@@ -96,6 +103,8 @@ class TrainSettings:
             if group is not None:
                 group.check()
         self._check_beginning()
+        if self.optimization.rate_decay != "constant" and isinstance(self.sparsity, TicketSearchSettings):
+            raise InputError("--rate-decay cannot be used with --find-ticket: all its rounds train at the same rates")
         if self.devices.strategy == "multi-worker":
             if self.run.name is None:
                 raise InputError("--strategy multi-worker needs the --name of the run, which all workers must know")

@@ -12,12 +12,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.sparsity.dynamic import explored
-from sle_gan.sparsity.schedules import MEASURED_EVERY_STEPS, cosine
+from sle_gan.sparsity.schedules import BALANCE_MEASUREMENTS, MEASURED_EVERY_STEPS, cosine
 from sle_gan.sparsity.selection import keep_largest_of_all, live_count
 from sle_gan.training.accumulation import in_turn, mean_over
 from sle_gan.training.terms import Logs, StepOutcome
 
-_QUEUE_LENGTH = 100
 _BALANCED = (0.45, 0.55)
 _DENSITY_STEP = 0.05
 _FLOOR = 0.05
@@ -57,7 +56,10 @@ class BalanceRatio:
 
     def __init__(self):
         self.ratios = tf.Variable(
-            tf.zeros([_QUEUE_LENGTH]), trainable=False, name="balance_ratios", aggregation=tf.VariableAggregation.MEAN
+            tf.zeros([BALANCE_MEASUREMENTS]),
+            trainable=False,
+            name="balance_ratios",
+            aggregation=tf.VariableAggregation.MEAN,
         )
         self.measured = tf.Variable(
             0,
@@ -92,14 +94,13 @@ class BalanceRatio:
         several = tf.distribute.get_strategy().num_replicas_in_sync > 1
         real, before, after = mean_logits() if several else tf.cond(due, mean_logits, lambda: zeros)
         ratio = tf.math.divide_no_nan(after - before, real - before)
-        place = tf.one_hot(self.measured % _QUEUE_LENGTH, _QUEUE_LENGTH) * tf.cast(due, tf.float32)
+        place = tf.one_hot(self.measured % BALANCE_MEASUREMENTS, BALANCE_MEASUREMENTS) * tf.cast(due, tf.float32)
         self.ratios.assign(self.ratios + place * (ratio - self.ratios))
         self.measured.assign_add(tf.cast(due, tf.int64))
 
     def read(self) -> float | None:
-        """Returns the mean ratio so far, or None before the first measurement."""
-        count = min(int(self.measured.numpy()), _QUEUE_LENGTH)
-        return float(np.mean(self.ratios.numpy()[:count])) if count else None
+        """Returns the mean of the last 100 ratios, or None before there are as many: until then nothing is changed."""
+        return float(np.mean(self.ratios.numpy())) if int(self.measured.numpy()) >= BALANCE_MEASUREMENTS else None
 
 
 class BalancedDiscriminator(keras.callbacks.Callback):

@@ -21,7 +21,8 @@ def prunable_kernels(network: keras.Model, scope: str = "kernels") -> dict[str, 
 
     Args:
         network: a built `keras.Model`; nested models are included.
-        scope: `kernels` for the kernels of convolutions; `all` for every trainable weight.
+        scope: `kernels` for the kernels of convolutions; `all` for every trainable weight; `all-but-rgb` for those of
+            layers without "rgb" among the words of their names, in which networks name what makes colors.
 
     Returns:
         Variables by name, in the order of the layers. The name of a kernel is that of its layer, after the names of the
@@ -29,11 +30,13 @@ def prunable_kernels(network: keras.Model, scope: str = "kernels") -> dict[str, 
     """
     kernels_by_name = {}
     for path, layer in _layers(network, ""):
+        if scope == "all-but-rgb" and "rgb" in layer.name.split("_"):
+            continue
         kernel = getattr(layer, "kernel", None)
         for weight in layer.trainable_weights:
             if kernel is not None and weight is kernel and weight.shape.rank == 4:
                 kernels_by_name[path] = weight
-            elif scope == "all":
+            elif scope != "kernels":
                 kernels_by_name[f"{path}.{weight.name.rpartition('/')[2].partition(':')[0]}"] = weight
     return kernels_by_name
 

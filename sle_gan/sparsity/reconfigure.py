@@ -36,7 +36,7 @@ class Reconfigure(keras.callbacks.Callback):
         unit: of both: `steps` of the generator's optimizer or `epochs` of `fit`.
         optimizer: of the generator; the model's `generator_optimizer` if None.
         average_generator: a copy of the generator that averages its weights, whose pruned weights are 0 too; or None.
-        scope: what is pruned: `kernels` of convolutions, or `all` trainable weights.
+        scope: what is pruned: `kernels` of convolutions, `all` trainable weights, or `all-but-rgb`.
         regrow_state: what the optimizer remembers of weights that grow again: `keep` what it remembered when they were
             pruned, or `reset` to nothing.
 
@@ -67,7 +67,7 @@ class Reconfigure(keras.callbacks.Callback):
             raise ValueError(f"warmup and interval must be 1 or more; got {warmup} and {interval}")
         for name, value, allowed in (
             ("unit", unit, ("steps", "epochs")),
-            ("scope", scope, ("kernels", "all")),
+            ("scope", scope, ("kernels", "all", "all-but-rgb")),
             ("regrow_state", regrow_state, ("keep", "reset")),
         ):
             if value not in allowed:

@@ -22,6 +22,7 @@ class SparsityRecord:
         masks: `Masks` by network, `generator` or `discriminator`; a network without masks is dense.
         batch_size: images in a step.
         n_critic: discriminator steps for each generator step.
+        other_macs_per_step: what a step costs beside the passes of the two networks, whatever the masks.
     """
 
     def __init__(
@@ -32,13 +33,15 @@ class SparsityRecord:
         *,
         batch_size: int,
         n_critic: int = 1,
+        other_macs_per_step: float = 0.0,
     ) -> None:
         self.masks = masks
         self._macs = {"generator": layer_macs(generator), "discriminator": layer_macs(discriminator)}
         self._trainable: int = sum(v.shape.num_elements() for v in generator.trainable_variables)
         self._batch_size, self._n_critic = batch_size, n_critic
-        self._dense_rate = self._macs_per_step({})
-        # MACs until the last change of the masks, the step of that change, and MACs of each step since.
+        self._other_rate = other_macs_per_step
+        self._dense_rate = self._macs_per_step({}) + other_macs_per_step
+        # Of the two networks: MACs until the last change of the masks, its step, and MACs of each step since.
         self._counted = tf.Variable(0.0, trainable=False, dtype=tf.float64, name="training_macs")
         self._counted_step = tf.Variable(0, trainable=False, dtype=tf.int64, name="training_macs_step")
         self._rate = tf.Variable(0.0, trainable=False, dtype=tf.float64, name="training_macs_rate")
@@ -53,7 +56,7 @@ class SparsityRecord:
         Args:
             step: number of generator steps done.
         """
-        self._counted.assign(self.training_macs(step))
+        self._counted.assign(self._macs_of_networks(step))
         self._counted_step.assign(step)
         self._rate.assign(self._macs_per_step(self.layer_densities()))
 
@@ -67,8 +70,7 @@ class SparsityRecord:
         Args:
             step: number of generator steps done.
         """
-        counted, counted_step, rate = (v.numpy() for v in (self._counted, self._counted_step, self._rate))
-        return float(counted + (step - counted_step) * rate)
+        return self._macs_of_networks(step) + step * self._other_rate
 
     def row(self, step: int) -> dict[str, float]:
         """Returns values for a row of metrics: densities in [0, 1], live weights of the generator, theoretical FLOPs.
@@ -96,6 +98,10 @@ class SparsityRecord:
         """Returns the theoretical MACs of drawing one image."""
         return self._network_macs("generator", self.layer_densities())
 
+    def _macs_of_networks(self, step: int) -> float:
+        counted, counted_step, rate = (v.numpy() for v in (self._counted, self._counted_step, self._rate))
+        return float(counted + (step - counted_step) * rate)
+
     def _macs_per_step(self, densities: Mapping[str, Mapping[str, float]]) -> float:
         generator, discriminator = (self._network_macs(network, densities) for network in self._macs)
         return training_macs_per_step(generator, discriminator, self._batch_size, self._n_critic)
@@ -108,7 +114,11 @@ class SparsityRecord:
 
 
 def dense_costs(
-    generator: keras.Model, discriminator: keras.Model, batch_size: int, n_critic: int = 1
+    generator: keras.Model,
+    discriminator: keras.Model,
+    batch_size: int,
+    n_critic: int = 1,
+    other_macs_per_step: float = 0.0,
 ) -> dict[str, Any]:
     """Counts the parameters of two networks and what their training costs in theory, with every weight alive.
 
@@ -117,6 +127,7 @@ def dense_costs(
         discriminator: the network that judges.
         batch_size: images in a step.
         n_critic: discriminator steps for each generator step.
+        other_macs_per_step: what a step costs beside the passes of the two networks.
 
     Returns:
         A dictionary: `generator` and `discriminator`, each with its `parameters`; `inference_flops` for one image; and
@@ -128,9 +139,10 @@ def dense_costs(
     counts = [
         sum(v.shape.num_elements() for v in network.trainable_variables) for network in (generator, discriminator)
     ]
+    of_networks = training_macs_per_step(generator_macs, discriminator_macs, batch_size, n_critic)
     return {
         "generator": {"parameters": counts[0]},
         "discriminator": {"parameters": counts[1]},
         "inference_flops": 2 * generator_macs,
-        "training_flops_per_step": 2 * training_macs_per_step(generator_macs, discriminator_macs, batch_size, n_critic),
+        "training_flops_per_step": 2 * (of_networks + other_macs_per_step),
     }

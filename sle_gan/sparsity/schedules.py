@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MEASURED_EVERY_STEPS = 10  # steps between measurements of the balance that ADAPT keeps
+BALANCE_MEASUREMENTS = 100  # that a balance is the mean of; before there are as many, nothing follows it
+FIRST_BALANCED_STEP = MEASURED_EVERY_STEPS * (BALANCE_MEASUREMENTS - 1) + 1
 DENSE_RATE = 0.1  # learning rate in dense phases after the warm-up, as a multiple of the base learning rate
 
 

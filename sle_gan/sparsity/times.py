@@ -14,7 +14,13 @@ from sle_gan.settings.sparsity import (
     TicketSearchSettings,
     resolve_exploration,
 )
-from sle_gan.sparsity.schedules import MEASURED_EVERY_STEPS, Reconfiguration, TicketRounds, default_reconfiguration
+from sle_gan.sparsity.schedules import (
+    FIRST_BALANCED_STEP,
+    MEASURED_EVERY_STEPS,
+    Reconfiguration,
+    TicketRounds,
+    default_reconfiguration,
+)
 
 _SHORTEST_TRAINING_IN_INTERVALS = 50  # as many changes as the papers make, in a training that is shorter than theirs
 _LONGEST_TIMELINE = 10
@@ -121,5 +127,8 @@ def _scratch_lines(sparsity: SparseFromScratchSettings) -> list[str]:
     if sparsity.exploration != "off":
         lines.append(f"the generator's masks change every {sparsity.interval_steps} steps ({sparsity.exploration})")
     if sparsity.balance != "off":
-        lines.append(f"the discriminator's density follows the balance every {sparsity.balance_interval_steps} steps")
+        lines.append(
+            f"the discriminator's density follows the balance every {sparsity.balance_interval_steps} steps, from step "
+            f"{FIRST_BALANCED_STEP} on"
+        )
     return lines

@@ -77,13 +77,14 @@ class MovingAverage:
         return {}
 
 
-def half_life_decay(kimg, images_per_step, ramp=0.05):
+def half_life_decay(kimg, images_per_step, ramp):
     """Returns the decay under which what the average holds of a step halves with the images that are shown.
 
     Args:
         kimg: the half-life in thousands of images.
         images_per_step: images that a step shows.
-        ramp: the half-life is at most this share of the images that were shown, so that the start is forgotten.
+        ramp: the half-life is at most this share of the images that were shown, so that the start is forgotten; 0
+            for no such bound.
 
     Returns:
         A function of the number of steps done -> float32 scalar in [0, 1).
@@ -93,7 +94,7 @@ def half_life_decay(kimg, images_per_step, ramp=0.05):
 
     def decay(steps):
         shown = tf.cast(steps, tf.float32) * images_per_step
-        half_life = tf.minimum(1000.0 * kimg, ramp * shown)
+        half_life = tf.minimum(1000.0 * kimg, ramp * shown) if ramp else 1000.0 * kimg
         return tf.where(steps > 0, 0.5 ** (images_per_step / tf.maximum(half_life, 1e-8)), 0.0)
 
     return decay
@@ -124,7 +125,7 @@ def average_decay(settings: OptimizationSettings) -> Decay:
     if settings.ema_decay is not None:
         decay = settings.ema_decay
     else:
-        decay = half_life_decay(settings.ema_kimg, settings.images_per_step)
+        decay = half_life_decay(settings.ema_kimg, settings.images_per_step, settings.ema_ramp)
     return decay_from(settings.ema_start, decay) if settings.ema_start else decay
 
 

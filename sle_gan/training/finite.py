@@ -27,8 +27,8 @@ def check_finite(means, items, step):
     broken = broken or [f"{variable.name} of the {item}" for item, variable in _lost_variables(items)]
     if broken:
         more = f" and {len(broken) - _NAMED_AT_MOST} more" if len(broken) > _NAMED_AT_MOST else ""
-        told = ", ".join(broken[:_NAMED_AT_MOST]) + more
-        raise NotFiniteError(f"{told} not finite at step {step}")
+        names = ", ".join(broken[:_NAMED_AT_MOST]) + more
+        raise NotFiniteError(f"{names} not finite at step {step}")
 
 
 def _lost_variables(items):

@@ -2,15 +2,21 @@
 
 from sle_gan.settings import PenaltySettings
 from sle_gan.training.consistency import consistency
-from sle_gan.training.diggan import diggan
+from sle_gan.training.diggan import SmoothedGap, diggan
 from sle_gan.training.gradient_penalty import gradient_penalty
 from sle_gan.training.r1 import r1
 from sle_gan.training.regularizers import Regularizer
+from sle_gan.training.terms import LossTerm
 
 
-def build_penalties(settings: PenaltySettings) -> list[Regularizer]:
-    """Builds the terms of the discriminator's loss whose weights are above 0, in the order in which they are summed."""
-    terms = []
+def build_penalties(settings: PenaltySettings, batch_size: int) -> list[LossTerm]:
+    """Builds the terms of the discriminator's loss whose weights are above 0, in the order in which they are summed.
+
+    Args:
+        settings: weights and intervals.
+        batch_size: images in a step of the discriminator, on all devices together.
+    """
+    terms: list[LossTerm] = []
     if settings.r1_gamma:
         terms.append(r1(settings.r1_gamma, settings.r1_interval, settings.r1_on == "before"))
     if settings.gradient_penalty:
@@ -18,5 +24,6 @@ def build_penalties(settings: PenaltySettings) -> list[Regularizer]:
     if settings.consistency_weight:
         terms.append(consistency(settings.consistency_weight))
     if settings.dig_weight:
-        terms.append(diggan(settings.dig_weight, settings.dig_interval))
+        dig = settings.dig_weight, settings.dig_interval
+        terms.append(SmoothedGap(*dig, batch_size) if settings.dig_smoothing else diggan(*dig))
     return terms

@@ -79,8 +79,8 @@ def join(batch_size, accumulate):
         gathered = Gathering(strategy)
         gathered([0])
     except (tf.errors.OpError, RuntimeError) as error:
-        told = str(error).splitlines()[0]
-        raise TrainingError(f"the workers cannot begin ({told}); start the same command on all machines") from error
+        reason = str(error).splitlines()[0]
+        raise TrainingError(f"the workers cannot begin ({reason}); start the same command on all machines") from error
     return strategy, gathered
 
 
@@ -115,16 +115,16 @@ def together(cluster, gathered, shared, own, same):
             own.samples.mkdir()
         _check_same_start(gathered, own, shared)  # which also keeps the chief from writing before all have their copy
         yield
-        gathered([0])  # nor does anyone end before all are done with what it told them
+        gathered([0])  # nor does anyone end before all are done with what it sent
     except (tf.errors.OpError, StorageError) as error:
         cause = error if isinstance(error, tf.errors.OpError) else error.__cause__
         gone = _gone(cluster) if isinstance(cause, _LOST) else ()
         if not gone:
             raise
-        told = " and ".join(f"worker {index} at {cluster.addresses[index]}" for index in gone)
+        machines = " and ".join(f"worker {index} at {cluster.addresses[index]}" for index in gone)
         raise TrainingError(
-            f"{told} {'is' if len(gone) == 1 else 'are'} gone; the run is at checkpoint {shared.latest_step()}: start "
-            "the same command on all machines to go on"
+            f"{machines} {'is' if len(gone) == 1 else 'are'} gone; the run is at checkpoint {shared.latest_step()}: "
+            "start the same command on all machines to go on"
         ) from error
 
 

@@ -1,8 +1,8 @@
 """BigGAN's networks of each resolution, and the layers that both have.
 
 Source: Brock, Donahue & Simonyan, "Large Scale GAN Training for High Fidelity Natural Image Synthesis", ICLR 2019,
-arXiv:1809.11096, appendix B, table 4; at 32 px as in Zhao et al. 2020, arXiv:2006.10738. `docs/methods.md` lists the
-deviations.
+arXiv:1809.11096, appendix B, table 4; at 32 px as in Zhao et al. 2020, arXiv:2006.10738; the discriminator of 64 px as
+in Chen et al., NeurIPS 2021, arXiv:2103.00397, on Tiny-ImageNet. `docs/methods.md` lists the deviations.
 """
 
 from typing import NamedTuple
@@ -50,6 +50,9 @@ ARCHITECTURES = {
     64: Architecture(100, 20, (16, 16, 8, 4, 2), (2, 4, 8, 16, 16), 4, 32, _orthogonal),
     128: Architecture(120, 20, (16, 16, 8, 4, 2, 1), (1, 2, 4, 8, 16, 16), 5, 64, _orthogonal),
 }
+
+# At 64 px Brock et al.'s discriminator begins with half the channels.
+BROCK_64 = ARCHITECTURES[64]._replace(discriminator=(1, 2, 4, 8, 16))
 
 
 class BigGANLayers(SeededLayers):

@@ -25,11 +25,6 @@ class StyleGAN2Layers(SeededLayers):
         return EqualizedConv2D(filters, size, self.next_seed(), name=name, **({"padding": "same"} | kwargs))(x)
 
 
-def channel_count(side, width):
-    """Returns the channels of a map of `side` pixels."""
-    return min(256 * width // side, 8 * width)
-
-
 def mapped(x, units, layer_count, name, blocks):
     """Passes float32 `[batch, size]` through dense layers of a low rate: `[batch, units]`."""
     for number in range(1, layer_count + 1):

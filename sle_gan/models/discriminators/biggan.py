@@ -1,8 +1,9 @@
 """BigGAN's discriminator: a residual network under spectral normalization, with attention.
 
 Source: Brock, Donahue & Simonyan, "Large Scale GAN Training for High Fidelity Natural Image Synthesis", ICLR 2019,
-arXiv:1809.11096, appendix B; at 32 px as in Zhao et al. 2020, arXiv:2006.10738. `docs/methods.md` lists the
-deviations.
+arXiv:1809.11096, appendix B; at 32 px as in Zhao et al. 2020, arXiv:2006.10738; at 64 px as in Chen et al., NeurIPS
+2021, arXiv:2103.00397, while `sle_gan.models.discriminators.biggan_brock` has Brock et al.'s numbers of channels there.
+`docs/methods.md` lists the deviations.
 """
 
 import tensorflow as tf
@@ -12,7 +13,7 @@ from sle_gan.layers.attention import self_attention
 from sle_gan.layers.conditional import projection
 from sle_gan.layers.resample import average_pool_to
 from sle_gan.models import DISCRIMINATORS
-from sle_gan.models.blocks.biggan import ARCHITECTURES, BigGANLayers
+from sle_gan.models.blocks.biggan import ARCHITECTURES, Architecture, BigGANLayers
 from sle_gan.models.graph import FeatureSplit, JudgingGraph, layers_of
 from sle_gan.models.rows import check_shape
 from sle_gan.models.seeded import DISCRIMINATOR
@@ -39,7 +40,22 @@ def discriminator(
         ValueError: if an argument is not one of those above.
     """
     check_shape(DISCRIMINATORS["biggan"], resolution, channels, width)
-    architecture = ARCHITECTURES[resolution]
+    return residual_discriminator(ARCHITECTURES[resolution], resolution, channels, width, seed, classes)
+
+
+def residual_discriminator(
+    architecture: Architecture, resolution: int, channels: int, width: int, seed: int, classes: int
+) -> keras.Model:
+    """Builds the discriminator of an architecture.
+
+    Args:
+        architecture: numbers of channels, attention and initial weights.
+        resolution: side of the images in pixels.
+        channels: of the images.
+        width: channels of which all maps have multiples.
+        seed: of the initial weights.
+        classes: number of classes; 0 without.
+    """
     blocks = BigGANLayers(seed, DISCRIMINATOR, architecture.initializer)
     first, *rest = (share * width for share in architecture.discriminator)
     images = keras.Input([resolution, resolution, channels], name="images")

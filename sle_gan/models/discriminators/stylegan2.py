@@ -14,17 +14,22 @@ from sle_gan.layers.conditional import projection
 from sle_gan.layers.equalized import scaled_leaky_relu
 from sle_gan.layers.minibatch import MinibatchDeviation
 from sle_gan.layers.resample import blur_fir, downsample_fir
-from sle_gan.models import DISCRIMINATORS
-from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, channel_count, embedded, mapped
+from sle_gan.models import DISCRIMINATORS, limits_of_width
+from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, embedded, mapped
 from sle_gan.models.graph import FeatureSplit, JudgingGraph, layers_of
-from sle_gan.models.rows import check_shape
+from sle_gan.models.rows import ChannelLimits, check_shape
 from sle_gan.models.seeded import DISCRIMINATOR
 
 CLASS_MAPPING_LAYERS = 8  # from the class to what the features are projected on
 
 
 def discriminator(
-    resolution: int = 256, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
+    resolution: int = 256,
+    channels: int = 3,
+    width: int = 64,
+    seed: int = 0,
+    classes: int = 0,
+    limits: ChannelLimits | None = None,
 ) -> keras.Model:
     """Builds the residual discriminator: images `[batch, side, side, channels]` -> logits `[batch, 1]`.
 
@@ -36,6 +41,7 @@ def discriminator(
         width: a map of side s has min(256 width / s, 8 width) channels; 64 in the paper.
         seed: of the initial weights.
         classes: number of classes; 0 without.
+        limits: of the channels of maps, in place of those that follow from the width.
 
     Returns:
         A functional `keras.Model`. The logit of an image rests on up to three images beside it too.
@@ -44,19 +50,20 @@ def discriminator(
         ValueError: if an argument is not one of those above.
     """
     check_shape(DISCRIMINATORS["stylegan2"], resolution, channels, width)
+    limits = limits or limits_of_width(width)
     blocks = StyleGAN2Layers(seed, DISCRIMINATOR)
     images = keras.Input([resolution, resolution, channels], name="images")
-    x = scaled_leaky_relu(blocks.conv(images, channel_count(resolution, width), 1, "rgb"))
+    x = scaled_leaky_relu(blocks.conv(images, limits.at(resolution), 1, "rgb"))
     while x.shape[1] > 4:
-        x = _down_block(x, channel_count(x.shape[1] // 2, width), blocks)
+        x = _down_block(x, limits.at(x.shape[1] // 2), blocks)
     x = MinibatchDeviation(name="minibatch_deviation")(x)
-    x = scaled_leaky_relu(blocks.conv(x, channel_count(4, width), 3, "last_conv"))
-    x = tf.reshape(x, [-1, 16 * channel_count(4, width)])
-    x = scaled_leaky_relu(blocks.dense(x, channel_count(4, width), "last_dense"))
+    x = scaled_leaky_relu(blocks.conv(x, limits.at(4), 3, "last_conv"))
+    x = tf.reshape(x, [-1, 16 * limits.at(4)])
+    x = scaled_leaky_relu(blocks.dense(x, limits.at(4), "last_dense"))
     if not classes:
         return keras.Model(images, blocks.dense(x, 1, "logits", dtype="float32"), name="discriminator")
     labels = keras.Input([classes], name="labels")
-    size = channel_count(4, width)
+    size = limits.at(4)
     embedding = mapped(embedded(labels, size, "class", blocks), size, CLASS_MAPPING_LAYERS, "class", blocks)
     logits = projection(blocks.dense(x, size, "logits", dtype="float32"), embedding) / math.sqrt(size)
     return keras.Model([images, labels], logits, name="discriminator")

@@ -16,10 +16,10 @@ from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.resample import upsample_fir
 from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
-from sle_gan.models import GENERATORS, LARGEST_MAPPING, MAPPING_LAYERS
-from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, channel_count, embedded, mapped, normalized
+from sle_gan.models import GENERATORS, LARGEST_MAPPING, MAPPING_LAYERS, limits_of_width
+from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, embedded, mapped, normalized
 from sle_gan.models.graph import FeatureSplit
-from sle_gan.models.rows import check_shape
+from sle_gan.models.rows import ChannelLimits, check_shape
 from sle_gan.models.seeded import GENERATOR
 
 LATENT_SIZE = 512
@@ -49,6 +49,7 @@ def generator(
     seed: int = 0,
     classes: int = 0,
     mapping_layers: int = MAPPING_LAYERS,
+    limits: ChannelLimits | None = None,
 ) -> keras.Model:
     """Builds the generator: latent codes float32 `[batch, 512]` -> images `[batch, side, side, channels]`.
 
@@ -62,6 +63,7 @@ def generator(
         seed: of the initial weights.
         classes: number of classes; 0 without.
         mapping_layers: from codes to styles; 8 in the paper, 2 are enough for few images.
+        limits: of the channels of maps, in place of those that follow from the width.
 
     Returns:
         A functional `keras.Model` with the sub-models `mapping` and `synthesis`.
@@ -81,7 +83,7 @@ def generator(
     style = StyleAverage(name="style_average", dtype="float32")(style)
     layer_count = 2 * int(math.log2(resolution)) - 2
     mixing = StyleMixing(layer_count, name="style_mixing", dtype="float32")
-    synthesis = _synthesis(resolution, channels, width, blocks)
+    synthesis = _synthesis(resolution, channels, 8 * width, limits or limits_of_width(width), blocks)
     image = synthesis(mixing([style, other, codes]))
     return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
@@ -166,18 +168,18 @@ def _mapping(layer_count, width, classes, blocks):
     return keras.Model([codes, labels], mapped(x, 8 * width, layer_count, "mapping", blocks), name="mapping")
 
 
-def _synthesis(resolution, channels, width, blocks):
+def _synthesis(resolution, channels, style_size, limits, blocks):
     layer_count = 2 * int(math.log2(resolution)) - 2
-    all_styles = keras.Input([layer_count, 8 * width], name="styles")
+    all_styles = keras.Input([layer_count, style_size], name="styles")
     style_of = tf.unstack(all_styles, axis=1)
-    x = LearnedConstant([4, 4, channel_count(4, width)], blocks.next_seed(), name="start")(style_of[0])
-    x = blocks.styled_conv(x, style_of[0], channel_count(4, width), "map4_conv")
+    x = LearnedConstant([4, 4, limits.at(4)], blocks.next_seed(), name="start")(style_of[0])
+    x = blocks.styled_conv(x, style_of[0], limits.at(4), "map4_conv")
     image = blocks.to_rgb(x, style_of[1], channels, "map4_rgb")
     side, layer = 4, 1
     while side < resolution:
         side *= 2
-        x = blocks.styled_conv(upsample_fir(x), style_of[layer], channel_count(side, width), f"map{side}_conv1")
-        x = blocks.styled_conv(x, style_of[layer + 1], channel_count(side, width), f"map{side}_conv2")
+        x = blocks.styled_conv(upsample_fir(x), style_of[layer], limits.at(side), f"map{side}_conv1")
+        x = blocks.styled_conv(x, style_of[layer + 1], limits.at(side), f"map{side}_conv2")
         image = upsample_fir(image) + blocks.to_rgb(x, style_of[layer + 2], channels, f"map{side}_rgb")
         layer += 2
     return keras.Model(all_styles, image, name="synthesis")

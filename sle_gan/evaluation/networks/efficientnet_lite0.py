@@ -11,11 +11,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation.network import FeatureNetwork
-from sle_gan.evaluation.torch_archive import read_state_dict
+from sle_gan.evaluation import NETWORKS
+from sle_gan.evaluation.networks.feature_network import FeatureNetwork
+from sle_gan.evaluation.networks.torch_archive import read_state_dict
 
 SMALLEST_SIDE_PX = 32
-DISTANCE_TAPS = ("stage_1", "stage_2", "stage_3", "stage_4", "stage_5")
 
 
 class Stage(NamedTuple):
@@ -47,7 +47,7 @@ STAGES = (
 )
 
 
-def efficientnet_lite0(outputs):
+def efficientnet_lite0(outputs, side_px=None):
     """Builds EfficientNet-Lite0 with its ImageNet weights, frozen, as far as the asked outputs need it.
 
     The model takes images float32 `[batch, height, width, 3]` in [-1, 1], of 32 px a side or more (it was
@@ -60,6 +60,7 @@ def efficientnet_lite0(outputs):
 
     Args:
         outputs: tuple of some of these names.
+        side_px: side of the images, if it is always the same; None for any.
 
     Returns:
         A functional `keras.Model`: images -> list of the outputs in this order, or the output if it is one.
@@ -71,7 +72,7 @@ def efficientnet_lite0(outputs):
     Differs: batch normalization is folded into the convolutions, for speed.
     """
     tensors = read_state_dict(weights_path())
-    images = keras.Input([None, None, 3], name="images", dtype="float32")
+    images = keras.Input([side_px, side_px, 3], name="images", dtype="float32")
     # The weights expect (value - 127) / 128 of 8-bit values, and padding by 0 after that.
     x = keras.layers.Rescaling(127.5 / 128, 0.5 / 128, name="rescale", dtype="float32")(images)
     x = _convolution(x, 32, 3, 2, "stem", _folded(tensors, "_conv_stem", "_bn0"))
@@ -185,7 +186,7 @@ class PerceptualDistance:
     """
 
     def __init__(self):
-        self._network = efficientnet_lite0(DISTANCE_TAPS)
+        self._network = efficientnet_lite0(NETWORKS["efficientnet-lite0"].distance_maps)
 
     def __call__(self, images, references):
         """Returns the distance of each pair.

@@ -7,8 +7,8 @@ import numpy as np
 import tf_keras as keras
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation.network import FeatureNetwork
-from sle_gan.evaluation.torch_archive import read_state_dict
+from sle_gan.evaluation.networks.feature_network import FeatureNetwork
+from sle_gan.evaluation.networks.torch_archive import read_state_dict
 
 SIDE_PX = 299
 _EPSILON = 1e-3  # of its batch normalization

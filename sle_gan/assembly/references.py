@@ -1,0 +1,65 @@
+"""What a run's pictures are scored against: its training images, or those of another folder. Loads no TensorFlow."""
+
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from sle_gan.data.decode import decode_folder
+from sle_gan.data.folder import Manifest, manifest, scan
+from sle_gan.data.pictures import opaque
+from sle_gan.errors import InputError
+from sle_gan.evaluation import FEWEST_IMAGES
+from sle_gan.settings import ImageSettings
+
+TRAINING_SPLIT = "train"
+
+
+class ReferenceImages(NamedTuple):
+    """Images that pictures are scored against.
+
+    Attributes:
+        images: uint8 `[count, side, side, 1 or 3]`, alpha laid over the background.
+        manifest: which they are, as that of a run.
+        split: `train` for the training images; of others a name that says which.
+    """
+
+    images: np.ndarray
+    manifest: Manifest
+    split: str
+
+
+def read_reference_images(
+    folder: Path | str, settings: ImageSettings, tell: Callable[[str], None] = print
+) -> ReferenceImages:
+    """Reads the images of a folder, at the side of a run's and made square as those.
+
+    Args:
+        folder: of the images, such as the test split of a set.
+        settings: how the run decodes its images.
+        tell: function of a line of text, called for what is skipped.
+
+    Raises:
+        InputError: if there is no such folder, or it holds fewer than six images.
+    """
+    scanned = scan(folder)
+    images, kept, failures = decode_folder(
+        scanned,
+        resolution=settings.resolution,
+        channels=settings.channels,
+        fit=settings.fit,
+        background=settings.background_rgb,
+        memory_limit_bytes=sys.maxsize,
+        cache_file=None,
+        progress=None,
+    )
+    for path, reason in (*scanned.skipped, *failures):
+        tell(f"skipped {path}: {reason}")
+    if len(images) < FEWEST_IMAGES:
+        raise InputError(f"--reference-folder must hold {FEWEST_IMAGES} images at least; got {len(images)}")
+    content = manifest(scanned)
+    digest = hashlib.sha256("".join(image.sha256 for image in kept).encode()).hexdigest()
+    return ReferenceImages(opaque(images, settings.background_rgb), content, f"reference {digest[:8]}")

@@ -1,0 +1,75 @@
+"""What a training step costs in theory beside the passes of its two networks, and what no count holds."""
+
+import os
+
+from sle_gan.evaluation import NETWORKS
+from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance, efficientnet_lite0
+from sle_gan.settings import SparseFromScratchSettings, TicketSearchSettings, TrainSettings
+from sle_gan.sparsity.flops import layer_macs, network_macs
+from sle_gan.training.gan import GAN
+from sle_gan.training.reconstruction import Reconstruction
+
+_DECODER_PASSES = 3  # forward, and back to the weights and to the maps
+_DISTANCE_PASSES = 9  # three pictures forward and back to their pixels, and three references forward
+_CORE_FLOPS = 30e9  # a second, of a core that computes convolutions
+
+
+def other_macs_per_step(gan: GAN, images_per_step: int) -> float:
+    """Counts what the reconstruction of a step costs: its decoders, and the network that judges what they draw.
+
+    Args:
+        gan: a compiled `GAN`.
+        images_per_step: real images that a step of the generator goes with.
+
+    Returns:
+        Multiply-accumulates (MACs); 0 where nothing is reconstructed.
+    """
+    reconstruction = gan.method(Reconstruction)
+    if reconstruction is None:
+        return 0.0
+    macs = _DECODER_PASSES * network_macs(layer_macs(reconstruction.decoders), {})
+    if isinstance(reconstruction.distance, PerceptualDistance):
+        side = reconstruction.decoders.outputs[0].shape[1]
+        network = efficientnet_lite0(NETWORKS["efficientnet-lite0"].distance_maps, side)
+        macs += _DISTANCE_PASSES * network_macs(layer_macs(network), {})
+    return images_per_step * macs
+
+
+def uncounted(settings: TrainSettings) -> list[str]:
+    """Lists what a training computes that its FLOPs do not hold: passes that only some steps make, or that vary.
+
+    Args:
+        settings: of the training.
+    """
+    penalties, sparsity = settings.penalties, settings.sparsity
+    is_there = {
+        "R1": penalties.r1_gamma,
+        "the gradient penalty": penalties.gradient_penalty,
+        "consistency": penalties.consistency_weight,
+        "DigGAN": penalties.dig_weight,
+        "path length": penalties.path_length_weight,
+        "adversarial features": settings.adversarial_features is not None,
+        "the teacher": settings.transfer.teacher is not None,
+        "distillation": isinstance(sparsity, TicketSearchSettings) and sparsity.distill_weight,
+        "the balance ratio": isinstance(sparsity, SparseFromScratchSettings) and sparsity.balance != "off",
+        "fakes that shares draw again": settings.optimization.accumulate > 1,
+    }
+    return [name for name, value in is_there.items() if value]
+
+
+def describe_cpu_cost(flops_per_step: float, settings: TrainSettings) -> str:
+    """Returns a line of text: about what a training costs on this CPU, and which flags make that less.
+
+    Args:
+        flops_per_step: floating-point operations of a step in theory.
+        settings: of the training.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    seconds = flops_per_step / (cores * _CORE_FLOPS)
+    hours = seconds * settings.optimization.steps / 3600
+    return (
+        f"cpu: no GPU here; at {settings.images.resolution} px and width {settings.network.width} a step is "
+        f"{flops_per_step / 1e9:,.0f} GFLOP, about {seconds:.2g} s on {cores} cores, and "
+        f"{settings.optimization.steps:,} steps are about {hours:,.1f} hours; a smaller --width makes it less, by its "
+        "square at most, and so does a smaller --resolution"
+    )
