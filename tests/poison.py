@@ -24,7 +24,7 @@ def poisonous(poisoned_step, times):
         def on_train_batch_end(self, batch, logs=None):
             super().on_train_batch_end(batch, logs)
             if self._steps_before + batch + 1 == poisoned_step and int(self.model.seed_offset) < times:
-                kernel = self.model.generator.get_layer("up64_conv1").kernel
+                kernel = self.model.generator.get_layer("start").kernel
                 kernel.assign(np.full(kernel.shape, np.nan))
 
     return Poison

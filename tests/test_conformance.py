@@ -92,6 +92,23 @@ every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 every_network = pytest.mark.parametrize("row", NETWORKS.values(), ids=NETWORKS.keys())
 
 
+@pytest.fixture(scope="module")
+def built():
+    """Returns a function of a row -> its model with its first values, which is built once and shared by the tests."""
+    models = {}
+
+    def build(row, copy=0):
+        key = id(row.build), copy
+        if key not in models:
+            model = row.build()
+            models[key] = model, model.get_weights()
+        model, values = models[key]
+        model.set_weights(values)
+        return model
+
+    return build
+
+
 def drawn_inputs(row, batch, seed=0):
     inputs = [tf.random.stateless_normal([batch, *shape], [seed, index]) for index, shape in enumerate(row.inputs)]
     return inputs if len(inputs) > 1 else inputs[0]
@@ -107,16 +124,16 @@ def with_drawn_weights(model):
 
 
 @every_row
-def test_the_output_has_its_shape_and_dtype_and_is_finite(row):
-    outputs = row.build()(drawn_inputs(row, 2), training=True)
+def test_the_output_has_its_shape_and_dtype_and_is_finite(row, built):
+    outputs = built(row)(drawn_inputs(row, 2), training=True)
     assert outputs.shape == (2, *row.output)
     assert outputs.dtype == tf.float32
     assert np.isfinite(outputs).all()
 
 
 @every_row
-def test_the_batch_size_is_free_and_the_graph_agrees_with_eager(row):
-    model = with_drawn_weights(row.build())
+def test_the_batch_size_is_free_and_the_graph_agrees_with_eager(row, built):
+    model = with_drawn_weights(built(row))
     signature = tf.nest.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]]), drawn_inputs(row, 1))
     graph = tf.function(lambda inputs: model(inputs, training=False), input_signature=[signature])
     for batch in (1, 3):
@@ -125,8 +142,8 @@ def test_the_batch_size_is_free_and_the_graph_agrees_with_eager(row):
 
 
 @every_row
-def test_the_configuration_rebuilds_the_model(row):
-    model = with_drawn_weights(row.build())
+def test_the_configuration_rebuilds_the_model(row, built):
+    model = with_drawn_weights(built(row))
     with keras.utils.custom_object_scope({layer.__name__: layer for layer in OUR_LAYERS}):
         again = keras.Model.from_config(model.get_config())
     again.set_weights(model.get_weights())
@@ -135,8 +152,8 @@ def test_the_configuration_rebuilds_the_model(row):
 
 
 @every_row
-def test_a_checkpoint_restores_every_variable(row, tmp_path):
-    model, again = with_drawn_weights(row.build()), row.build()
+def test_a_checkpoint_restores_every_variable(row, built, tmp_path):
+    model, again = with_drawn_weights(built(row)), built(row, 1)
     path = tf.train.Checkpoint(model=model).save(str(tmp_path / "ckpt"))
     tf.train.Checkpoint(model=again).restore(path).assert_consumed()
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
@@ -144,8 +161,8 @@ def test_a_checkpoint_restores_every_variable(row, tmp_path):
 
 
 @every_row
-def test_every_trainable_weight_that_the_output_rests_on_has_a_gradient(row):
-    model = with_drawn_weights(row.build())
+def test_every_trainable_weight_that_the_output_rests_on_has_a_gradient(row, built):
+    model = with_drawn_weights(built(row))
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(drawn_inputs(row, 3), training=True) ** 3)
     gradients = tape.gradient(loss, model.trainable_variables)
@@ -224,7 +241,7 @@ def test_every_generator_can_be_trained_with_every_discriminator(pair, tiny_netw
 
 @every_network
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_keeps_weights_and_outputs_in_float32(row, policy):
+def test_mixed_precision_keeps_weights_and_outputs_in_float32(row, built, policy):
     keras.mixed_precision.set_global_policy(policy)
     try:
         model = row.build()
@@ -234,14 +251,14 @@ def test_mixed_precision_keeps_weights_and_outputs_in_float32(row, policy):
     assert outputs.dtype == tf.float32
     assert np.isfinite(outputs).all()
     assert {variable.dtype for variable in model.variables} == {tf.float32}
-    full = row.build()
+    full = built(row)
     full.set_weights(model.get_weights())
     np.testing.assert_allclose(model(drawn_inputs(row, 2)), full(drawn_inputs(row, 2)), atol=0.1)
 
 
 @every_network
-def test_every_kernel_can_be_pruned(row):
-    model = row.build()
+def test_every_kernel_can_be_pruned(row, built):
+    model = built(row)
     layers = [layer for part in (model, *model.submodules) for layer in getattr(part, "layers", [])]
     kernels = {id(layer.kernel) for layer in layers if hasattr(layer, "kernel")}
     matrices = {id(variable) for variable in model.trainable_variables if variable.shape.rank in (2, 4)}

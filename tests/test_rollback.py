@@ -27,7 +27,7 @@ from sle_gan.run import RunFolder
 from sle_gan.training.draws import of_replica
 from sle_gan.training.ema import Calibration
 
-SMALL = "--resolution 64 --width 8 --batch-size 2 --reconstruction-loss l1 --log-frequency 1 --sample-frequency 9"
+SMALL = "--model sngan --resolution 32 --n-critic 1 --width 8 --batch-size 2 --log-frequency 1 --sample-frequency 9"
 
 
 def words_of(photographs, output, *more):

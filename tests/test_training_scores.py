@@ -31,7 +31,7 @@ def flowers(tmp_path_factory):
 
 
 def arguments(flowers, output, *more):
-    small = "--name run --resolution 64 --width 8 --batch-size 4 --reconstruction-loss l1 --log-frequency 2"
+    small = "--name run --model sngan --resolution 32 --n-critic 1 --width 8 --batch-size 4 --log-frequency 2"
     score = "--kid --kid-frequency 2 --kid-number-of-images 10 --checkpoint-frequency 4"
     return ["--data-folder", str(flowers), "--output-folder", str(output), *small.split(), *score.split(), *more]
 
@@ -64,7 +64,7 @@ def test_scores_stand_between_the_losses_and_the_best_generator_is_kept(trained)
     assert len(set(kids.values())) == 4
     assert not any(row["party"] for row in scored)  # the loss is that of pixels
     assert steps_in(trained.best) == [min(kids, key=kids.get)]
-    assert (scored[0]["reals"], scored[0]["fakes"], scored[0]["resolution"]) == (12, 10, 64)
+    assert (scored[0]["reals"], scored[0]["fakes"], scored[0]["resolution"]) == (12, 10, 32)
     assert set(scored[0]["memorization"]) >= {"near_copies", "median_ratio"}
     assert scored[0]["diversity"]["images"] == 10
     assert (trained.scores / "copies-step-000006.png").exists()
