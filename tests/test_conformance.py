@@ -219,10 +219,10 @@ def test_every_generator_can_be_trained_with_every_discriminator(pair, tiny_netw
         assert gradient is not None, variable.name
         assert np.any(gradient.numpy()), variable.name
 
-    reconstruction = Reconstruction(graph.decoders, mean_absolute_difference) if graph.decoders else None
-    gan = GAN(graph.generator, graph.discriminator, tiny_network(generators, 1), reconstruction=reconstruction)
+    terms = [Reconstruction(graph.decoders, mean_absolute_difference)] if graph.decoders else []
+    gan = GAN(graph.generator, graph.discriminator, tiny_network(generators, 1))
     optimizers = [keras.optimizers.Adam(1e-3, beta_1=0.0), keras.optimizers.Adam(1e-3, beta_1=0.0)]
-    gan.compile(*optimizers, hinge_generator, hinge_discriminator)
+    gan.compile(*optimizers, hinge_generator, hinge_discriminator, discriminator_terms=terms)
     logs = gan.train_step(tf.random.stateless_uniform([2, *IMAGES], [1, 2], -1, 1))
     assert np.isfinite([float(value) for value in logs.values()]).all()
 

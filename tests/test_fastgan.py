@@ -142,7 +142,9 @@ def test_every_convolution_is_spectrally_normalized_and_without_bias():
 
 def test_the_library_example_of_the_readme_runs():
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    (example,) = [code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "import sle_gan" in code]
+    (example,) = [
+        code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "sle_gan.Generator(" in code
+    ]
     names = {}
     exec(example, names)
     assert names["images"].shape == (4, 64, 64, 3)

@@ -188,7 +188,7 @@ def test_two_replicas_hold_the_same_masks_and_the_same_zeros(two_replicas):
     ("arguments", "told"),
     [
         ({"sparsity": 1.0}, "sparsity must be above 0 and below 1; got 1.0"),
-        ({"warmup": 0}, "warmup and interval must be 1 or more; got 0 and 5000"),
+        ({"warmup": 0}, "warmup and interval must be 1 or more; got 0 and None"),
         ({"unit": "kimg"}, r"unit must be one of \('steps', 'epochs'\); got 'kimg'"),
     ],
 )

@@ -134,7 +134,10 @@ def test_a_student_with_frozen_blocks_learns_from_a_teacher_and_goes_on(teacher,
     ("more", "told"),
     [
         ("--init-from {run} --width 16", "--init-from {run} must have the width of this training; got 8 there and 16"),
-        ("--init-from {run} --model stylegan2", "must have the model of this training; got sngan there and stylegan2"),
+        (
+            "--init-from {run} --model stylegan2",
+            "must have the generator of this training; got sngan there and stylegan2",
+        ),
         ("--init-from nowhere", "nowhere is no run folder: it has no config.json"),
         ("--teacher {run} --resolution 48", "--teacher {run} must have the resolution of this training; got 32 there"),
         ("--teacher nowhere", "no run 'nowhere'"),

@@ -82,9 +82,9 @@ def fit(
     generator, discriminator, gan, sparsity = training
     if on_device:
         gan.resident = ResidentImages(images, labels and labels[0])
+    _check_space_for_checkpoints(run, settings, generator, discriminator)
     _write_costs(run, settings, gan)
     _print_lines(describe_shares(optimization.accumulate, optimization.batch_size, (generator, discriminator)))
-    _check_space_for_checkpoints(run, settings, generator, discriminator)
     held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, labels and labels[::-1]).row
     share_size = optimization.batch_size // optimization.accumulate
     calibrate = Calibration(gan.average_generator, share_size, gan.classes)
