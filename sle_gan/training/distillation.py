@@ -29,7 +29,7 @@ def discriminator_divergence(teacher_logits: tf.Tensor, student_logits: tf.Tenso
     """
     teacher, student = tf.sigmoid(teacher_logits), tf.sigmoid(student_logits)
 
-    def term(p, q):
+    def term(p: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
         return p * (tf.math.log(p + _EPSILON) - tf.math.log(q + _EPSILON))
 
     return tf.reduce_mean(term(teacher, student) + term(1.0 - teacher, 1.0 - student))
