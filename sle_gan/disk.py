@@ -27,7 +27,7 @@ def reason(error: BaseException) -> str:
     return "disk full" if is_full(error) else str(error).splitlines()[0]
 
 
-def check_space(folder: Path | str, needed_bytes: int, needed_for: str, mend: str) -> None:
+def check_space(folder: Path | str, needed_bytes: float, needed_for: str, mend: str) -> None:
     """Checks, before anything costly begins, that what will be written fits on the disk.
 
     Args:

@@ -90,6 +90,6 @@ class AdaptiveAugment(tf.Module):
         self.sign_sum.assign(tf.where(due, 0.0, total))
 
 
-def _scalar(name):
+def _scalar(name: str) -> tf.Variable:
     # Every replica computes the same from the mean over all of them, so any one of them is right.
     return tf.Variable(0.0, trainable=False, name=name, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)

@@ -3,10 +3,14 @@
 NumPy in float64. No matrix of all pairs is held, and the moments of FID are gathered as the features come.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation.distances import blocks, neighbor_distances, squared_distances
+from sle_gan.evaluation.distances import Features, blocks, neighbor_distances, squared_distances
 
 _KID_SUBSETS = 100
 _KID_SUBSET_SIZE = 1000
@@ -27,12 +31,12 @@ class Moments:
         factor: float64 `[rows, d]`.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
-        self.mean = None
-        self.factor = None
+        self.mean: Any = None  # until there are features
+        self.factor: Any = None
 
-    def add(self, features):
+    def add(self, features: Features) -> "Moments":
         """Takes more features in.
 
         Args:
@@ -45,11 +49,11 @@ class Moments:
             self._add_block(block)
         return self
 
-    def covariance(self):
+    def covariance(self) -> NDArray[np.float64]:
         """Returns the unbiased covariance, float64 `[d, d]`, of two features or more."""
         return self.factor.T @ self.factor / (self.count - 1)
 
-    def _add_block(self, block):
+    def _add_block(self, block: NDArray[np.float64]) -> None:
         count, mean = len(block), block.mean(axis=0)
         if self.count == 0:
             self.count, self.mean, self.factor = count, mean, block - mean
@@ -63,7 +67,7 @@ class Moments:
         self.count = total
 
 
-def frechet_distance(first, second):
+def frechet_distance(first: Moments, second: Moments) -> float:
     """Returns the squared Fréchet distance of two Gaussians: FID, where the features are the 2015 Inception's.
 
     Biased upwards where images are few: two halves of one set of a hundred photographs are tens apart. Compare only
@@ -89,7 +93,7 @@ def frechet_distance(first, second):
     return max(float(np.square(first.mean - second.mean).sum() + traces - 2 * overlap), 0.0)
 
 
-def kernel_distance(real, fake, seed):
+def kernel_distance(real: Features, fake: Features, seed: int) -> tuple[float, float | None]:
     """Returns the squared distance of two sets under a cubic kernel, in thousandths: KID.
 
     The mean over 100 subsets of min(n, m, 1000) of either set. Unbiased: two sets of one kind are 0 apart on
@@ -122,7 +126,7 @@ def kernel_distance(real, fake, seed):
     return float(values.mean()), None if whole else float(values.std(ddof=1))
 
 
-def _pool_and_subsets(features, size, rng):
+def _pool_and_subsets(features: Features, size: int, rng: np.random.Generator) -> tuple[Features, NDArray[np.float64]]:
     """Returns the features to draw from, and 1 where a feature is in a subset: float64 `[subsets, count]`."""
     if len(features) > _KID_POOL:
         features = features[np.sort(rng.choice(len(features), _KID_POOL, replace=False))]
@@ -132,7 +136,9 @@ def _pool_and_subsets(features, size, rng):
     return features, subsets
 
 
-def _kernel_sums(first, in_first, second, in_second):
+def _kernel_sums(
+    first: Features, in_first: NDArray[np.float64], second: Features, in_second: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Sums the kernel over all pairs of each subset: float64 `[subsets]`."""
     sums = np.zeros(len(in_first))
     for rows, row_block in blocks(first):
@@ -142,12 +148,12 @@ def _kernel_sums(first, in_first, second, in_second):
     return sums
 
 
-def _own_kernels(features):
+def _own_kernels(features: Features) -> NDArray[np.float64]:
     squares = [np.square(block).mean(axis=1) for _, block in blocks(features)]
     return (np.concatenate(squares) + 1) ** 3
 
 
-def precision_recall(real, fake, neighbors=5):
+def precision_recall(real: Features, fake: Features, neighbors: int = 5) -> dict[str, float]:
     """Returns precision, recall, density and coverage: is what is drawn real, and is all that is real drawn?
 
     A set's manifold is the union of balls around its features that reach to the k-th neighbor. Precision is the
@@ -186,7 +192,7 @@ def precision_recall(real, fake, neighbors=5):
     }
 
 
-def inception_score(logits):
+def inception_score(logits: Features) -> tuple[float, float | None]:
     """Returns the Inception Score: how sure the network is of each image, and how many classes there are in all.
 
     The mean over splits of 5,000, as in most tables; of fewer images there is one split. It grows with the number
@@ -209,7 +215,7 @@ def inception_score(logits):
     return float(np.mean(scores)), float(np.std(scores)) if len(scores) > 1 else None
 
 
-def _split_score(logits):
+def _split_score(logits: Features) -> float:
     mean, negative_entropy = np.zeros(logits.shape[1]), 0.0
     for _, block in blocks(logits):
         shifted = block - block.max(axis=1, keepdims=True)
@@ -220,7 +226,7 @@ def _split_score(logits):
     return np.exp(negative_entropy - (mean[mean > 0] * np.log(mean[mean > 0])).sum())
 
 
-def random_halves(count, splits, seed):
+def random_halves(count: int, splits: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Draws pairs of halves without a common element; of an odd number one is left out.
 
     Args:
@@ -237,6 +243,6 @@ def random_halves(count, splits, seed):
         yield order[: count // 2], order[count // 2 : count // 2 * 2]
 
 
-def _at_least(least, *counts):
+def _at_least(least: int, *counts: int) -> None:
     if min(counts) < least:
         raise InputError(f"this score needs {least} images of either kind at least; got {min(counts)}")

@@ -7,7 +7,7 @@ the floor of each score, which is its mean between two halves of the training im
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -115,7 +115,7 @@ class FeatureScores:
         values: Values = {}
         if "fid" in self.metrics:
             # FID means the 2015 Inception.
-            values["fd" if self._suffix else "fid"] = (frechet_distance(*moments), None)
+            values["fd" if self._suffix else "fid"] = (frechet_distance(*cast(Sequence[Moments], moments)), None)
         if "kid" in self.metrics:
             values["kid"] = kernel_distance(reals / self._kernel_unit, fakes / self._kernel_unit, self._seed)
         # The halves of few images do not have that many neighbors.

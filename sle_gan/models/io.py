@@ -1,12 +1,16 @@
 """What goes into a generator and what comes out of it: latent codes and images."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
 
 EACH_ITS_OWN = -1
 
 
-def create_input_noise(batch_size=1, latent_size=256, seed=None):
+def create_input_noise(batch_size: int = 1, latent_size: int = 256, seed: int | None = None) -> tf.Tensor:
     """Draws latent codes for a generator.
 
         >>> import sle_gan
@@ -26,7 +30,7 @@ def create_input_noise(batch_size=1, latent_size=256, seed=None):
     return tf.random.stateless_normal([batch_size, latent_size], key)
 
 
-def latent_codes(seeds, latent_size):
+def latent_codes(seeds: tf.Tensor | Sequence[int], latent_size: int) -> tf.Tensor:
     """Draws the latent code of each seed, whatever other seeds are asked for beside it.
 
     Args:
@@ -44,7 +48,9 @@ def latent_codes(seeds, latent_size):
     )
 
 
-def seed_inputs(generator, seeds, label=EACH_ITS_OWN):
+def seed_inputs(
+    generator: keras.Model, seeds: tf.Tensor | Sequence[int], label: tf.Tensor | int = EACH_ITS_OWN
+) -> tf.Tensor | list[tf.Tensor]:
     """Draws what a generator makes the picture of each seed from.
 
     Args:
@@ -64,21 +70,21 @@ def seed_inputs(generator, seeds, label=EACH_ITS_OWN):
     return [codes, tf.one_hot(tf.where(label == EACH_ITS_OWN, seeds % classes, label), classes)]
 
 
-def batch_at(inputs, first, size):
+def batch_at(inputs: tf.Tensor | list[tf.Tensor], first: int, size: int) -> tf.Tensor | list[tf.Tensor]:
     """Cuts up to `size` rows from number `first` out of a tensor, or out of each of a list."""
     return tf.nest.map_structure(lambda part: part[first : first + size], inputs)
 
 
-def padded_to(inputs, size):
+def padded_to(inputs: tf.Tensor | list[tf.Tensor], size: int) -> tf.Tensor | list[tf.Tensor]:
     """Adds rows of zeros to a tensor, or to each of a list, so that there are `size`."""
 
-    def padded(part):
+    def padded(part: tf.Tensor) -> tf.Tensor:
         return tf.pad(part, [[0, size - len(part)]] + [[0, 0]] * (len(part.shape) - 1))
 
     return tf.nest.map_structure(padded, inputs)
 
 
-def postprocess_images(images, dtype=tf.uint8):
+def postprocess_images(images: tf.Tensor | NDArray[np.floating], dtype: tf.DType | str = tf.uint8) -> tf.Tensor:
     """Brings a generator's images from [-1, 1] to [0, 255].
 
         >>> import numpy as np
@@ -99,7 +105,7 @@ def postprocess_images(images, dtype=tf.uint8):
     return tf.cast(tf.round(images) if dtype.is_integer else images, dtype)
 
 
-def interpolate_codes(start, end, shares):
+def interpolate_codes(start: tf.Tensor, end: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
     """Walks from one latent code to another along the sphere, where Gaussian codes lie.
 
     Args:

@@ -6,6 +6,9 @@ discriminator makes the smaller ones of what it is given: then reals and fakes a
 the same augmentation.
 """
 
+from collections.abc import Iterable
+
+import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.layers.resample import downsample_nearest
@@ -51,16 +54,16 @@ def feature_splits(pair: Pair, generator: keras.Model, discriminator: keras.Mode
     return drawing._replace(rest=_giving(drawing.rest, judging.first)), judging
 
 
-def _sides(tensors):
+def _sides(tensors: Iterable[tf.Tensor]) -> list[int]:
     """Returns the sides of the images among a model's inputs or outputs; the others are vectors."""
     return [tensor.shape[1] for tensor in tensors if tensor.shape.rank == 4]
 
 
-def _draws_all(drawing, judging):
+def _draws_all(drawing: keras.Model, judging: keras.Model) -> bool:
     return set(_sides(judging.inputs)) <= set(_sides(drawing.outputs))
 
 
-def _giving(drawing, judging):
+def _giving(drawing: keras.Model, judging: keras.Model) -> keras.Model:
     """Returns a model of the pictures that `judging` looks at, out of all that `drawing` draws."""
     sides = _sides(judging.inputs)
     if sides == _sides(drawing.outputs):
@@ -69,7 +72,7 @@ def _giving(drawing, judging):
     return keras.Model(drawing.inputs, [picture_of[side] for side in sides], name=f"{drawing.name}_as_judged")
 
 
-def _of_one_image(judging):
+def _of_one_image(judging: keras.Model) -> keras.Model:
     """Returns a model of the largest image, with classes and labels, that makes the others of it."""
     sides = _sides(judging.inputs)
     image, *labels = (

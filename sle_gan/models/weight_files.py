@@ -15,7 +15,7 @@ _KNOWN = {
 _WHOLE_MODEL = ("model_config", "training_config")
 
 
-def check_weights_file(path):
+def check_weights_file(path: Path | str) -> None:
     """Makes sure that a file holds arrays of weights and nothing else.
 
     A whole model can hold code that runs when it is loaded, and HDF5 can name other files whose bytes it takes.
@@ -44,12 +44,12 @@ def check_weights_file(path):
         raise InputError(f"{path} {must}; {reason}")
 
 
-def _more_than_weights(archive):
+def _more_than_weights(archive: h5py.File) -> str | None:
     """Returns what an open archive holds beside weights, in words; None if that is nothing."""
     if any(name in archive.attrs for name in _WHOLE_MODEL):
         return "it is a whole model, which can hold code; save it with save_weights"
 
-    def look(name, part):
+    def look(name: str, part: h5py.Group | h5py.Dataset) -> str | None:
         if isinstance(part, h5py.Dataset):
             is_elsewhere = part.external is not None or part.is_virtual
             return f"its {name} lies in another file" if is_elsewhere else None

@@ -5,16 +5,17 @@ Source: ADAPT, NeurIPS 2023: the balance ratio and the relaxed and strict rules.
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.sparsity.dynamic import explored
+from sle_gan.sparsity.masks import Masks
 from sle_gan.sparsity.schedules import BALANCE_MEASUREMENTS, MEASURED_EVERY_STEPS, cosine
 from sle_gan.sparsity.selection import keep_largest_of_all, live_count
-from sle_gan.training.accumulation import in_turn, mean_over
+from sle_gan.training.accumulation import Share, in_turn, mean_over
 from sle_gan.training.terms import Logs, StepOutcome
 
 _BALANCED = (0.45, 0.55)
@@ -54,7 +55,7 @@ class BalanceRatio:
 
     metrics: Sequence[str] = ()
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.ratios = tf.Variable(
             tf.zeros([BALANCE_MEASUREMENTS]),
             trainable=False,
@@ -118,7 +119,16 @@ class BalancedDiscriminator(keras.callbacks.Callback):
         optimizer: of the generator, whose steps are counted.
     """
 
-    def __init__(self, masks, ratio, rule, *, interval, total_steps, optimizer):
+    def __init__(
+        self,
+        masks: Masks,
+        ratio: BalanceRatio,
+        rule: BalanceRule,
+        *,
+        interval: int,
+        total_steps: int,
+        optimizer: keras.optimizers.Optimizer,
+    ) -> None:
         super().__init__()
         self.masks = masks
         self.ratio = ratio
@@ -127,15 +137,15 @@ class BalancedDiscriminator(keras.callbacks.Callback):
         self.total_steps = total_steps
         self.optimizer = optimizer
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Reads the optimizer's counter."""
         self._step = int(self.optimizer.iterations.numpy())
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Counts the batches of this epoch anew."""
         self._last_batch = -1
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Changes the density when it is time."""
         self._step += batch - self._last_batch
         self._last_batch = batch
@@ -144,7 +154,7 @@ class BalancedDiscriminator(keras.callbacks.Callback):
             if ratio is not None:
                 self.rebalance(ratio)
 
-    def rebalance(self, ratio):
+    def rebalance(self, ratio: float) -> None:
         """Moves the density one step towards balance.
 
         Args:
@@ -161,7 +171,7 @@ class BalancedDiscriminator(keras.callbacks.Callback):
             masks, gradients = self.masks.read(), [np.abs(gradient) for gradient in self.masks.gradients()]
             self.masks.set(explored(self.masks.weights(), masks, gradients, share, crosses_layers=True))
 
-    def _shrink(self, density):
+    def _shrink(self, density: float) -> None:
         masks = self.masks.read()
         count = min(live_count(sum(mask.size for mask in masks), density), self.masks.live_weights())
         magnitudes = [
@@ -169,7 +179,7 @@ class BalancedDiscriminator(keras.callbacks.Callback):
         ]
         self.masks.set(keep_largest_of_all(magnitudes, count))
 
-    def _grow(self, density):
+    def _grow(self, density: float) -> None:
         masks = self.masks.read()
         count = live_count(sum(mask.size for mask in masks), density)
         # Live weights come before all others.
@@ -180,15 +190,15 @@ class BalancedDiscriminator(keras.callbacks.Callback):
         self.masks.set(keep_largest_of_all(scores, count))
 
 
-def _mean_logits(outcome):
+def _mean_logits(outcome: StepOutcome) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the mean logits of reals, and of fakes before and after the generator's step."""
 
-    def mean_logit(inputs):
+    def mean_logit(inputs: list[tf.Tensor]) -> tf.Tensor:
         # Not as in training: that would move the discriminator's statistics. The generator draws as in training,
         # as it did before its step, at the price of one more power iteration of its spectral norms.
         return tf.reduce_mean(tf.nest.flatten(outcome.discriminator(inputs, training=False))[0])
 
-    def measured(share, before):
+    def measured(share: Share, before: list | None) -> list:
         reals = outcome.draw_reals(share)
         old, new = outcome.fakes[share.index], outcome.draw_fakes(share)
         return [*(before or []), (mean_logit(reals), mean_logit(old), mean_logit(new))]

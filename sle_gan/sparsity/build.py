@@ -134,7 +134,7 @@ def _from_scratch(settings: SparseFromScratchSettings, gan: GAN, seed: int) -> S
     clock = {"total_steps": settings.exploration_steps, "optimizer": gan.generator_optimizer}
     if rule is not None:
         clock["interval"] = settings.interval_steps
-        options = {"seed": seed, "regrow_state": settings.regrow_state}
+        options: dict[str, Any] = {"seed": seed, "regrow_state": settings.regrow_state}
         callbacks.append(DynamicSparsity(masks["generator"], rule, **clock, **options))
     if ratio is not None:
         clock["interval"] = settings.balance_interval_steps

@@ -5,14 +5,16 @@ generator of ADAPT, 2023 (its discriminator: `sle_gan.sparsity.adapt`).
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.sparsity.masks import reset_slots
+from sle_gan.sparsity.masks import Masks, reset_slots
 from sle_gan.sparsity.schedules import cosine
-from sle_gan.sparsity.selection import drop_and_grow, keep_random, live_count
+from sle_gan.sparsity.selection import Mask, Scores, drop_and_grow, keep_random, live_count
 
 
 class Exploration(NamedTuple):
@@ -44,7 +46,7 @@ EXPLORATIONS = {
 }
 
 
-def random_masks(kernels, densities, seed):
+def random_masks(kernels: Mapping[str, tf.Variable], densities: Mapping[str, float], seed: Sequence[int]) -> list[Mask]:
     """Draws masks of given densities.
 
     Args:
@@ -84,7 +86,17 @@ class DynamicSparsity(keras.callbacks.Callback):
     change after it, as in STU-GAN.
     """
 
-    def __init__(self, masks, exploration, *, interval, total_steps, optimizer, seed=0, regrow_state="keep"):
+    def __init__(
+        self,
+        masks: Masks,
+        exploration: Exploration,
+        *,
+        interval: int,
+        total_steps: int,
+        optimizer: keras.optimizers.Optimizer,
+        seed: int = 0,
+        regrow_state: str = "keep",
+    ) -> None:
         super().__init__()
         self.masks = masks
         self.exploration = exploration
@@ -94,15 +106,15 @@ class DynamicSparsity(keras.callbacks.Callback):
         self.seed = seed
         self.regrow_state = regrow_state
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Reads the optimizer's counter."""
         self._step = int(self.optimizer.iterations.numpy())
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Counts the batches of this epoch anew."""
         self._last_batch = -1
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Changes the masks when it is time."""
         self._step += batch - self._last_batch
         self._last_batch = batch
@@ -110,7 +122,7 @@ class DynamicSparsity(keras.callbacks.Callback):
             share = cosine(self.exploration.first_share, self.exploration.last_share, self._step, self.end_step)
             self.explore(share)
 
-    def explore(self, share):
+    def explore(self, share: float) -> None:
         """Drops and grows a share of the live weights.
 
         Args:
@@ -124,7 +136,7 @@ class DynamicSparsity(keras.callbacks.Callback):
             grown = [new & ~old for new, old in zip(after, before, strict=True)]
             reset_slots(self.optimizer, self.masks.kernels, grown)
 
-    def _growth_scores(self, masks):
+    def _growth_scores(self, masks: Sequence[Mask]) -> list[Scores]:
         if self.exploration.grows_by_gradient:
             return [np.abs(gradient) for gradient in self.masks.gradients()]
         # Chance: a weight that was just dropped does not grow at once, for that would change nothing.
@@ -134,7 +146,14 @@ class DynamicSparsity(keras.callbacks.Callback):
         ]
 
 
-def explored(weights, masks, growth_scores, share, *, crosses_layers):
+def explored(
+    weights: Sequence[Scores],
+    masks: Sequence[Mask],
+    growth_scores: Sequence[Scores],
+    share: float,
+    *,
+    crosses_layers: bool,
+) -> list[Mask]:
     """Drops and grows a share of the live weights.
 
     Args:
@@ -155,6 +174,6 @@ def explored(weights, masks, growth_scores, share, *, crosses_layers):
     ]
 
 
-def _changing(share, masks):
+def _changing(share: float, masks: Sequence[Mask]) -> int:
     live = sum(int(np.count_nonzero(mask)) for mask in masks)
     return min(math.ceil(share * live), sum(mask.size for mask in masks) - live)

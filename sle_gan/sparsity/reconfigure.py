@@ -3,11 +3,13 @@
 Source: Saxena et al., CVPR 2023.
 """
 
+from typing import Any
+
 import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.sparsity.masks import Masks, prunable_kernels, reset_slots
-from sle_gan.sparsity.schedules import Reconfiguration, default_reconfiguration
+from sle_gan.sparsity.schedules import Phase, Reconfiguration, default_reconfiguration
 from sle_gan.sparsity.selection import magnitude_masks
 
 
@@ -49,17 +51,17 @@ class Reconfigure(keras.callbacks.Callback):
 
     def __init__(  # noqa: PLR0913 (the method's own parameters)
         self,
-        generator,
-        sparsity=0.3,
-        warmup=None,
-        interval=None,
-        unit="steps",
+        generator: keras.Model,
+        sparsity: float = 0.3,
+        warmup: int | None = None,
+        interval: int | None = None,
+        unit: str = "steps",
         *,
-        optimizer=None,
-        average_generator=None,
-        scope="kernels",
-        regrow_state="keep",
-    ):
+        optimizer: keras.optimizers.Optimizer | None = None,
+        average_generator: keras.Model | None = None,
+        scope: str = "kernels",
+        regrow_state: str = "keep",
+    ) -> None:
         super().__init__()
         if not 0.0 < sparsity < 1.0:
             raise ValueError(f"sparsity must be above 0 and below 1; got {sparsity}")
@@ -79,14 +81,14 @@ class Reconfigure(keras.callbacks.Callback):
         self.interval = interval
         self.sparsity = sparsity
         self.unit = unit
-        self.optimizer = optimizer
+        self.optimizer: keras.optimizers.Optimizer = optimizer
         self.regrow_state = regrow_state
 
-    def checkpoint_items(self):
+    def checkpoint_items(self) -> dict[str, Any]:
         """Returns what a resumed run needs, by name, for `tf.train.Checkpoint`."""
         return {"phase": self.phase, **self.masks.checkpoint_items()}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Hands the masks to the model and goes on in the phase that the checkpoint was in."""
         if self.optimizer is None:
             self.optimizer = getattr(self.model, "generator_optimizer", None)
@@ -101,13 +103,13 @@ class Reconfigure(keras.callbacks.Callback):
             self.model.set_update_rules(generator=self.masks)
         self._follow_clock()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Counts the batches of this epoch anew."""
         self._last_batch = -1
         is_last_epoch = epoch + 1 == self.params.get("epochs")
         self._final_batch = (self.params.get("steps") or 0) - 1 if is_last_epoch else None
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps pruned weights at 0, and changes the phase when it is time."""
         if self._enforces:
             self.masks.enforce()
@@ -118,15 +120,15 @@ class Reconfigure(keras.callbacks.Callback):
         if self._batches_left <= 0 and batch != self._final_batch:
             self._follow_clock()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Gives the optimizer its base learning rate back."""
         self.optimizer.learning_rate = self._base_rate
 
-    def _phases_in_steps(self):
+    def _phases_in_steps(self) -> Reconfiguration:
         """Returns the phases; what is not given follows from the length of this call of `fit`."""
         steps_per_epoch, epochs = self.params.get("steps"), self.params.get("epochs")
         is_complete = self.warmup is not None and self.interval is not None
-        if is_complete and self.unit == "steps":
+        if self.warmup is not None and self.interval is not None and self.unit == "steps":
             return Reconfiguration(self.warmup, self.interval)
         if steps_per_epoch is None:
             missing = "unit epochs needs" if is_complete else "without warmup and interval the phases need"
@@ -138,12 +140,12 @@ class Reconfigure(keras.callbacks.Callback):
             usual.interval if self.interval is None else self.interval * unit,
         )
 
-    def _follow_clock(self):
+    def _follow_clock(self) -> None:
         step = int(self.optimizer.iterations.numpy())
         self._batches_left = self._steps.next_change(step) - step
         self._enter(self._steps.phase_at(step))
 
-    def _enter(self, phase):
+    def _enter(self, phase: Phase) -> None:
         if phase.index != int(self.phase.numpy()):
             before = self.masks.read()
             if phase.is_sparse:

@@ -122,7 +122,7 @@ class TicketRounds:
         return (1.0 - self.rate) ** (round_number + 1)
 
 
-def cosine(first: float, last: float, step: int, end_step: int) -> float:
+def cosine(first: float, last: float, step: int, end_step: float) -> float:
     """Returns a value that goes from `first` at step 0 to `last` at `end_step` along half a period of a cosine."""
     progress = min(step / end_step, 1.0)
     return last + (first - last) * (1.0 + math.cos(math.pi * progress)) / 2.0

@@ -4,18 +4,24 @@ Sources: Frankle & Carbin 2019, arXiv:1803.03635; Chen et al., ICLR 2021 (GAN-LT
 """
 
 import json
-from typing import NamedTuple
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 import tensorflow as tf
 import tf_keras as keras
+from numpy.typing import NDArray
 
 from sle_gan.disk import reason
 from sle_gan.errors import InputError, StorageError
 from sle_gan.json_files import replaced
-from sle_gan.sparsity.selection import keep_largest_of_all, keep_random, live_count
+from sle_gan.sparsity.masks import Masks
+from sle_gan.sparsity.schedules import TicketRounds
+from sle_gan.sparsity.selection import Mask, keep_largest_of_all, keep_random, live_count
+from sle_gan.training.distillation import Distillation
 from sle_gan.training.ema import copy_weights
 
 _FORMAT = "sle-gan ticket 1"
@@ -30,8 +36,8 @@ class Subnetwork(NamedTuple):
         weights: arrays of all variables, by name; see `named_variables`.
     """
 
-    masks: dict
-    weights: dict
+    masks: dict[str, Mask]
+    weights: dict[str, NDArray[Any]]
 
 
 class Ticket(NamedTuple):
@@ -45,10 +51,10 @@ class Ticket(NamedTuple):
 
     generator: Subnetwork
     discriminator: Subnetwork | None
-    found_by: dict
+    found_by: dict[str, Any]
 
 
-def write_ticket(file, ticket):
+def write_ticket(file: Path, ticket: Ticket) -> None:
     """Writes a ticket: arrays and JSON in one safetensors file, whole or not at all.
 
     Args:
@@ -58,7 +64,7 @@ def write_ticket(file, ticket):
     Raises:
         StorageError: if it cannot be written.
     """
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for network in _NETWORKS:
         for part, named in (getattr(ticket, network) or Subnetwork({}, {}))._asdict().items():
             arrays |= {f"{network}/{part}/{name}": array for name, array in named.items()}
@@ -66,7 +72,7 @@ def write_ticket(file, ticket):
     _write_arrays(file, arrays, {_FORMAT: json.dumps(ticket.found_by, sort_keys=True)})
 
 
-def read_ticket(file):
+def read_ticket(file: Path | str) -> Ticket:
     """Reads a ticket; nothing in it is executed.
 
     Args:
@@ -81,7 +87,7 @@ def read_ticket(file):
     arrays, metadata = _read_arrays(file)
     if _FORMAT not in metadata:
         raise InputError(f"{file} is no ticket of this version; --find-ticket writes them")
-    networks = {}
+    networks: dict[str, dict[str, dict[str, NDArray[Any]]]] = {}
     for name, array in arrays.items():
         network, _, rest = name.partition("/")
         part, _, variable = rest.partition("/")
@@ -99,7 +105,7 @@ def read_ticket(file):
     return Ticket(subnetworks["generator"], subnetworks.get("discriminator"), found_by)
 
 
-def named_variables(network):
+def named_variables(network: keras.Model) -> dict[str, tf.Variable]:
     """Returns every variable of a network by a name that tells where it stands.
 
     Args:
@@ -111,7 +117,9 @@ def named_variables(network):
     return {f"{layer.name}/{place}": weight for layer in network.layers for place, weight in enumerate(layer.weights)}
 
 
-def apply_subnetwork(subnetwork, network, masks, *, shuffle_seed=None):
+def apply_subnetwork(
+    subnetwork: Subnetwork, network: keras.Model, masks: Masks, *, shuffle_seed: int | None = None
+) -> None:
     """Starts a network from a ticket's.
 
     Args:
@@ -141,13 +149,13 @@ def apply_subnetwork(subnetwork, network, masks, *, shuffle_seed=None):
     chosen = [subnetwork.masks[name] for name in masks.names]
     if shuffle_seed is not None:
         chosen = [
-            keep_random(mask.shape, np.count_nonzero(mask), np.random.default_rng([shuffle_seed, index]))
+            keep_random(mask.shape, int(np.count_nonzero(mask)), np.random.default_rng([shuffle_seed, index]))
             for index, mask in enumerate(chosen)
         ]
     masks.set(chosen)
 
 
-def pruned_globally(masks, density):
+def pruned_globally(masks: Masks, density: float) -> list[Mask]:
     """Prunes by magnitude over all kernels together; what is pruned stays so.
 
     Args:
@@ -186,15 +194,15 @@ class TicketSearch(keras.callbacks.Callback):
 
     def __init__(
         self,
-        rounds,
-        folder,
-        found_by,
+        rounds: TicketRounds,
+        folder: Path,
+        found_by: dict[str, Any],
         *,
-        masks,
-        discriminator_masks=None,
-        keep_discriminator=False,
-        distillation=None,
-    ):
+        masks: Masks,
+        discriminator_masks: Masks | None = None,
+        keep_discriminator: bool = False,
+        distillation: Distillation | None = None,
+    ) -> None:
         super().__init__()
         self.rounds = rounds
         self.folder = folder
@@ -206,20 +214,20 @@ class TicketSearch(keras.callbacks.Callback):
         self.round = tf.Variable(0, trainable=False, dtype=tf.int64, name="round")
         self._rewinding_point = folder / "rewinding-point.safetensors"
 
-    def checkpoint_items(self):
+    def checkpoint_items(self) -> dict[str, Any]:
         """Returns what a resumed search needs beside the model and the masks, for `tf.train.Checkpoint`."""
         return {"round": self.round}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keeps the initial weights, if they are what is rewound to."""
         self._step = int(self.model.steps.numpy())
         self._keep_rewinding_point()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Counts the batches of this epoch anew."""
         self._last_batch = -1
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Ends a round when it is time."""
         self._step += batch - self._last_batch
         self._last_batch = batch
@@ -228,11 +236,11 @@ class TicketSearch(keras.callbacks.Callback):
         if self._step >= self.rounds.end_of(round_number):
             self._end_round(round_number)
 
-    def _keep_rewinding_point(self):
+    def _keep_rewinding_point(self) -> None:
         if self._step == self.rounds.rewind_step and int(self.round.numpy()) == 0:
             _write_arrays(self._rewinding_point, {name: v.numpy() for name, v in self._rewound_variables().items()}, {})
 
-    def _end_round(self, round_number):
+    def _end_round(self, round_number: int) -> None:
         self.model.raise_if_not_finite()
         is_last = round_number == self.rounds.count - 1
         density = self.rounds.density_after(round_number)
@@ -256,7 +264,7 @@ class TicketSearch(keras.callbacks.Callback):
         copy_weights(self.model.average_generator, self.model.generator)
         self.round.assign_add(1)
 
-    def _rewind(self, start):
+    def _rewind(self, start: Mapping[str, NDArray[Any]]) -> None:
         for name, variable in self._rewound_variables().items():
             if not (self.keep_discriminator and not name.startswith("generator/")):
                 variable.assign(start[name])
@@ -264,7 +272,7 @@ class TicketSearch(keras.callbacks.Callback):
             for variable in optimizer.variables:
                 variable.assign(tf.zeros_like(variable))
 
-    def _rewound_variables(self):
+    def _rewound_variables(self) -> dict[str, tf.Variable]:
         items = self.model.checkpoint_items()
         networks = [name for name in ("generator", "discriminator", "decoders") if name in items]
         return {
@@ -273,8 +281,10 @@ class TicketSearch(keras.callbacks.Callback):
             for name, variable in named_variables(items[network]).items()
         }
 
-    def _write_ticket(self, round_number, density, pruned, start):
-        def subnetwork(network, masks):
+    def _write_ticket(
+        self, round_number: int, density: float, pruned: Mapping[str, list[Mask]], start: Mapping[str, NDArray[Any]]
+    ) -> None:
+        def subnetwork(network: str, masks: Masks) -> Subnetwork:
             return Subnetwork(
                 dict(zip(masks.names, pruned[network], strict=True)),
                 {name.partition("/")[2]: array for name, array in start.items() if name.startswith(f"{network}/")},
@@ -291,7 +301,7 @@ class TicketSearch(keras.callbacks.Callback):
         print(f"round {round_number + 1} of {self.rounds.count} ends at {density:.1%} live weights: {file}", flush=True)
 
 
-def _write_arrays(file, arrays, metadata):
+def _write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         contiguous = {name: np.array(array, order="C") for name, array in arrays.items()}
@@ -301,7 +311,7 @@ def _write_arrays(file, arrays, metadata):
         raise StorageError(f"{file} cannot be written ({reason(error)})") from error
 
 
-def _read_arrays(file):
+def _read_arrays(file: Path | str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     try:
         with safetensors.safe_open(file, framework="numpy") as archive:
             return {name: archive.get_tensor(name) for name in archive.keys()}, archive.metadata() or {}  # noqa: SIM118

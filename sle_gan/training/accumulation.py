@@ -3,8 +3,8 @@
 The shares lie unrolled in one compiled step: a loop could not hold what several devices bring together within them.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
@@ -32,25 +32,25 @@ class Share(NamedTuple):
     index: int  # type: ignore[assignment]  # these hide methods of tuples
     count: int  # type: ignore[assignment]
 
-    def rows(self, tensor):
+    def rows(self, tensor: tf.Tensor) -> tf.Tensor:
         """Returns what belongs to this share of a tensor `[images of the batch, ...]`: its part of the rows."""
         return tensor if self.count == 1 else tf.split(tensor, self.count)[self.index]
 
-    def whole(self, amount):
+    def whole(self, amount: int | tf.Tensor) -> int | tf.Tensor:
         """Returns what the whole batch has of something that this share has so much of, such as images."""
         return amount if self.count == 1 else self.count * amount
 
-    def seed(self, seed):
+    def seed(self, seed: tf.Tensor) -> tf.Tensor:
         """Returns the seed int32 `[2]` of what this share draws for itself, from that of the batch."""
         return seed if self.count == 1 else draws.fold(seed, self.index)
 
 
-def shares(count):
+def shares(count: int) -> list[Share]:
     """Returns the shares of a batch that is divided into `count`."""
     return [Share(index, count) for index in range(count)]
 
 
-def in_turn(count, work):
+def in_turn(count: int, work: Callable[[Share, Any], Any]) -> Any:
     """Does the same for each share, each time after what came of the share before is there.
 
     Args:
@@ -69,7 +69,7 @@ def in_turn(count, work):
     return result
 
 
-def summed(count, gradients_of):
+def summed(count: int, gradients_of: Callable[[Share], tuple[list, Any]]) -> tuple[list, list]:
     """Sums gradients over the shares of a batch.
 
     Args:
@@ -80,7 +80,7 @@ def summed(count, gradients_of):
         The list of sums, and the list of whatever else there was of each share.
     """
 
-    def add(share, before):
+    def add(share: Share, before: tuple[list, list] | None) -> tuple[list, list]:
         gradients, other = gradients_of(share)
         if before is None:
             return gradients, [other]
@@ -90,7 +90,7 @@ def summed(count, gradients_of):
     return in_turn(count, add)
 
 
-def mean_over(parts):
+def mean_over(parts: Sequence[Any]) -> Any:
     """Returns the mean of equal structures of float32 scalars, one for each share; that of a single one is itself."""
     first, *others = parts
     return tf.nest.map_structure(lambda *values: tf.reduce_mean(values), *parts) if others else first
@@ -119,7 +119,7 @@ def describe_shares(count: int, batch_size: int, networks: Sequence[keras.Model]
     return [f"{line}; batch statistics ({statistics}) are those of {images}, so it is not the step of the whole batch"]
 
 
-def _sum(total, gradient):
+def _sum(total: tf.Tensor | None, gradient: tf.Tensor | None) -> tf.Tensor | None:
     if total is None or gradient is None:
         return gradient if total is None else total
     return total + gradient

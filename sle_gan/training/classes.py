@@ -1,7 +1,10 @@
 """Classes in training: labels beside the images."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 
 class ClassShares:
@@ -12,16 +15,16 @@ class ClassShares:
         classes: number of classes.
     """
 
-    def __init__(self, labels, classes):
+    def __init__(self, labels: NDArray[np.integer], classes: int) -> None:
         counts = np.bincount(labels, minlength=classes)
         self._classes = classes
         self._bounds = (np.cumsum(counts)[:-1] / counts.sum()).astype(np.float32)
 
-    def one_hot(self, labels):
+    def one_hot(self, labels: tf.Tensor) -> tf.Tensor:
         """Returns int `[count]` as the networks take it: float32 `[count, classes]`."""
         return tf.one_hot(labels, self._classes)
 
-    def draw(self, count, seed):
+    def draw(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Draws labels.
 
         Args:
@@ -35,11 +38,11 @@ class ClassShares:
         return self.one_hot(tf.reduce_sum(tf.cast(places >= self._bounds, tf.int32), axis=1))
 
 
-def images_among(inputs):
+def images_among(inputs: Iterable[tf.Tensor]) -> list[tf.Tensor]:
     """Returns those that are images, of rank 4, among what a discriminator is given: its last may be labels."""
     return [tensor for tensor in inputs if tensor.shape.rank == 4]
 
 
-def labels_among(inputs):
+def labels_among(inputs: Iterable[tf.Tensor]) -> list[tf.Tensor]:
     """Returns a list of the labels, of rank 2, among what a discriminator is given: one or none."""
     return [tensor for tensor in inputs if tensor.shape.rank == 2]

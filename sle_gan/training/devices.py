@@ -1,5 +1,6 @@
 """What a training runs on: one device or several, and how many bits it computes in."""
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import tensorflow as tf
@@ -11,18 +12,18 @@ from sle_gan.errors import InputError
 _SMALL_BYTES = 2**29  # 680 RGB images of 512 px
 
 
-def let_memory_grow():
+def let_memory_grow() -> None:
     """Lets GPUs take memory as it is needed, instead of all of it at once. Call it before the first operation."""
     for device in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)
 
 
-def remap(is_wanted):
+def remap(is_wanted: bool) -> None:
     """Switches the rewriting of graphs by TensorFlow's remapper on or off, for those that are run from then on."""
     tf.config.optimizer.set_experimental_options({"remapping": is_wanted})
 
 
-def strategy_of(name, batch_size, accumulate=1):
+def strategy_of(name: str, batch_size: int, accumulate: int = 1) -> tf.distribute.Strategy:
     """Chooses the devices that share each batch.
 
     Args:
@@ -51,7 +52,9 @@ def strategy_of(name, batch_size, accumulate=1):
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-def shared_dataset(strategy, dataset_of):
+def shared_dataset(
+    strategy: tf.distribute.Strategy, dataset_of: Callable[[int, tuple[int, ...]], tf.data.Dataset]
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
     """Makes a data set of which every device of a strategy is given its share.
 
     Args:
@@ -67,7 +70,7 @@ def shared_dataset(strategy, dataset_of):
         gpus = tf.config.list_logical_devices("GPU")
         return fetched_ahead(dataset_of(1, (0,)), gpus[0].name) if gpus else dataset_of(1, (0,))
 
-    def dataset_of_worker(context):
+    def dataset_of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
         local = count // context.num_input_pipelines
         first = local * context.input_pipeline_id
         return dataset_of(count, tuple(range(first, first + local)))
@@ -75,7 +78,7 @@ def shared_dataset(strategy, dataset_of):
     return strategy.distribute_datasets_from_function(dataset_of_worker)
 
 
-def fetched_ahead(dataset, device):
+def fetched_ahead(dataset: tf.data.Dataset, device: str) -> tf.data.Dataset:
     """Returns a data set whose next element is copied to a device while a step is at work.
 
     Args:
@@ -85,7 +88,7 @@ def fetched_ahead(dataset, device):
     return dataset.apply(tf.data.experimental.prefetch_to_device(device, 1))
 
 
-def keeps_images(choice, strategy, size_bytes):
+def keeps_images(choice: str, strategy: tf.distribute.Strategy, size_bytes: int) -> bool:
     """Says whether the images of a training lie on the device that trains on them.
 
     Args:
@@ -104,7 +107,7 @@ def keeps_images(choice, strategy, size_bytes):
 
 
 @contextmanager
-def precision(name):
+def precision(name: str | None) -> Iterator[None]:
     """Builds what is built inside to compute in 16 bits; its weights and outputs stay float32.
 
     Args:

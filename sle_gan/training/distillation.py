@@ -29,7 +29,7 @@ def discriminator_divergence(teacher_logits: tf.Tensor, student_logits: tf.Tenso
     Source: Chen et al., "GANs Can Play Lottery Tickets Too", ICLR 2021 (GAN-LTH).
     """
 
-    def classes(logits):
+    def classes(logits: tf.Tensor) -> tf.Tensor:
         share = tf.sigmoid(logits)
         return tf.stack([share, 1.0 - share])
 

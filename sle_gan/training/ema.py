@@ -4,12 +4,13 @@ Source: Yazici et al. 2019, arXiv:1806.04498.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.settings import OptimizationSettings
+from sle_gan.training.classes import ClassShares
 from sle_gan.training.terms import Logs, StepOutcome
 
 Decay = float | Callable[[tf.Tensor], tf.Tensor]  # what an average keeps of itself, or that by the number of steps done
@@ -18,7 +19,7 @@ _CALIBRATION_BATCHES = 16
 _UNTRAINED_BATCHES = 2  # enough for a picture that is looked at once; at full width each more delays the first step
 
 
-def copy_weights(average, model):
+def copy_weights(average: keras.Model, model: keras.Model) -> None:
     """Makes every variable of `average` equal to its model's: where an average starts.
 
     Args:
@@ -29,7 +30,7 @@ def copy_weights(average, model):
         copy.assign(variable)
 
 
-def update_average(average, model, decay):
+def update_average(average: keras.Model, model: keras.Model, decay: float | tf.Tensor) -> None:
     """Moves the averaged copy one step towards the model.
 
     Weights are averaged. Statistics of batch normalization are left to `Calibration`: those of the model are
@@ -44,7 +45,7 @@ def update_average(average, model, decay):
     averaged = list(zip(*_twins(average, model, lambda layer: layer.trainable_weights), strict=True))
     copied = list(zip(*_twins(average, model, _copied_state), strict=True))
 
-    def update(strategy):
+    def update(strategy: tf.distribute.Strategy) -> None:
         # All replicas hold the same weights, so each device updates its own copy of the average.
         for copy, variable in averaged:
             strategy.extended.update(copy, lambda c, v: c.assign_add((1.0 - decay) * (v - c)), args=(variable,))
@@ -77,7 +78,7 @@ class MovingAverage:
         return {}
 
 
-def half_life_decay(kimg, images_per_step, ramp):
+def half_life_decay(kimg: float, images_per_step: int, ramp: float | None) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns the decay under which what the average holds of a step halves with the images that are shown.
 
     Args:
@@ -92,7 +93,7 @@ def half_life_decay(kimg, images_per_step, ramp):
     Source: Karras et al. 2020, arXiv:2006.06676.
     """
 
-    def decay(steps):
+    def decay(steps: tf.Tensor) -> tf.Tensor:
         shown = tf.cast(steps, tf.float32) * images_per_step
         half_life = tf.minimum(1000.0 * kimg, ramp * shown) if ramp else 1000.0 * kimg
         return tf.where(steps > 0, 0.5 ** (images_per_step / tf.maximum(half_life, 1e-8)), 0.0)
@@ -100,7 +101,7 @@ def half_life_decay(kimg, images_per_step, ramp):
     return decay
 
 
-def decay_from(first_step, decay):
+def decay_from(first_step: int, decay: Decay) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns the decay of an average that is a copy until it begins.
 
     Args:
@@ -113,7 +114,7 @@ def decay_from(first_step, decay):
     Source: Brock et al. 2019, arXiv:1809.11096, whose average begins late.
     """
 
-    def decay_at(steps):
+    def decay_at(steps: tf.Tensor) -> tf.Tensor:
         return tf.where(steps < first_step, 0.0, decay(steps) if callable(decay) else decay)
 
     return decay_at
@@ -125,7 +126,7 @@ def average_decay(settings: OptimizationSettings) -> Decay:
     if settings.ema_decay is not None:
         decay = settings.ema_decay
     else:
-        decay = half_life_decay(settings.ema_kimg, settings.images_per_step, settings.ema_ramp)
+        decay = half_life_decay(cast(float, settings.ema_kimg), settings.images_per_step, settings.ema_ramp)
     return decay_from(settings.ema_start, decay) if settings.ema_start else decay
 
 
@@ -139,16 +140,16 @@ class Calibration:
         classes: the `ClassShares` that labels are drawn by; None without.
     """
 
-    def __init__(self, generator, batch_size, classes=None):
+    def __init__(self, generator: keras.Model, batch_size: int, classes: ClassShares | None = None) -> None:
         self._code_shape = [batch_size, generator.inputs[0].shape[-1]]
         self._classes = classes
         self._norms = [layer for layer in generator.layers if isinstance(layer, keras.layers.BatchNormalization)]
         self._statistics = [variable for norm in self._norms for variable in (norm.moving_mean, norm.moving_variance)]
         self._generator = generator
         self._pass = tf.function(self._measure_batch)
-        self._calibrated_step = None
+        self._calibrated_step: int | None = None
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> None:
         """Sets the moving means and variances to the mean over the batches, once for each step.
 
         Args:
@@ -166,17 +167,17 @@ class Calibration:
             variable.assign(total / batches)
         self._calibrated_step = step
 
-    def forget(self):
+    def forget(self) -> None:
         """Measures anew when it is called next: the weights are no longer those of the step that it measured."""
         self._calibrated_step = None
 
-    def _drawn_inputs(self, index):
+    def _drawn_inputs(self, index: int) -> tf.Tensor | list[tf.Tensor]:
         codes = tf.random.stateless_normal(self._code_shape, [index, _CALIBRATION_BATCHES])
         if self._classes is None:
             return codes
         return [codes, self._classes.draw(self._code_shape[0], [index, _CALIBRATION_BATCHES + 1])]
 
-    def _measure_batch(self, inputs):
+    def _measure_batch(self, inputs: tf.Tensor | list[tf.Tensor]) -> None:
         # With momentum 0 the moving statistics become those of the batch; read while the graph is traced. From
         # zero they do so without a rounding error that would remember the values before.
         for variable in self._statistics:
@@ -189,11 +190,13 @@ class Calibration:
             norm.momentum = momentum
 
 
-def _copied_state(layer):
+def _copied_state(layer: keras.layers.Layer) -> list[tf.Variable]:
     return [] if isinstance(layer, keras.layers.BatchNormalization) else layer.non_trainable_weights
 
 
-def _twins(average, model, variables_of):
+def _twins(
+    average: keras.Model, model: keras.Model, variables_of: Callable[[keras.layers.Layer], list[tf.Variable]]
+) -> tuple[list[tf.Variable], list[tf.Variable]]:
     """Lists variables of the copy's layers, and those of the model's layers of the same names."""
     trained = {layer.name for layer in model.layers}
     layers = [layer for layer in average.layers if layer.weights and layer.name in trained]

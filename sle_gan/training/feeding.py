@@ -5,10 +5,14 @@ The wait is measured within the compiled function that draws the input.
 
 import functools
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
+
+from sle_gan.data.resident import ResidentImages
 
 
 class FedModel(keras.Model):
@@ -23,17 +27,19 @@ class FedModel(keras.Model):
             is then given what that takes instead of a batch. None where batches come with the images.
     """
 
-    def __init__(self, **kwargs):
+    train_function: Any  # that of `keras.Model`
+
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.resident = None
+        self.resident: ResidentImages | None = None
         self._input_clock = _InputClock()
 
     @property
-    def waited_seconds(self):
+    def waited_seconds(self) -> float:
         """The time since the model was built, in seconds; no part of a checkpoint."""
         return self._input_clock.seconds
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> Callable[[Iterator[Any]], dict[str, tf.Tensor]]:
         """Makes what `fit` calls for each step, as Keras does, with the input timed.
 
         Args:
@@ -51,7 +57,7 @@ class FedModel(keras.Model):
         # Read by AutoGraph here: it leaves alone what functions of Keras do that are called by others.
         step = tf.autograph.to_graph(made.python_function)
 
-        def train_function(iterator):
+        def train_function(iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
             return step(_TimedIterator(iterator, clock))
 
         self.train_function = self.train_tf_function = tf.function(train_function, reduce_retracing=True)
@@ -64,13 +70,13 @@ class _InputClock:
     What is handed to TensorFlow is of NumPy: run eagerly it makes float32 of a Python number, milliseconds off.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds = 0.0
 
-    def ask(self):
+    def ask(self) -> np.float64:
         return np.float64(time.monotonic())
 
-    def answer(self, asked):
+    def answer(self, asked: float) -> np.float64:
         self.seconds += time.monotonic() - float(asked)
         return np.float64(self.seconds)
 
@@ -78,14 +84,14 @@ class _InputClock:
 class _TimedIterator:
     """Hands on the batches of an iterator, and adds up how long each took to come."""
 
-    def __init__(self, iterator, clock):
+    def __init__(self, iterator: Iterator[Any], clock: _InputClock) -> None:
         self._iterator = iterator
         self._clock = clock
 
-    def __iter__(self):
+    def __iter__(self) -> "_TimedIterator":
         return self
 
-    def __next__(self):
+    def __next__(self) -> Any:
         # In a scope of its own, so that nothing in the step is called otherwise than without it.
         with tf.name_scope("waiting_for_input"):
             asked = tf.numpy_function(self._clock.ask, [], tf.float64)
@@ -100,7 +106,7 @@ class _TimedIterator:
                 return tf.nest.map_structure(tf.identity, batch)
 
 
-def fed(step):
+def fed(step: Callable[..., dict[str, tf.Tensor]]) -> Callable[..., dict[str, tf.Tensor]]:
     """Decorates the step of a model: it begins when its batch is there, which is taken from resident images if any.
 
     On few cores the time of what a step can do before would count as waiting.
@@ -110,7 +116,7 @@ def fed(step):
     """
 
     @functools.wraps(step)
-    def begun(self, data):
+    def begun(self: FedModel, data: Any) -> dict[str, tf.Tensor]:
         with tf.control_dependencies(tf.nest.flatten(data)):
             return step(self, data if self.resident is None else self.resident(*data))
 

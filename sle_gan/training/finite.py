@@ -1,15 +1,18 @@
 """The look for numbers that are lost, before anything of a training is written."""
 
 import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
+import tf_keras as keras
 
 from sle_gan.errors import NotFiniteError
 
 _NAMED_AT_MOST = 3
 
 
-def check_finite(means, items, step):
+def check_finite(means: Iterable[keras.metrics.Mean], items: Mapping[str, Any], step: int) -> None:
     """Ends a training whose numbers are lost.
 
     Gradients are not looked at: an optimizer that scales its loss skips those that are not finite, and any
@@ -31,7 +34,7 @@ def check_finite(means, items, step):
         raise NotFiniteError(f"{names} not finite at step {step}")
 
 
-def _lost_variables(items):
+def _lost_variables(items: Mapping[str, Any]) -> Iterator[tuple[str, tf.Variable]]:
     for name, item in items.items():
         root = tf.train.Checkpoint(item=item)
         for part in tf.train.TrackableView(root).descendants():

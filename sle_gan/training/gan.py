@@ -14,7 +14,7 @@ import tf_keras as keras
 
 from sle_gan.layers.batch import count_of
 from sle_gan.training import draws
-from sle_gan.training.accumulation import mean_over, summed
+from sle_gan.training.accumulation import Share, mean_over, summed
 from sle_gan.training.classes import ClassShares, images_among
 from sle_gan.training.ema import MovingAverage
 from sle_gan.training.feeding import FedModel, fed
@@ -25,6 +25,7 @@ from sle_gan.training.terms import (
     DrawnBatch,
     JudgedBatch,
     JudgedReals,
+    Logs,
     LossTerm,
     StepOutcome,
     Unbounded,
@@ -37,6 +38,8 @@ from sle_gan.training.terms import (
 from sle_gan.training.updates import to_differentiate, update_weights
 
 _LOGGED = ("generator_loss", "discriminator_loss", "reconstruction_loss", "real_logits", "fake_logits", "real_signs")
+
+DrawOnTape = Callable[[Share], tuple[list[tf.Tensor], tf.GradientTape]]  # see `Inputs.fakes_on_tape`
 
 
 class GAN(FedModel):
@@ -106,7 +109,7 @@ class GAN(FedModel):
         generator_terms: Sequence[LossTerm] = (),
         after_step: Sequence[AfterStep] = (MovingAverage(),),
         frozen_layers: Sequence[keras.layers.Layer] = (),
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         """Sets the optimizers, the losses and what methods add to a step.
 
@@ -151,7 +154,7 @@ class GAN(FedModel):
             self.make_train_function(force=True)
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.metrics.Metric]:
         """Nothing: `fit` would reset the means at its start, and they must outlive a resume."""
         return []
 
@@ -170,7 +173,7 @@ class GAN(FedModel):
         return self._judging_variables + [v for term in self.discriminator_terms for v in term.trained_variables]
 
     @property
-    def _judging_variables(self):
+    def _judging_variables(self) -> list[tf.Variable]:
         frozen = {id(variable) for layer in self.frozen_layers for variable in layer.weights}
         return [variable for variable in self.discriminator.trainable_variables if id(variable) not in frozen]
 
@@ -197,13 +200,13 @@ class GAN(FedModel):
         """
         check_finite(self.loss_means, self.checkpoint_items(), int(self.steps.numpy()))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor | list[tf.Tensor], training: bool = False) -> tf.Tensor:
         """Draws images of the averaged generator: float32 `[batch, side, side, channels]` in [-1, 1]."""
         return self.average_generator(inputs, training=training)
 
     @tf.autograph.experimental.do_not_convert  # nothing here branches on tensors; reading the source takes seconds
     @fed
-    def train_step(self, data):
+    def train_step(self, data: Any) -> Logs:
         """Makes the steps of the discriminator and one of the generator.
 
         Args:
@@ -218,10 +221,10 @@ class GAN(FedModel):
         *earlier, last = zip(*(tf.split(part, self.n_critic) for part in tf.nest.flatten(data)), strict=True)
         for turn, batch in enumerate(earlier):
             turn_seed = draws.fold(seed, draws.CRITIC_TURN, turn)
-            draw = functools.partial(self._inputs.fakes, count_of(batch[0]), turn_seed)
-            turns.append(self._update_discriminator(turn, batch, draw, turn_seed))
+            draw_fakes = functools.partial(self._inputs.fakes, count_of(batch[0]), turn_seed)
+            turns.append(self._update_discriminator(turn, batch, draw_fakes, turn_seed))
         # The same fakes serve both steps; shares are drawn again, or all their maps would have to be kept in between.
-        draw = functools.partial(self._inputs.fakes_on_tape, count_of(last[0]), seed)
+        draw: DrawOnTape = functools.partial(self._inputs.fakes_on_tape, count_of(last[0]), seed)
         draw = functools.cache(draw) if self.accumulate == 1 else draw
         turns.append(self._update_discriminator(len(earlier), last, lambda share: draw(share)[0], seed))
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
@@ -237,8 +240,10 @@ class GAN(FedModel):
             mean.update_state(logs[mean.name])
         return logs
 
-    def _update_discriminator(self, turn, batch, draw, seed):
-        def gradients_of(share):
+    def _update_discriminator(
+        self, turn: int, batch: Sequence[tf.Tensor], draw: Callable[[Share], list[tf.Tensor]], seed: tf.Tensor
+    ) -> Logs:
+        def gradients_of(share: Share) -> tuple[list, Logs]:
             rows = [share.rows(part) for part in batch]
             return self._discriminator_gradients(turn, rows, draw, share, share.seed(seed))
 
@@ -247,8 +252,15 @@ class GAN(FedModel):
         update_weights(self.discriminator_optimizer, gradients, variables, self.discriminator_rule)
         return mean_over(logs)
 
-    def _discriminator_gradients(self, turn, images, draw, share, seed):
-        def adversarial_loss(real_logits, fake_logits):
+    def _discriminator_gradients(
+        self,
+        turn: int,
+        images: list[tf.Tensor],
+        draw: Callable[[Share], list[tf.Tensor]],
+        share: Share,
+        seed: tf.Tensor,
+    ) -> tuple[list, Logs]:
+        def adversarial_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
             return self.discriminator_loss(real_logits, fake_logits, draws.of_replica(draws.fold(seed, draws.MARGINS)))
 
         reals = self._inputs.reals(images, seed)
@@ -289,7 +301,7 @@ class GAN(FedModel):
         }
         return gradients + separate_gradients, logs | added_logs(separate_logs, joined_logs)
 
-    def _separate_gradients(self, terms, judged):
+    def _separate_gradients(self, terms: Sequence[LossTerm], judged: JudgedReals) -> tuple[list, list, Logs]:
         """Returns the gradients of terms to the maps and to the weights that they train, and what they log."""
         if not terms:
             return [tf.zeros_like(features) for features in judged.real.maps], [], {}
@@ -300,12 +312,14 @@ class GAN(FedModel):
         sources = [judged.real.maps, [variable for term in terms for variable in term.trained_variables]]
         return *tape.gradient(total, sources, unconnected_gradients="zero"), logs
 
-    def _update_generator(self, draw, seed):
+    def _update_generator(self, draw: DrawOnTape, seed: tf.Tensor) -> tuple[Logs, list[list[tf.Tensor]]]:
         gradients, parts = summed(self.accumulate, lambda share: self._generator_gradients(*draw(share), share, seed))
         update_weights(self.generator_optimizer, gradients, self.generator.trainable_variables, self.generator_rule)
         return mean_over([logs for logs, _ in parts]), [fakes for _, fakes in parts]
 
-    def _generator_gradients(self, fakes, generator_tape, share, seed):
+    def _generator_gradients(
+        self, fakes: list[tf.Tensor], generator_tape: tf.GradientTape, share: Share, seed: tf.Tensor
+    ) -> tuple[list, tuple[Logs, list[tf.Tensor]]]:
         # The same fakes serve both steps, so the gradient is carried on from the images.
         images = images_among(fakes)
         count = count_of(images[0])
@@ -338,11 +352,13 @@ class GAN(FedModel):
             logs = added_logs(logs, term_logs)
         return gradients, ({"generator_loss": loss, **logs}, fakes)
 
-    def _step_seed(self):
+    def _step_seed(self) -> tf.Tensor:
         # The counter counts this step's predecessors; both halves of a seed are 32 bits wide.
         return tf.stack([self.seed + self.seed_offset, tf.cast(self.steps, tf.int32)])
 
-    def _outcome(self, logs, batch, fakes, seed):
+    def _outcome(
+        self, logs: Logs, batch: Sequence[tf.Tensor], fakes: list[list[tf.Tensor]], seed: tf.Tensor
+    ) -> StepOutcome:
         count = count_of(batch[0])
         return StepOutcome(
             step=self.steps,
@@ -356,6 +372,6 @@ class GAN(FedModel):
         )
 
 
-def _counter(name, dtype):
+def _counter(name: str, dtype: tf.DType) -> tf.Variable:
     first = tf.VariableAggregation.ONLY_FIRST_REPLICA
     return tf.Variable(0, trainable=False, dtype=dtype, name=name, aggregation=first)

@@ -30,7 +30,7 @@ def gradient_penalty(
     """
     shares = tf.random.stateless_uniform([count_of(tf.nest.flatten(reals)[0]), 1, 1, 1], seed)
 
-    def mixed(real, fake):
+    def mixed(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
         return real + shares * (fake - real) if real.shape.rank == 4 else real
 
     between = tf.nest.map_structure(mixed, reals, fakes)

@@ -87,5 +87,5 @@ class Inputs:
         reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in images_among(self.discriminator.inputs)]
         return reals if self.classes is None else reals + [self.classes.one_hot(part) for part in labels]
 
-    def _augmented(self, images, seed):
+    def _augmented(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return images if self.augment is None else self.augment(images, draws.of_replica(seed))

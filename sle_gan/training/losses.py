@@ -1,11 +1,15 @@
 """Adversarial losses: functions of logits."""
 
 import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
+GeneratorLoss = Callable[[tf.Tensor], tf.Tensor]  # of fake logits
+DiscriminatorLoss = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]  # of real logits, fake logits and a seed
 
-def adversarial_losses(name, smallest_margin):
+
+def adversarial_losses(name: str, smallest_margin: float) -> tuple[GeneratorLoss, DiscriminatorLoss]:
     """Returns the two losses of a name.
 
     Args:
@@ -15,15 +19,18 @@ def adversarial_losses(name, smallest_margin):
     Returns:
         Functions of (fake logits) and of (real logits, fake logits, seed int32 `[2]`), both -> float32 scalar.
     """
-    return {
+    losses: dict[str, tuple[GeneratorLoss, DiscriminatorLoss]] = {
         "hinge": (hinge_generator, functools.partial(hinge_discriminator, smallest_margin=smallest_margin)),
         "non-saturating": (non_saturating_generator, non_saturating_discriminator),
         "wasserstein": (wasserstein_generator, wasserstein_discriminator),
         "least-squares": (least_squares_generator, least_squares_discriminator),
-    }[name]
+    }
+    return losses[name]
 
 
-def hinge_discriminator(real_logits, fake_logits, seed, smallest_margin=0.8):
+def hinge_discriminator(
+    real_logits: tf.Tensor, fake_logits: tf.Tensor, seed: tf.Tensor, smallest_margin: float = 0.8
+) -> tf.Tensor:
     """Returns the hinge loss with the margin drawn for each logit from U(smallest_margin, 1).
 
     Args:
@@ -45,12 +52,12 @@ def hinge_discriminator(real_logits, fake_logits, seed, smallest_margin=0.8):
     return real_loss + tf.reduce_mean(tf.nn.relu(margins[1] + fake_logits))
 
 
-def hinge_generator(fake_logits):
+def hinge_generator(fake_logits: tf.Tensor) -> tf.Tensor:
     """Returns the generator's side of the hinge: float32 scalar, minus the mean of the logits."""
     return -tf.reduce_mean(fake_logits)
 
 
-def non_saturating_discriminator(real_logits, fake_logits, seed):
+def non_saturating_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Returns the cross-entropy of telling reals from fakes.
 
     Args:
@@ -66,12 +73,12 @@ def non_saturating_discriminator(real_logits, fake_logits, seed):
     return tf.reduce_mean(tf.nn.softplus(-real_logits)) + tf.reduce_mean(tf.nn.softplus(fake_logits))
 
 
-def non_saturating_generator(fake_logits):
+def non_saturating_generator(fake_logits: tf.Tensor) -> tf.Tensor:
     """Returns the cross-entropy of fakes taken for reals: float32 scalar, mean softplus(-fake)."""
     return tf.reduce_mean(tf.nn.softplus(-fake_logits))
 
 
-def wasserstein_discriminator(real_logits, fake_logits, seed):
+def wasserstein_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Returns minus the estimated distance, which needs a discriminator that is held Lipschitz.
 
     Args:
@@ -87,12 +94,12 @@ def wasserstein_discriminator(real_logits, fake_logits, seed):
     return tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits)
 
 
-def wasserstein_generator(fake_logits):
+def wasserstein_generator(fake_logits: tf.Tensor) -> tf.Tensor:
     """Returns the generator's side of the distance: float32 scalar, minus the mean of the logits."""
     return -tf.reduce_mean(fake_logits)
 
 
-def least_squares_discriminator(real_logits, fake_logits, seed):
+def least_squares_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Returns the squared distance of reals from 1 and of fakes from 0.
 
     Args:
@@ -108,6 +115,6 @@ def least_squares_discriminator(real_logits, fake_logits, seed):
     return 0.5 * (tf.reduce_mean((real_logits - 1.0) ** 2) + tf.reduce_mean(fake_logits**2))
 
 
-def least_squares_generator(fake_logits):
+def least_squares_generator(fake_logits: tf.Tensor) -> tf.Tensor:
     """Returns the squared distance of fakes from 1: float32 scalar, half of mean (fake - 1)^2."""
     return 0.5 * tf.reduce_mean((fake_logits - 1.0) ** 2)

@@ -5,7 +5,7 @@ import tf_keras as keras
 _BYTES = 4  # float32
 
 
-def estimated_bytes(generator, discriminator, batch_size, accumulate=1):
+def estimated_bytes(generator: keras.Model, discriminator: keras.Model, batch_size: int, accumulate: int = 1) -> int:
     """Estimates the memory of a training step.
 
     Args:
@@ -30,7 +30,7 @@ def estimated_bytes(generator, discriminator, batch_size, accumulate=1):
     return _BYTES * (weights + max(counts) + batch_size // accumulate * maps)
 
 
-def checkpoint_bytes(generator, discriminator):
+def checkpoint_bytes(generator: keras.Model, discriminator: keras.Model) -> int:
     """Estimates the size of a checkpoint.
 
     Args:
@@ -44,11 +44,11 @@ def checkpoint_bytes(generator, discriminator):
     return _BYTES * (generator_weights + discriminator.count_params() + 2 * _trained(discriminator))
 
 
-def _trained(network):
+def _trained(network: keras.Model) -> int:
     return sum(variable.shape.num_elements() for variable in network.trainable_variables)
 
 
-def _map_elements(network):
+def _map_elements(network: keras.Model) -> int:
     """Returns the elements of all maps of one image, those of nested models included."""
     elements = 0
     for layer in network.layers:

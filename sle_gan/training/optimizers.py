@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
@@ -91,7 +92,7 @@ class DecayedAdam(keras.optimizers.Adam):
         **options: as `keras.optimizers.Adam`; without `amsgrad`.
     """
 
-    def __init__(self, learning_rate: float, share: RateShare, **options) -> None:
+    def __init__(self, learning_rate: float, share: RateShare, **options: Any) -> None:
         super().__init__(learning_rate, **options)
         self._share = share
 

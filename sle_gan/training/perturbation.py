@@ -4,8 +4,8 @@ Source: Chen et al., "Data-Efficient GAN Training Beyond (Just) Augmentations: A
 NeurIPS 2021, arXiv:2103.00397.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -50,7 +50,13 @@ class Features(NamedTuple):
     labels: list
 
 
-def moved_features(objective, features, gamma, steps, radius):
+def moved_features(
+    objective: Callable[[list[tf.Tensor]], tf.Tensor],
+    features: Sequence[tf.Tensor],
+    gamma: float,
+    steps: int,
+    radius: float,
+) -> list[tf.Tensor]:
     """Moves features up an objective, each number by the sign of its slope.
 
     Args:
@@ -111,7 +117,7 @@ class AdversarialFeatures:
         self._generator = generator
         self._discriminator = discriminator
         self._rule = rule
-        self._move = {"gamma": gamma, "steps": steps, "radius": rule.radius}
+        self._move: dict[str, Any] = {"gamma": gamma, "steps": steps, "radius": rule.radius}
         self.weight = rule.weight
         self.discriminator_terms = [_CleanWeight(rule.weight), _MovedJudgements(self)]
         self.generator_terms = [_CleanWeight(rule.weight), _MovedPictures(self)]
@@ -157,20 +163,22 @@ class AdversarialFeatures:
         fixed = [tf.stop_gradient(other) for other in others]
         _, *labels = tf.nest.flatten(inputs)
 
-        def objective(moved):
+        def objective(moved: list[tf.Tensor]) -> tf.Tensor:
             return self._rule.generator(loss, self._logits_of_pictures(moved, fixed, labels))
 
         moved = moved_features(objective, features, **self._move)
         return self.weight * loss(self._logits_of_pictures(moved, others, labels))
 
-    def _towards(self, direction, labels):
+    def _towards(self, direction: float, labels: list[tf.Tensor]) -> Callable[[list[tf.Tensor]], tf.Tensor]:
         # Patches are averaged and images are not: each image's features have a slope of their own.
         return lambda features: direction * tf.reduce_sum(tf.reduce_mean(self._logits(features, labels), axis=1))
 
-    def _logits(self, features, labels):
+    def _logits(self, features: list[tf.Tensor], labels: list[tf.Tensor]) -> tf.Tensor:
         return self._discriminator.rest([*features, *labels], training=True)
 
-    def _logits_of_pictures(self, features, others, labels):
+    def _logits_of_pictures(
+        self, features: list[tf.Tensor], others: list[tf.Tensor], labels: list[tf.Tensor]
+    ) -> tf.Tensor:
         pictures = tf.nest.flatten(self._generator.rest([*features, *others], training=True))
         return self.judge([*pictures, *labels]).logits
 
@@ -178,10 +186,10 @@ class AdversarialFeatures:
 class _CleanWeight(LossTerm):
     """Gives the adversarial loss of what was not moved a weight other than 1."""
 
-    def __init__(self, weight):
+    def __init__(self, weight: float) -> None:
         self._weight = weight
 
-    def value(self, batch):
+    def value(self, batch: JudgedBatch | DrawnBatch) -> tf.Tensor:
         """Returns what makes the loss the weighted one."""
         return (self._weight - 1.0) * batch.loss
 
@@ -189,7 +197,7 @@ class _CleanWeight(LossTerm):
 class _MovedJudgements(LossTerm):
     """The discriminator's part: its loss at moved features, whose judge keeps them."""
 
-    def __init__(self, method):
+    def __init__(self, method: AdversarialFeatures) -> None:
         self._method = method
         self.judge = method.judge
 
@@ -204,7 +212,7 @@ class _MovedPictures(LossTerm):
 
     separate = True
 
-    def __init__(self, method):
+    def __init__(self, method: AdversarialFeatures) -> None:
         self._method = method
 
     def value(self, batch: DrawnBatch) -> tf.Tensor:

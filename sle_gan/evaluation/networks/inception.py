@@ -3,8 +3,14 @@
 Source: Szegedy et al. 2016, arXiv:1512.00567; Heusel et al. 2017, arXiv:1706.08500.
 """
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
+from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
 from sle_gan.evaluation.networks.feature_network import FeatureNetwork
@@ -14,7 +20,7 @@ SIDE_PX = 299
 _EPSILON = 1e-3  # of its batch normalization
 
 
-def feature_network(weights):
+def feature_network(weights: Path | str) -> FeatureNetwork:
     """Builds the 2015 Inception as a network that images are compared by: 2048 features, 1008 classes.
 
     Args:
@@ -29,7 +35,7 @@ def feature_network(weights):
     return FeatureNetwork("inception", inception(weights), weights, SIDE_PX)
 
 
-def inception(weights, outputs=("pooled", "logits")):
+def inception(weights: Path | str, outputs: Sequence[str] = ("pooled", "logits")) -> keras.Model:
     """Builds the 2015 Inception, frozen.
 
     Its images are float32 `[batch, 299, 299, 3]` in [0, 255]; it brings them to (value - 128) / 128. It gives, in
@@ -71,11 +77,19 @@ def inception(weights, outputs=("pooled", "logits")):
 class _Convolutions:
     """Makes convolutions with folded normalization and ReLU, each with its weights from the file."""
 
-    def __init__(self, weights):
+    def __init__(self, weights: Path | str) -> None:
         self._weights = weights
         self._tensors = read_state_dict(weights)
 
-    def __call__(self, x, name, channels, size, stride=1, padding="same"):
+    def __call__(
+        self,
+        x: tf.Tensor,
+        name: str,
+        channels: int,
+        size: int | tuple[int, int],
+        stride: int = 1,
+        padding: str = "same",
+    ) -> tf.Tensor:
         height, width = (size, size) if isinstance(size, int) else size
         kernel = self._tensor(f"{name}.conv.weight", (channels, x.shape[-1], height, width))
         gamma, beta, mean, variance = (
@@ -90,13 +104,13 @@ class _Convolutions:
         layer.set_weights([kernel.transpose(2, 3, 1, 0) * scale, beta - mean * scale])
         return y
 
-    def classes(self, x, name, count):
+    def classes(self, x: tf.Tensor, name: str, count: int) -> tf.Tensor:
         layer = keras.layers.Dense(count, use_bias=False, name="logits", dtype="float32")
         y = layer(x)
         layer.set_weights([self._tensor(f"{name}.weight", (count, x.shape[-1])).T])
         return y
 
-    def _tensor(self, name, shape):
+    def _tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         tensor = self._tensors.get(name)
         if tensor is None or tensor.shape != shape:
             found = "nothing" if tensor is None else tensor.shape
@@ -106,23 +120,23 @@ class _Convolutions:
         return tensor
 
 
-def _halving_pool(x):
+def _halving_pool(x: tf.Tensor) -> tf.Tensor:
     return keras.layers.MaxPooling2D(3, 2, dtype="float32")(x)
 
 
-def _average_pool(x):
+def _average_pool(x: tf.Tensor) -> tf.Tensor:
     return keras.layers.AveragePooling2D(3, 1, "same", dtype="float32")(x)  # its means leave the padding out
 
 
-def _maximum_pool(x):
+def _maximum_pool(x: tf.Tensor) -> tf.Tensor:
     return keras.layers.MaxPooling2D(3, 1, "same", dtype="float32")(x)
 
 
-def _side_by_side(branches):
+def _side_by_side(branches: Sequence[tf.Tensor]) -> tf.Tensor:
     return keras.layers.Concatenate(dtype="float32")(branches)
 
 
-def _block_35(build, x, name, pool_channels):
+def _block_35(build: _Convolutions, x: tf.Tensor, name: str, pool_channels: int) -> tf.Tensor:
     """35 x 35 positions: a 5x5 branch and a double 3x3 branch."""
     five = build(build(x, f"{name}.branch5x5_1", 48, 1), f"{name}.branch5x5_2", 64, 5)
     double = build(build(x, f"{name}.branch3x3dbl_1", 64, 1), f"{name}.branch3x3dbl_2", 96, 3)
@@ -131,14 +145,14 @@ def _block_35(build, x, name, pool_channels):
     return _side_by_side([build(x, f"{name}.branch1x1", 64, 1), five, double, pooled])
 
 
-def _block_35_to_17(build, x, name):
+def _block_35_to_17(build: _Convolutions, x: tf.Tensor, name: str) -> tf.Tensor:
     halved = build(x, f"{name}.branch3x3", 384, 3, stride=2, padding="valid")
     double = build(build(x, f"{name}.branch3x3dbl_1", 64, 1), f"{name}.branch3x3dbl_2", 96, 3)
     double = build(double, f"{name}.branch3x3dbl_3", 96, 3, stride=2, padding="valid")
     return _side_by_side([halved, double, _halving_pool(x)])
 
 
-def _block_17(build, x, name, channels):
+def _block_17(build: _Convolutions, x: tf.Tensor, name: str, channels: int) -> tf.Tensor:
     """17 x 17 positions: 7x7 convolutions as pairs of 1x7 and 7x1."""
     seven = build(build(x, f"{name}.branch7x7_1", channels, 1), f"{name}.branch7x7_2", channels, (1, 7))
     seven = build(seven, f"{name}.branch7x7_3", 192, (7, 1))
@@ -149,7 +163,7 @@ def _block_17(build, x, name, channels):
     return _side_by_side([build(x, f"{name}.branch1x1", 192, 1), seven, double, pooled])
 
 
-def _block_17_to_8(build, x, name):
+def _block_17_to_8(build: _Convolutions, x: tf.Tensor, name: str) -> tf.Tensor:
     three = build(x, f"{name}.branch3x3_1", 192, 1)
     three = build(three, f"{name}.branch3x3_2", 320, 3, stride=2, padding="valid")
     seven = build(build(x, f"{name}.branch7x7x3_1", 192, 1), f"{name}.branch7x7x3_2", 192, (1, 7))
@@ -158,7 +172,7 @@ def _block_17_to_8(build, x, name):
     return _side_by_side([three, seven, _halving_pool(x)])
 
 
-def _block_8(build, x, name, pool):
+def _block_8(build: _Convolutions, x: tf.Tensor, name: str, pool: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """8 x 8 positions: 3x3 convolutions split into 1x3 and 3x1 side by side."""
     three = build(x, f"{name}.branch3x3_1", 384, 1)
     double = build(build(x, f"{name}.branch3x3dbl_1", 448, 1), f"{name}.branch3x3dbl_2", 384, 3)

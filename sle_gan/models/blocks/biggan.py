@@ -5,8 +5,10 @@ arXiv:1809.11096, appendix B, table 4; at 32 px as in Zhao et al. 2020, arXiv:20
 in Chen et al., NeurIPS 2021, arXiv:2103.00397, on Tiny-ImageNet. `docs/methods.md` lists the deviations.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.layers.norm import batch_norm
@@ -34,14 +36,14 @@ class Architecture(NamedTuple):
     discriminator: tuple
     halvings: int
     attention_side: int | None
-    initializer: object
+    initializer: Callable[[int], keras.initializers.Initializer]
 
 
-def _narrow(seed):
+def _narrow(seed: int) -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(0.0, 0.02, seed)
 
 
-def _orthogonal(seed):
+def _orthogonal(seed: int) -> keras.initializers.Initializer:
     return keras.initializers.Orthogonal(seed=seed)
 
 
@@ -64,38 +66,38 @@ class BigGANLayers(SeededLayers):
         initializer: function of a seed -> the initializer of all kernels.
     """
 
-    def __init__(self, seed, network, initializer):
+    def __init__(self, seed: int, network: int, initializer: Callable[[int], keras.initializers.Initializer]) -> None:
         super().__init__(seed, network)
         self._initializer = initializer
 
-    def _kernel(self):
+    def _kernel(self) -> keras.initializers.Initializer:
         return self._initializer(self.next_seed())
 
-    def _spectral(self, layer, *arguments, **kwargs):
+    def _spectral(self, layer: type[keras.layers.Layer], *arguments: Any, **kwargs: Any) -> keras.layers.Layer:
         initializer = self._kernel()
         return layer(*arguments, left_vector_seed=self.next_seed(), kernel_initializer=initializer, **kwargs)
 
-    def embedding(self, x, units, name):
+    def embedding(self, x: tf.Tensor, units: int, name: str) -> tf.Tensor:
         """Applies a dense layer without bias and without spectral normalization."""
         kernel = self._kernel()
         return keras.layers.Dense(units, use_bias=False, kernel_initializer=kernel, name=name)(x)
 
-    def spectral_embedding(self, x, units, name, dtype=None):
+    def spectral_embedding(self, x: tf.Tensor, units: int, name: str, dtype: str | None = None) -> tf.Tensor:
         """Applies a dense layer without bias."""
         return self._spectral(SpectralDense, units, use_bias=False, name=name, dtype=dtype)(x)
 
-    def spectral_dense(self, x, units, name, dtype=None):
+    def spectral_dense(self, x: tf.Tensor, units: int, name: str, dtype: str | None = None) -> tf.Tensor:
         """Applies a dense layer."""
         return self._spectral(SpectralDense, units, name=name, dtype=dtype)(x)
 
-    def conv(self, x, filters, size, name):
+    def conv(self, x: tf.Tensor, filters: int, size: int, name: str) -> tf.Tensor:
         """Applies a convolution that keeps the side of the map."""
         return self._spectral(SpectralConv2D, filters, size, padding="same", name=name)(x)
 
-    def bare_conv(self, x, filters, size, name):
+    def bare_conv(self, x: tf.Tensor, filters: int, size: int, name: str) -> tf.Tensor:
         """Applies a convolution without bias that keeps the side of the map."""
         return self._spectral(SpectralConv2D, filters, size, padding="same", use_bias=False, name=name)(x)
 
-    def batch_norm(self, x, name):
+    def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
         """Normalizes over the batch; gains begin at 1."""
         return batch_norm(x, "ones", name)

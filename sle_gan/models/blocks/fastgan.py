@@ -18,11 +18,13 @@ SMALL_SIDE = 128
 class FastGANLayers(SeededLayers):
     """Spectrally normalized convolutions without biases, batch normalization, and skip-layer excitation."""
 
-    def normal(self, mean=0.0):
+    def normal(self, mean: float = 0.0) -> keras.initializers.Initializer:
         """Returns the next initializer, N(mean, 0.02)."""
         return keras.initializers.RandomNormal(mean, 0.02, seed=self.next_seed())
 
-    def conv(self, x, filters, size, name, strides=1, padding="same"):
+    def conv(
+        self, x: tf.Tensor, filters: int, size: int, name: str, strides: int = 1, padding: str = "same"
+    ) -> tf.Tensor:
         """Applies a convolution."""
         return SpectralConv2D(
             filters,
@@ -35,7 +37,7 @@ class FastGANLayers(SeededLayers):
             name=name,
         )(x)
 
-    def up_conv(self, x, filters, name):
+    def up_conv(self, x: tf.Tensor, filters: int, name: str) -> tf.Tensor:
         """Doubles the side of a map and applies a 3x3 convolution."""
         return SpectralUpConv2D(
             filters,
@@ -45,11 +47,11 @@ class FastGANLayers(SeededLayers):
             name=name,
         )(x)
 
-    def batch_norm(self, x, name):
+    def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
         """Normalizes over the batch."""
         return batch_norm(x, self.normal(1.0), name)
 
-    def excite(self, low, high, name):
+    def excite(self, low: tf.Tensor, high: tf.Tensor, name: str) -> tf.Tensor:
         """Skip-layer excitation: scales the channels of `high` by what `low` holds; Equation 1 of the paper."""
         x = average_pool_to(low, 4)
         x = tf.nn.silu(self.conv(x, high.shape[-1], 4, f"{name}_squeeze", padding="valid"))
@@ -61,12 +63,12 @@ def small_side_of(resolution: int) -> int:
     return min(SMALL_SIDE, resolution // 2)
 
 
-def gated_linear_unit(x):
+def gated_linear_unit(x: tf.Tensor) -> tf.Tensor:
     """Returns half the channels, each times the sigmoid of one of the other half."""
     values, gates = tf.split(x, 2, axis=-1)
     return values * tf.nn.sigmoid(gates)
 
 
-def channel_count(share, width):
+def channel_count(share: float, width: int) -> int:
     """Returns a number of channels that is given in multiples of the width."""
     return int(share * width)

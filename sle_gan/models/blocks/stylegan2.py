@@ -5,6 +5,8 @@ with the settings of "Training Generative Adversarial Networks with Limited Data
 lists the deviations.
 """
 
+from typing import Any
+
 import tensorflow as tf
 
 from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense, scaled_leaky_relu
@@ -16,16 +18,16 @@ MAPPING_RATE = 0.01  # mappings learn at this share of the rate
 class StyleGAN2Layers(SeededLayers):
     """Layers with equalized learning rates."""
 
-    def dense(self, x, units, name, **kwargs):
+    def dense(self, x: tf.Tensor, units: int, name: str, **kwargs: Any) -> tf.Tensor:
         """Applies a dense layer; `kwargs` are those of `EqualizedDense`."""
         return EqualizedDense(units, self.next_seed(), name=name, **kwargs)(x)
 
-    def conv(self, x, filters, size, name, **kwargs):
+    def conv(self, x: tf.Tensor, filters: int, size: int, name: str, **kwargs: Any) -> tf.Tensor:
         """Applies a convolution; `kwargs` are those of `EqualizedConv2D`."""
         return EqualizedConv2D(filters, size, self.next_seed(), name=name, **({"padding": "same"} | kwargs))(x)
 
 
-def mapped(x, units, layer_count, name, blocks):
+def mapped(x: tf.Tensor, units: int, layer_count: int, name: str, blocks: StyleGAN2Layers) -> tf.Tensor:
     """Passes float32 `[batch, size]` through dense layers of a low rate: `[batch, units]`."""
     for number in range(1, layer_count + 1):
         layer = EqualizedDense(units, blocks.next_seed(), MAPPING_RATE, dtype="float32", name=f"{name}{number}")
@@ -33,11 +35,11 @@ def mapped(x, units, layer_count, name, blocks):
     return x
 
 
-def embedded(labels, units, name, blocks):
+def embedded(labels: tf.Tensor, units: int, name: str, blocks: StyleGAN2Layers) -> tf.Tensor:
     """Embeds one-hot labels `[batch, classes]`: float32 `[batch, units]`, normalized."""
     return normalized(blocks.dense(labels, units, f"{name}_embedding", dtype="float32"))
 
 
-def normalized(x):
+def normalized(x: tf.Tensor) -> tf.Tensor:
     """Divides each row by the root of its mean square."""
     return x * tf.math.rsqrt(tf.reduce_mean(x**2, axis=1, keepdims=True) + 1e-8)

@@ -105,13 +105,13 @@ def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.la
     return blocks
 
 
-def _entry_block(x, filters, blocks):
+def _entry_block(x: tf.Tensor, filters: int, blocks: BigGANLayers) -> tf.Tensor:
     main = tf.nn.relu(blocks.conv(x, filters, 3, "block1_conv1"))
     main = _halve(blocks.conv(main, filters, 3, "block1_conv2"))
     return main + blocks.conv(_halve(x), filters, 1, "block1_shortcut")
 
 
-def _down_block(x, filters, halves, name, blocks):
+def _down_block(x: tf.Tensor, filters: int, halves: bool, name: str, blocks: BigGANLayers) -> tf.Tensor:
     """A block that halves the map, or keeps it and its shortcut where the channels stay the same."""
     main = blocks.conv(tf.nn.relu(x), filters, 3, f"{name}_conv1")
     main = blocks.conv(tf.nn.relu(main), filters, 3, f"{name}_conv2")
@@ -123,5 +123,5 @@ def _down_block(x, filters, halves, name, blocks):
     return main + blocks.conv(x, filters, 1, f"{name}_shortcut")
 
 
-def _halve(x):
+def _halve(x: tf.Tensor) -> tf.Tensor:
     return average_pool_to(x, x.shape[1] // 2)

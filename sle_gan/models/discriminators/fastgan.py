@@ -5,6 +5,7 @@ ICLR 2021, arXiv:2101.04775, section 3.2 and figure 4. `docs/methods.md` lists t
 """
 
 import itertools
+from collections.abc import Mapping
 
 import tensorflow as tf
 import tf_keras as keras
@@ -106,7 +107,7 @@ def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.la
     return [list(a) + list(b) for a, b in itertools.zip_longest(big, small, fillvalue=())]
 
 
-def _halves(side):
+def _halves(side: int) -> list[int]:
     """Returns the sides of the maps that a path halves its first map to, down to 8."""
     return [side // 2**times for times in range(1, side.bit_length() - 3)]
 
@@ -114,7 +115,7 @@ def _halves(side):
 class _Layers(FastGANLayers):
     """The discriminator's own layers."""
 
-    def patch_logits(self, x, labels, name):
+    def patch_logits(self, x: tf.Tensor, labels: tf.Tensor | None, name: str) -> tf.Tensor:
         """Judges the patches of an 8x8 map, with classes by what is said of each: float `[batch, 25]`."""
         logits = self.conv(x, 1, 4, name, padding="valid")
         if labels is not None:
@@ -127,11 +128,11 @@ class _Layers(FastGANLayers):
         return tf.reshape(logits, [-1, 25])
 
 
-def _leaky_relu(x):
+def _leaky_relu(x: tf.Tensor) -> tf.Tensor:
     return tf.nn.leaky_relu(x, 0.2)
 
 
-def _trunk(resolution, channels, classes, counts, blocks):
+def _trunk(resolution: int, channels: int, classes: int, counts: Mapping[int, int], blocks: _Layers) -> keras.Model:
     """Builds (image, small image, with classes labels) -> (logits, last map, small branch's last map, 16x16 map)."""
     image = keras.Input([resolution, resolution, channels], name="image")
     small_side = small_side_of(resolution)
@@ -145,7 +146,7 @@ def _trunk(resolution, channels, classes, counts, blocks):
     return keras.Model([image, small, *([labels] if classes else [])], outputs, name="trunk")
 
 
-def _entry(x, resolution, counts, blocks):
+def _entry(x: tf.Tensor, resolution: int, counts: Mapping[int, int], blocks: _Layers) -> tf.Tensor:
     if resolution <= 256:
         return _leaky_relu(blocks.conv(x, counts[2 * resolution], 3, "entry"))
     if resolution == 512:
@@ -155,7 +156,7 @@ def _entry(x, resolution, counts, blocks):
     return _leaky_relu(blocks.batch_norm(x, "entry2_norm"))
 
 
-def _down_path(x, counts, blocks):
+def _down_path(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> dict[int, tf.Tensor]:
     """Halves the map down to 8x8; returns the maps by their side."""
     maps = {x.shape[1]: x}
     while x.shape[1] > 8:
@@ -167,7 +168,7 @@ def _down_path(x, counts, blocks):
     return maps
 
 
-def _down_block(x, filters, side, blocks):
+def _down_block(x: tf.Tensor, filters: int, side: int, blocks: _Layers) -> tf.Tensor:
     main = blocks.conv(x, filters, 4, f"down{side}_conv1", strides=2)
     main = _leaky_relu(blocks.batch_norm(main, f"down{side}_norm1"))
     main = blocks.conv(main, filters, 3, f"down{side}_conv2")
@@ -177,11 +178,11 @@ def _down_block(x, filters, side, blocks):
     return (main + direct) / 2
 
 
-def _head(x, counts, blocks):
+def _head(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> tf.Tensor:
     return _leaky_relu(blocks.batch_norm(blocks.conv(x, counts[8], 1, "head"), "head_norm"))
 
 
-def _small_branch(x, counts, blocks):
+def _small_branch(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> tf.Tensor:
     side = x.shape[1] // 2
     x = _leaky_relu(blocks.conv(x, counts[4 * side], 4, f"small{side}", strides=2))
     while side > 8:
@@ -191,7 +192,7 @@ def _small_branch(x, counts, blocks):
     return x
 
 
-def _decoders(resolution, channels, width, trunk, blocks):
+def _decoders(resolution: int, channels: int, width: int, trunk: keras.Model, blocks: _Layers) -> keras.Model:
     """Builds (last map, small branch's last map, 16x16 map, quadrants) -> three reconstructions."""
     last, small_last, middle = (keras.Input(output.shape[1:]) for output in trunk.outputs[1:])
     quadrants = keras.Input([], dtype=tf.int32, name="quadrants")
@@ -204,7 +205,7 @@ def _decoders(resolution, channels, width, trunk, blocks):
     return keras.Model([last, small_last, middle, quadrants], outputs, name="decoders")
 
 
-def _decoder(x, side, channels, width, name, blocks):
+def _decoder(x: tf.Tensor, side: int, channels: int, width: int, name: str, blocks: _Layers) -> tf.Tensor:
     x = average_pool_to(x, 8)
     while x.shape[1] < side:
         filters = channel_count(DECODER_CHANNELS[2 * x.shape[1]], width)

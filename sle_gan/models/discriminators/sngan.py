@@ -87,29 +87,29 @@ def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.la
 class _Layers(SeededLayers):
     """Layers under spectral normalization."""
 
-    def _xavier(self):
+    def _xavier(self) -> keras.initializers.Initializer:
         return keras.initializers.GlorotUniform(self.next_seed())
 
-    def spectral_conv(self, x, filters, size, name):
+    def spectral_conv(self, x: tf.Tensor, filters: int, size: int, name: str) -> tf.Tensor:
         initializer = self._xavier()
         return SpectralConv2D(
             filters, size, self.next_seed(), padding="same", kernel_initializer=initializer, name=name
         )(x)
 
-    def spectral_dense(self, x, units, name):
+    def spectral_dense(self, x: tf.Tensor, units: int, name: str) -> tf.Tensor:
         initializer = self._xavier()
         return SpectralDense(
             units, self.next_seed(), use_bias=False, kernel_initializer=initializer, dtype="float32", name=name
         )(x)
 
 
-def _entry_block(x, filters, blocks):
+def _entry_block(x: tf.Tensor, filters: int, blocks: _Layers) -> tf.Tensor:
     main = tf.nn.relu(blocks.spectral_conv(x, filters, 3, "block1_conv1"))
     main = _halve(blocks.spectral_conv(main, filters, 3, "block1_conv2"))
     return main + blocks.spectral_conv(_halve(x), filters, 1, "block1_shortcut")
 
 
-def _down_block(x, filters, halves, name, blocks):
+def _down_block(x: tf.Tensor, filters: int, halves: bool, name: str, blocks: _Layers) -> tf.Tensor:
     """A block that halves the map, or keeps it and its channels' shortcut where they stay the same."""
     main = blocks.spectral_conv(tf.nn.relu(x), x.shape[-1], 3, f"{name}_conv1")
     main = blocks.spectral_conv(tf.nn.relu(main), filters, 3, f"{name}_conv2")
@@ -121,5 +121,5 @@ def _down_block(x, filters, halves, name, blocks):
     return main + blocks.spectral_conv(x, filters, 1, f"{name}_shortcut")
 
 
-def _halve(x):
+def _halve(x: tf.Tensor) -> tf.Tensor:
     return average_pool_to(x, x.shape[1] // 2)

@@ -104,7 +104,7 @@ def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.la
     return [layers_of(discriminator_model, "rgb", f"down{side}_"), *later]
 
 
-def _down_block(x, filters, blocks):
+def _down_block(x: tf.Tensor, filters: int, blocks: StyleGAN2Layers) -> tf.Tensor:
     side, width_in = x.shape[1], x.shape[-1]
     main = scaled_leaky_relu(blocks.conv(x, width_in, 3, f"down{side}_conv1"))
     main = blocks.conv(blur_fir(main), filters, 3, f"down{side}_conv2", strides=2, padding="valid")

@@ -5,6 +5,8 @@ arXiv:1809.11096, appendix B; at 32 px as in Zhao et al. 2020, arXiv:2006.10738.
 deviations.
 """
 
+from collections.abc import Callable, Sequence
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -87,14 +89,14 @@ def feature_split(generator_model: keras.Model) -> FeatureSplit:
     )
 
 
-def _chunks(codes, chunk_size, count):
+def _chunks(codes: tf.Tensor, chunk_size: int, count: int) -> list[tf.Tensor]:
     """Parts a code in what shapes the first map and what each of `count` blocks is given, if anything."""
     if not chunk_size:
         return [codes]
     return tf.split(codes, [codes.shape[-1] - count * chunk_size, *[chunk_size] * count], axis=1)
 
 
-def _conditions(chunks, labels, blocks):
+def _conditions(chunks: Sequence[tf.Tensor], labels: tf.Tensor | None, blocks: BigGANLayers) -> Sequence[tf.Tensor]:
     """Puts the embedding that all blocks share before each block's chunk of the code."""
     if labels is None:
         return chunks
@@ -102,8 +104,15 @@ def _conditions(chunks, labels, blocks):
     return [tf.concat([shared, tf.cast(chunk, shared.dtype)], axis=1) for chunk in chunks]
 
 
-def _up_block(x, filters, condition, project, name, blocks):
-    def norm(maps, norm_name):
+def _up_block(
+    x: tf.Tensor,
+    filters: int,
+    condition: tf.Tensor | None,
+    project: Callable[[tf.Tensor, int, str], tf.Tensor],
+    name: str,
+    blocks: BigGANLayers,
+) -> tf.Tensor:
+    def norm(maps: tf.Tensor, norm_name: str) -> tf.Tensor:
         if condition is None:
             return blocks.batch_norm(maps, norm_name)
         gain, bias = (project(condition, maps.shape[-1], f"{norm_name}_{part}") for part in ("gain", "bias"))

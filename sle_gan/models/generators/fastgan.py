@@ -102,11 +102,11 @@ def feature_split(generator_model: keras.Model) -> FeatureSplit:
 class _Layers(FastGANLayers):
     """The generator's own layers."""
 
-    def __init__(self, seed, network):
+    def __init__(self, seed: int, network: int) -> None:
         super().__init__(seed, network)
         self._noises = 0
 
-    def conv_transpose(self, x, filters, size, name):
+    def conv_transpose(self, x: tf.Tensor, filters: int, size: int, name: str) -> tf.Tensor:
         return SpectralConv2DTranspose(
             filters,
             size,
@@ -116,24 +116,26 @@ class _Layers(FastGANLayers):
             name=name,
         )(x)
 
-    def norm(self, x, labels, name):
+    def norm(self, x: tf.Tensor, labels: tf.Tensor | None, name: str) -> tf.Tensor:
         """Batch normalization, whose gain and bias are those of the class where there are classes."""
         if labels is None:
             return self.batch_norm(x, name)
         return class_batch_norm(x, labels, self.normal(), name)
 
-    def noise(self, x, codes, name):
+    def noise(self, x: tf.Tensor, codes: tf.Tensor, name: str) -> tf.Tensor:
         self._noises += 1
         return NoiseInjection(self._noises, name=name)([x, codes])
 
 
-def _start(codes, labels, filters, blocks):
+def _start(codes: tf.Tensor, labels: tf.Tensor | None, filters: int, blocks: _Layers) -> tf.Tensor:
     x = tf.reshape(codes, [-1, 1, 1, LATENT_SIZE])
     x = blocks.conv_transpose(x, 2 * filters, 4, "start")
     return gated_linear_unit(blocks.norm(x, labels, "start_norm"))
 
 
-def _up_block(x, codes, labels, filters, side, blocks):
+def _up_block(
+    x: tf.Tensor, codes: tf.Tensor, labels: tf.Tensor | None, filters: int, side: int, blocks: _Layers
+) -> tf.Tensor:
     x = blocks.up_conv(x, 2 * filters, f"up{side}_conv1")
     if side not in NOISY_SIDES:
         return gated_linear_unit(blocks.norm(x, labels, f"up{side}_norm1"))

@@ -80,26 +80,26 @@ def feature_split(generator_model: keras.Model) -> FeatureSplit:
 class _Layers(SeededLayers):
     """Layers without spectral normalization, and batch normalization."""
 
-    def _xavier(self):
+    def _xavier(self) -> keras.initializers.Initializer:
         return keras.initializers.GlorotUniform(self.next_seed())
 
-    def dense(self, x, units, name):
+    def dense(self, x: tf.Tensor, units: int, name: str) -> tf.Tensor:
         return keras.layers.Dense(units, kernel_initializer=self._xavier(), name=name)(x)
 
-    def conv(self, x, filters, size, name):
+    def conv(self, x: tf.Tensor, filters: int, size: int, name: str) -> tf.Tensor:
         return keras.layers.Conv2D(filters, size, padding="same", kernel_initializer=self._xavier(), name=name)(x)
 
-    def batch_norm(self, x, name):
+    def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
         return batch_norm(x, keras.initializers.RandomNormal(1.0, 0.02, seed=self.next_seed()), name)
 
-    def norm(self, x, labels, name):
+    def norm(self, x: tf.Tensor, labels: tf.Tensor | None, name: str) -> tf.Tensor:
         """Batch normalization, whose gain and bias are those of the class where there are classes."""
         if labels is None:
             return self.batch_norm(x, name)
         return class_batch_norm(x, labels, keras.initializers.RandomNormal(0.0, 0.02, seed=self.next_seed()), name)
 
 
-def _up_block(x, filters, labels, name, blocks):
+def _up_block(x: tf.Tensor, filters: int, labels: tf.Tensor | None, name: str, blocks: _Layers) -> tf.Tensor:
     main = tf.nn.relu(blocks.norm(x, labels, f"{name}_norm1"))
     main = blocks.conv(upsample_nearest(main), filters, 3, f"{name}_conv1")
     main = tf.nn.relu(blocks.norm(main, labels, f"{name}_norm2"))

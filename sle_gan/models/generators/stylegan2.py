@@ -141,24 +141,24 @@ def first_layer_from(side: int) -> int:
 class _Layers(StyleGAN2Layers):
     """The generator's own layers."""
 
-    def __init__(self, seed, network):
+    def __init__(self, seed: int, network: int) -> None:
         super().__init__(seed, network)
         self._noises = 0
 
-    def styled_conv(self, x, style, filters, name):
+    def styled_conv(self, x: tf.Tensor, style: tf.Tensor, filters: int, name: str) -> tf.Tensor:
         """Modulated convolution, noise, activation. The bias, which belongs after the noise, commutes with it."""
         scales = self.dense(style, x.shape[-1], f"{name}_style", initial_bias=1.0)
         x = ModulatedConv2D(filters, 3, self.next_seed(), name=name)([x, scales])
         self._noises += 1
         return scaled_leaky_relu(NoiseInjection(self._noises, name=f"{name}_noise")([x, style]))
 
-    def to_rgb(self, x, style, channels, name):
+    def to_rgb(self, x: tf.Tensor, style: tf.Tensor, channels: int, name: str) -> tf.Tensor:
         scales = self.dense(style, x.shape[-1], f"{name}_style", initial_bias=1.0)
         layer = ModulatedConv2D(channels, 1, self.next_seed(), demodulate=False, name=name, dtype="float32")
         return layer([x, scales])
 
 
-def _mapping(layer_count, width, classes, blocks):
+def _mapping(layer_count: int, width: int, classes: int, blocks: _Layers) -> keras.Model:
     codes = keras.Input([LATENT_SIZE], name="codes")
     x = normalized(codes)
     if not classes:
@@ -168,7 +168,7 @@ def _mapping(layer_count, width, classes, blocks):
     return keras.Model([codes, labels], mapped(x, 8 * width, layer_count, "mapping", blocks), name="mapping")
 
 
-def _synthesis(resolution, channels, style_size, limits, blocks):
+def _synthesis(resolution: int, channels: int, style_size: int, limits: ChannelLimits, blocks: _Layers) -> keras.Model:
     layer_count = 2 * int(math.log2(resolution)) - 2
     all_styles = keras.Input([layer_count, style_size], name="styles")
     style_of = tf.unstack(all_styles, axis=1)
