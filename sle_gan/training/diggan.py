@@ -67,7 +67,7 @@ class SmoothedGap(LossTerm):
         first = rows * place
         last = self.norms[:, first : first + rows]
 
-        def computed() -> None:
+        def computed() -> tuple[tf.Tensor, tf.Tensor]:
             norms = gradient_norms(batch.judge, batch.reals, batch.fakes)
             smoothed = 0.5 * norms + 0.5 * tf.where(last > 0.0, last, tf.stop_gradient(norms))
             return self.weight * tf.reduce_mean((smoothed[0] - smoothed[1]) ** 2), tf.stop_gradient(smoothed)
