@@ -10,13 +10,14 @@ from sle_gan.assembly.resolve import resolve
 from sle_gan.errors import InputError
 from sle_gan.sparsity.adapt import BalanceRatio
 from sle_gan.sparsity.masks import Masks, prunable_kernels
-from sle_gan.training import accumulation, draws
+from sle_gan.training import accumulation
 from sle_gan.training.accumulation import Share, shares, summed
 from sle_gan.training.classes import ClassShares
 from sle_gan.training.devices import strategy_of
 from sle_gan.training.distillation import Distillation
 from sle_gan.training.ema import MovingAverage
 from sle_gan.training.gan import GAN
+from sle_gan.training.inputs import latent_codes
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
 from sle_gan.training.memory import estimated_bytes
 from sle_gan.training.r1 import r1
@@ -119,8 +120,8 @@ def test_devices_bring_the_statistics_of_each_share_together(two_replicas):
 
 def test_shares_have_the_codes_of_the_batch_and_seeds_of_their_own():
     generator, seed = small_networks()[0], tf.constant([7, 0])
-    whole = draws.latent_codes(generator, 6, seed, Share(0, 1))
-    parts = [draws.latent_codes(generator, 6, seed, share) for share in shares(3)]
+    whole = latent_codes(generator, 6, seed, Share(0, 1))
+    parts = [latent_codes(generator, 6, seed, share) for share in shares(3)]
     np.testing.assert_array_equal(tf.concat(parts, 0), whole)
     assert Share(0, 1).seed(seed) is seed
     assert len({tuple(share.seed(seed).numpy()) for share in shares(3)}) == 3

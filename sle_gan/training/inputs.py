@@ -44,7 +44,7 @@ class Inputs:
         Returns:
             Codes float32 `[images of the share, size]`; with classes a list of them and one-hot labels.
         """
-        codes = draws.latent_codes(self.generator, count, seed, share)
+        codes = latent_codes(self.generator, count, seed, share)
         if self.classes is None:
             return codes
         drawn = self.classes.draw(count, draws.of_replica(draws.fold(seed, draws.LABELS)))
@@ -89,3 +89,23 @@ class Inputs:
 
     def _augmented(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return images if self.augment is None else self.augment(images, draws.of_replica(seed))
+
+
+def latent_codes(generator: keras.Model, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> tf.Tensor:
+    """Draws latent codes: each device, and each share of its images, draws those of the whole batch and keeps its own.
+
+    So all of them together draw what one would.
+
+    Args:
+        generator: model whose first input is codes `[batch, size]`.
+        count: images of a batch on this device, in all shares.
+        seed: int32 `[2]`, of the batch.
+        share: the `Share` whose part is kept.
+
+    Returns:
+        float32 `[images of the share, size]`, N(0, 1).
+    """
+    context = tf.distribute.get_replica_context()
+    shape = [context.num_replicas_in_sync, count, *generator.inputs[0].shape[1:]]
+    codes = tf.random.stateless_normal(shape, draws.fold(seed, draws.LATENT_CODES))
+    return share.rows(codes[context.replica_id_in_sync_group])
