@@ -83,11 +83,11 @@ class Checkout(NamedTuple):
 
     def check(self):
         """Raises a `SystemExit` unless it is the folder's `sle_gan` that this Python imports there."""
-        imported = self.told_by_python("import sle_gan; print(sle_gan.__file__)")
+        imported = self.run_python("import sle_gan; print(sle_gan.__file__)")
         if Path(imported) != self.folder / "sle_gan" / "__init__.py":
             sys.exit(f"error: in {self.folder} this Python imports {imported}; name another --python or folder")
 
-    def told_by_python(self, code):
+    def run_python(self, code):
         """Runs a line of Python in the checkout and returns what it prints."""
         command = [self.python, "-c", code]
         done = subprocess.run(
@@ -104,7 +104,7 @@ class Checkout(NamedTuple):
         return {
             "commit": commit,
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "versions": dict(zip(names, self.told_by_python(versions).split(), strict=True)),
+            "versions": dict(zip(names, self.run_python(versions).split(), strict=True)),
         }
 
 

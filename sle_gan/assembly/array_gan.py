@@ -10,11 +10,9 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from sle_gan.data.pipeline import training_dataset
-from sle_gan.models.io import postprocess_images, seed_inputs
+from sle_gan.models.io import DRAWN_BATCH, draw_padded, postprocess_images, seed_inputs
 from sle_gan.training.ema import Calibration
 from sle_gan.training.gan import GAN
-
-_BATCH_SIZE = 8  # always, the last batch padded: how a picture is rounded must not depend on how many are drawn
 
 
 class ArrayGAN(GAN):
@@ -113,12 +111,13 @@ class ArrayGAN(GAN):
         self._calibrate()
         inputs = {} if label is None else {"label": label}
         pictures = []
-        for first in range(0, len(chosen), _BATCH_SIZE):
-            batch = chosen[first : first + _BATCH_SIZE]
-            padded = batch + [0] * (_BATCH_SIZE - len(batch))
-            drawn = self.average_generator(seed_inputs(self.average_generator, padded, **inputs), training=False)
-            pictures.append(postprocess_images(drawn, tf.uint8).numpy()[: len(batch)])
+        for first in range(0, len(chosen), DRAWN_BATCH):
+            batch = seed_inputs(self.average_generator, chosen[first : first + DRAWN_BATCH], **inputs)
+            pictures.append(draw_padded(self._draw, batch))
         return np.concatenate(pictures)
+
+    def _draw(self, inputs: Any) -> tf.Tensor:
+        return postprocess_images(self.average_generator(inputs, training=False), tf.uint8)
 
     def _calibrate(self) -> None:
         """Measures the batch statistics of the average, which are not those of the weights in training."""

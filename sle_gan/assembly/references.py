@@ -1,14 +1,13 @@
 """What a run's pictures are scored against: its training images, or those of another folder. Loads no TensorFlow."""
 
 import hashlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from sle_gan.data.decode import decode_folder
+from sle_gan.data.decode import decode_images
 from sle_gan.data.folder import Manifest, manifest, scan
 from sle_gan.data.pictures import opaque
 from sle_gan.errors import InputError
@@ -46,16 +45,7 @@ def read_reference_images(
         InputError: if there is no such folder, or it holds fewer than six images.
     """
     scanned = scan(folder)
-    images, kept, failures = decode_folder(
-        scanned,
-        resolution=settings.resolution,
-        channels=settings.channels,
-        fit=settings.fit,
-        background=settings.background_rgb,
-        memory_limit_bytes=sys.maxsize,
-        cache_file=None,
-        progress=None,
-    )
+    images, kept, failures = decode_images(scanned, settings)
     for path, reason in (*scanned.skipped, *failures):
         tell(f"skipped {path}: {reason}")
     if len(images) < FEWEST_IMAGES:

@@ -1,5 +1,6 @@
 """What a training step costs in theory beside the passes of its two networks, and what no count holds."""
 
+import functools
 import os
 
 from sle_gan.evaluation import NETWORKS
@@ -29,10 +30,14 @@ def other_macs_per_step(gan: GAN, images_per_step: int) -> float:
         return 0.0
     macs = _DECODER_PASSES * network_macs(layer_macs(reconstruction.decoders), {})
     if isinstance(reconstruction.distance, PerceptualDistance):
-        side = reconstruction.decoders.outputs[0].shape[1]
-        network = efficientnet_lite0(NETWORKS["efficientnet-lite0"].distance_maps, side)
-        macs += _DISTANCE_PASSES * network_macs(layer_macs(network), {})
+        macs += _DISTANCE_PASSES * _distance_macs(reconstruction.decoders.outputs[0].shape[1])
     return images_per_step * macs
+
+
+@functools.cache  # the network is built for its shapes alone
+def _distance_macs(side_px: int) -> float:
+    network = efficientnet_lite0(NETWORKS["efficientnet-lite0"].distance_maps, side_px)
+    return network_macs(layer_macs(network), {})
 
 
 def uncounted(settings: TrainSettings) -> list[str]:

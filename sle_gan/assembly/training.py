@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sle_gan.assembly.plan import TrainingPlan, with_times_of
 from sle_gan.cluster import Cluster, wait_for_chief
 from sle_gan.data.classes import check_classes, class_labels
-from sle_gan.data.decode import check_usable, decode_folder
+from sle_gan.data.decode import check_usable, decode_images
 from sle_gan.data.folder import FolderScan, ImageFile, changed_images, manifest, read_manifest
 from sle_gan.errors import InputError
 from sle_gan.json_files import write_json
@@ -132,16 +132,7 @@ def _decoded_data(plan: TrainingPlan, run: RunFolder) -> _Data:
 def _decoded(
     folder: FolderScan, settings: ImageSettings, cache_file: Path
 ) -> tuple[NDArray[np.uint8], Sequence[ImageFile]]:
-    images, kept, failures = decode_folder(
-        folder,
-        resolution=settings.resolution,
-        channels=settings.channels,
-        fit=settings.fit,
-        background=settings.background_rgb,
-        memory_limit_bytes=settings.cache_limit_bytes,
-        cache_file=cache_file,
-        progress=None,
-    )
+    images, kept, failures = decode_images(folder, settings, cache_file)
     for path, reason in failures:
         print(f"skipped {path}: {reason}")
     check_usable(failures, strict=settings.strict)

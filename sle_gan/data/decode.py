@@ -6,6 +6,7 @@ Pillow decodes and resizes without Python's global lock, so threads use all core
 import concurrent.futures
 import math
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +18,7 @@ from PIL import Image, ImageOps
 from sle_gan.data.folder import DAMAGE, FolderScan, ImageFile, open_image, pillow_warnings_ignored
 from sle_gan.disk import check_space
 from sle_gan.errors import InputError, StorageError
+from sle_gan.settings import ImageSettings
 
 Progress = Callable[[int, int], object]  # of (images done, images in all)
 
@@ -84,6 +86,35 @@ def _verify_png_checksums(path: Path) -> None:
     """Verifies the checksums of a PNG; Pillow does not when it decodes."""
     with open_image(path) as image:
         image.verify()
+
+
+def decode_images(
+    scanned: FolderScan, settings: ImageSettings, cache_file: Path | None = None
+) -> tuple[NDArray[np.uint8], tuple[ImageFile, ...], tuple[tuple[str, str], ...]]:
+    """Decodes all images of a scanned folder as settings say: see `decode_folder`.
+
+    Args:
+        scanned: a `FolderScan`.
+        settings: their side, channels, fit, background, and the limit beyond which they lie in a file.
+        cache_file: path of that file; None to keep them in memory, however many they are.
+
+    Returns:
+        As `decode_folder`.
+
+    Raises:
+        InputError: if none could be decoded.
+        StorageError: if the file cannot be written.
+    """
+    return decode_folder(
+        scanned,
+        resolution=settings.resolution,
+        channels=settings.channels,
+        fit=settings.fit,
+        background=settings.background_rgb,
+        memory_limit_bytes=sys.maxsize if cache_file is None else settings.cache_limit_bytes,
+        cache_file=cache_file,
+        progress=None,
+    )
 
 
 def decode_folder(

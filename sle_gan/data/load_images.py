@@ -1,13 +1,12 @@
 """A folder of images as one array. Imports no TensorFlow."""
 
-import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sle_gan.data.decode import decode_folder
+from sle_gan.data.decode import decode_images
 from sle_gan.data.folder import format_some, scan
 from sle_gan.errors import InputError
 from sle_gan.settings.field import make_group
@@ -55,16 +54,7 @@ def load_images(
     asked = {"resolution": resolution, "channels": channels, "fit": fit, "background": background}
     settings = make_group(ImageSettings, asked | {"data_folder": folder})
     scanned = scan(folder)
-    images, _, failures = decode_folder(
-        scanned,
-        resolution=settings.resolution,
-        channels=settings.channels,
-        fit=settings.fit,
-        background=settings.background_rgb,
-        memory_limit_bytes=sys.maxsize,
-        cache_file=None,
-        progress=None,
-    )
+    images, _, failures = decode_images(scanned, settings)
     skipped = [f"{path} ({reason})" for path, reason in (*scanned.skipped, *failures)]
     if skipped:
         message = f"{len(skipped)} of {len(skipped) + len(images)} images in {folder} cannot be used: "

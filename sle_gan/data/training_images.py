@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sle_gan.data.decode import decode_folder
+from sle_gan.data.decode import decode_images
 from sle_gan.data.folder import Manifest, changed_images, manifest, read_manifest, scan
 from sle_gan.data.pictures import opaque
 from sle_gan.errors import InputError
@@ -36,14 +36,9 @@ def read_training_images(run: RunFolder, data_folder: Path | str | None = None) 
             f"removed, {changed} changed; give --data-folder"
         )
     held_out = {image["path"] for image in kept.get("held_out", ())}
-    images, _, _ = decode_folder(
+    images, _, _ = decode_images(
         replace(folder, images=tuple(image for image in folder.images if image.path not in held_out)),
-        resolution=settings.resolution,
-        channels=settings.channels,
-        fit=settings.fit,
-        background=settings.background_rgb,
-        memory_limit_bytes=settings.cache_limit_bytes,
-        cache_file=run.image_cache,
-        progress=None,
+        settings,
+        run.image_cache,
     )
     return opaque(images, settings.background_rgb), kept

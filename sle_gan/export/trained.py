@@ -1,7 +1,7 @@
 """The trained generator of a run, and drawing with it."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,15 @@ from sle_gan.errors import InputError
 from sle_gan.models import GENERATORS
 from sle_gan.models.build import build_generator
 from sle_gan.models.io import (
+    DRAWN_BATCH,
     EACH_ITS_OWN,
     batch_at,
+    draw_padded,
     interpolate_codes,
-    padded_to,
     postprocess_images,
     seed_inputs,
 )
 from sle_gan.run import RunFolder
-
-_BATCH_SIZE = 8  # always, the last batch padded: how a picture is rounded must not depend on how many are drawn
 
 
 class TrainedGenerator:
@@ -79,9 +78,9 @@ class TrainedGenerator:
         Yields:
             uint8 `[side, side, channels]`, in the order of the seeds.
         """
-        for first in range(0, len(seeds), _BATCH_SIZE):
-            chosen = seeds[first : first + _BATCH_SIZE]
-            yield from _drawn(self._draw, self._inputs(tf.constant(list(chosen), tf.int32)))
+        for first in range(0, len(seeds), DRAWN_BATCH):
+            chosen = seeds[first : first + DRAWN_BATCH]
+            yield from draw_padded(self._draw, self._inputs(tf.constant(list(chosen), tf.int32)))
 
     def draw_mixed(self, seeds: Sequence[int], mix_seeds: Sequence[int], from_side: int) -> Iterator[NDArray[np.uint8]]:
         """Draws the pictures of each seed with the finer styles of each other seed.
@@ -100,8 +99,8 @@ class TrainedGenerator:
         fine = self._styles_of_seeds(mix_seeds)
         for coarse in self._styles_of_seeds(seeds):
             mixed = tf.where(is_fine, fine[:, None], coarse[None, None])
-            for first in range(0, len(mixed), _BATCH_SIZE):
-                yield from _drawn(self._draw_styles, mixed[first : first + _BATCH_SIZE])
+            for first in range(0, len(mixed), DRAWN_BATCH):
+                yield from draw_padded(self._draw_styles, mixed[first : first + DRAWN_BATCH])
 
     def draw_style_walk(self, seeds: Sequence[int], frames: int, *, loop: bool) -> Iterator[NDArray[np.uint8]]:
         """Draws a walk from seed to seed in the space of styles, where straight lines are walked.
@@ -119,9 +118,9 @@ class TrainedGenerator:
         shares = tf.range(frames, dtype=tf.float32)[:, None] / frames
         legs = [start + shares * (end - start) for start, end in itertools.pairwise(styles)]
         walk = tf.concat(legs if loop else [*legs, styles[-1:]], axis=0)
-        for first in range(0, len(walk), _BATCH_SIZE):
-            batch = tf.repeat(walk[first : first + _BATCH_SIZE, None], layer_count, axis=1)
-            yield from _drawn(self._draw_styles, batch)
+        for first in range(0, len(walk), DRAWN_BATCH):
+            batch = tf.repeat(walk[first : first + DRAWN_BATCH, None], layer_count, axis=1)
+            yield from draw_padded(self._draw_styles, batch)
 
     def draw_walk(self, seeds: Sequence[int], frames: int, *, loop: bool) -> Iterator[NDArray[np.uint8]]:
         """Draws a walk from seed to seed; from class to class along the straight line between their labels.
@@ -142,10 +141,10 @@ class TrainedGenerator:
             walked = [tf.concat([codes[leg][None], between], axis=0)]  # a seed's own code, to the last bit
             walked += [(1.0 - shares) * part[leg] + shares * part[leg + 1] for part in labels]
             walked = tf.nest.pack_sequence_as(inputs, walked)
-            for first in range(0, frames, _BATCH_SIZE):
-                yield from _drawn(self._draw, batch_at(walked, first, _BATCH_SIZE))
+            for first in range(0, frames, DRAWN_BATCH):
+                yield from draw_padded(self._draw, batch_at(walked, first, DRAWN_BATCH))
         if not loop:
-            yield from _drawn(self._draw, batch_at(inputs, len(codes) - 1, 1))
+            yield from draw_padded(self._draw, batch_at(inputs, len(codes) - 1, 1))
 
     def _draw_truncated(self, inputs: Any) -> tf.Tensor:
         layer_count = self._parts.synthesis.input_shape[1]
@@ -156,17 +155,12 @@ class TrainedGenerator:
 
     def _styles_of_seeds(self, seeds: Sequence[int]) -> tf.Tensor:
         inputs = seed_inputs(self.generator, list(seeds), self.label)
-        batches = [batch_at(inputs, first, _BATCH_SIZE) for first in range(0, len(seeds), _BATCH_SIZE)]
-        return tf.concat([_drawn(self._map, batch) for batch in batches], axis=0)
+        batches = [batch_at(inputs, first, DRAWN_BATCH) for first in range(0, len(seeds), DRAWN_BATCH)]
+        return tf.concat([draw_padded(self._map, batch) for batch in batches], axis=0)
 
     def _styles_of(self, inputs: Any) -> tf.Tensor:
         average = self._parts.average
         return average + self.truncation * (self._parts.mapping(inputs, training=False) - average)
-
-
-def _drawn(draw: Callable[[Any], tf.Tensor], batch: Any) -> NDArray[Any]:
-    """Draws a batch of any count up to that of all."""
-    return draw(padded_to(batch, _BATCH_SIZE)).numpy()[: len(tf.nest.flatten(batch)[0])]
 
 
 def _styles(run: RunFolder, generator: keras.Model) -> Any:

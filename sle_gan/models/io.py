@@ -1,6 +1,7 @@
 """What goes into a generator and what comes out of it: latent codes and images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +9,7 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 EACH_ITS_OWN = -1
+DRAWN_BATCH = 8  # always, the last one padded: how a picture is rounded must not depend on how many are drawn
 
 
 def create_input_noise(batch_size: int = 1, latent_size: int = 256, seed: int | None = None) -> tf.Tensor:
@@ -82,6 +84,19 @@ def padded_to(inputs: tf.Tensor | list[tf.Tensor], size: int) -> tf.Tensor | lis
         return tf.pad(part, [[0, size - len(part)]] + [[0, 0]] * (len(part.shape) - 1))
 
     return tf.nest.map_structure(padded, inputs)
+
+
+def draw_padded(draw: Callable[[Any], tf.Tensor], inputs: Any) -> NDArray[Any]:
+    """Draws up to `DRAWN_BATCH` pictures, or styles, as one batch of that size.
+
+    Args:
+        draw: function of a batch of `DRAWN_BATCH` rows -> a tensor of as many.
+        inputs: a tensor of up to as many rows, or a list of them.
+
+    Returns:
+        What `draw` made of the rows of `inputs`.
+    """
+    return draw(padded_to(inputs, DRAWN_BATCH)).numpy()[: len(tf.nest.flatten(inputs)[0])]
 
 
 def postprocess_images(images: tf.Tensor | NDArray[np.floating], dtype: tf.DType | str = tf.uint8) -> tf.Tensor:
