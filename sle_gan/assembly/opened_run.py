@@ -14,12 +14,15 @@ from sle_gan.assembly.evaluate_run import Evaluation, evaluate_run
 from sle_gan.errors import InputError
 from sle_gan.evaluation.health import Verdict, judge
 from sle_gan.export.drawing import Drawing, plan_drawing
+from sle_gan.export.film import FPS
+from sle_gan.export.history import FPS as HISTORY_FPS
+from sle_gan.export.history import History
 from sle_gan.export.pictures import check_output
 from sle_gan.export.samples import MIX_FROM_PX, Samples
 from sle_gan.export.sizes import WeightSizes, weight_sizes
-from sle_gan.export.walk import FRAMES, Walk
+from sle_gan.export.walk import FRAMES, PATHS, SPACES, Pace, Walk
 from sle_gan.report.card import run_card
-from sle_gan.report.record import RunRecord, damage_as_input_error, metric_arrays, read_record
+from sle_gan.report.record import RunRecord, damage_as_input_error, metric_arrays, read_record, sheets_of
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder, find_run
 from sle_gan.settings import TrainSettings
@@ -165,13 +168,17 @@ class OpenedRun:
         drawing = self._planned(step, class_name, truncation, with_styles=mix_seeds is not None)
         return Samples(drawing, seeds, mix_seeds, mix_from)
 
-    def film(
+    def film(  # noqa: PLR0913 (each is a flag of `generate.py interpolate`)
         self,
         seeds: Iterable[int],
         frames: int = FRAMES,
         *,
         loop: bool = False,
-        space: str = "z",
+        easing: str = Pace.easing,
+        beat: Iterable[float] | None = None,
+        fps: int = FPS,
+        space: str = SPACES[0],
+        path: str = PATHS[0],
         class_name: str | None = None,
         truncation: float | None = None,
         step: int | None = None,
@@ -180,27 +187,50 @@ class OpenedRun:
 
             >>> import sle_gan
             >>> run = sle_gan.open_run("00000-fastgan-flowers")
-            >>> film = run.film([0, 1], frames=3, loop=True)
-            >>> len(film), film.save("walk.gif", fps=10).name
+            >>> film = run.film([0, 1], frames=3, loop=True, fps=10)
+            >>> len(film), film.save("walk.gif").name
             (6, 'walk.gif')
+
+        `sle_gan.export.walk.WalkSheet` shows several walks side by side.
 
         Args:
             seeds: two whole numbers or more, from 0 to 2**31 - 1.
             frames: from one seed to the next, two or more.
             loop: whether to return to the first seed, so that the film has no end; otherwise it ends on the last.
+            easing: `even`, or `smooth` to slow down at each seed.
+            beat: when the film is at each seed, in seconds, instead of `frames`; with `loop` one time more.
+            fps: frames shown in a second; 50 at most in a GIF, 240 in an MP4, 1000 in others.
             space: `z` to walk among latent codes, or `w` among the styles of a network that has them.
+            path: among latent codes, along the `sphere` where they lie, or `straight`.
             class_name: see `draw`.
             truncation: see `draw`.
             step: see `draw`.
 
         Returns:
-            A `Walk`: an iterable of uint8 `[side, side, channels]` with `save(file or folder, fps)`.
+            A `Walk`: an iterable of uint8 `[side, side, channels]` with `save(file or folder)`.
 
         Raises:
             InputError: see `draw`.
         """
         drawing = self._planned(step, class_name, truncation, with_styles=space == "w")
-        return Walk(drawing, seeds, frames, loop=loop, space=space)
+        times = None if beat is None else tuple(beat)
+        pace = Pace(frames=frames, loop=loop, easing=easing, beat=times, fps=fps)
+        return Walk(drawing, seeds, pace, space, path)
+
+    def history(self, fps: int = HISTORY_FPS, *, loop: bool = False) -> History:
+        """Plans the film of the training: its sheets of samples, the same seeds from step 0 on. No TensorFlow.
+
+        Args:
+            fps: sheets shown in a second.
+            loop: whether the film begins again at its end.
+
+        Returns:
+            A `History`: an iterable of uint8 `[height, width, channels]` with `save(file or folder)`.
+
+        Raises:
+            InputError: if there are fewer than two sheets.
+        """
+        return History(self.folder, [path for _, path in sheets_of(self.folder.samples)], fps, loop=loop)
 
     def record(self) -> RunRecord:
         """Reads all that the run has written so far.

@@ -98,7 +98,7 @@ def read_record(run: RunFolder) -> RunRecord:
         densities=sorted(read_rows(run.densities_file), key=lambda row: row["step"]),
         timings=read_rows(run.timings_file),
         networks=_networks(run.networks_file),
-        sheets=_sheets(run.samples),
+        sheets=sheets_of(run.samples),
     )
 
 
@@ -191,7 +191,8 @@ def _networks(file: Path) -> dict[str, Any]:
     return content
 
 
-def _sheets(folder: Path) -> list[tuple[int, Path]]:
+def sheets_of(folder: Path) -> list[tuple[int, Path]]:
+    """Returns (step, path) of the sheets in a folder of samples, in the order of their steps."""
     # A run folder may come from someone else: a link would put another file into the report.
     files = [path for path in folder.glob("*.png") if path.is_file() and not path.is_symlink()]
     sheets = [(match, path) for path in files if (match := _SHEET.fullmatch(path.name))]
