@@ -2,7 +2,7 @@
 
     python benchmarks/diversity.py runs/00000-fastgan-flowers ...
 
-Distances are perceptual (`sle_gan.evaluation.networks.efficientnet_lite0.PerceptualDistance`), at the run's own
+Distances are perceptual (`sle_gan.pretrained.perceptual.PerceptualDistance`), at the run's own
 resolution. A diversity near 0 is a collapse; a distance to the nearest training image near 0 is copying.
 """
 
@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from sle_gan.data.decode import decode_folder
 from sle_gan.data.folder import scan
-from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance
 from sle_gan.export.trained import TrainedGenerator
+from sle_gan.pretrained.perceptual import PerceptualDistance
 from sle_gan.run import find_run
 
 PAIRS_AT_ONCE = 64
