@@ -191,8 +191,6 @@ class OpenedRun:
             >>> len(film), film.save("walk.gif").name
             (6, 'walk.gif')
 
-        `sle_gan.export.walk.WalkSheet` shows several walks side by side.
-
         Args:
             seeds: two whole numbers or more, from 0 to 2**31 - 1.
             frames: from one seed to the next, two or more.
