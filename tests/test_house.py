@@ -23,6 +23,7 @@ OF_PROGRAMS = {
                 "cluster",
                 "compare",
                 "devices",
+                "directions",
             ),
             *(
                 "disk",
