@@ -42,6 +42,7 @@ OF_PROGRAMS = {
                 "library",
                 "models_cli",
                 "presets",
+                "projection",
                 "rates",
                 "report",
                 "rollback",

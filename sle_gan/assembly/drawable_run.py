@@ -1,6 +1,7 @@
 """What a run draws: pictures, sheets, films. TensorFlow is loaded when the first picture is drawn."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from sle_gan.export.drawing import Drawing, plan_drawing
 from sle_gan.export.film import FPS
 from sle_gan.export.history import FPS as HISTORY_FPS
 from sle_gan.export.history import History
+from sle_gan.export.projection import Projection
 from sle_gan.export.samples import MIX_FROM_PX, Samples
 from sle_gan.export.walk import FRAMES, PATHS, SPACES, Pace, Walk
 from sle_gan.models import GENERATORS
@@ -253,6 +255,40 @@ class DrawableRun:
             InputError: see `draw`.
         """
         return DirectionFilm(self._movable(step, class_name, truncation), seeds, move, fps)
+
+    def project(
+        self,
+        picture: Path | str,
+        *,
+        starts: int = Projection.starts,
+        steps: int = Projection.steps,
+        seed: int = Projection.seed,
+        class_name: str | None = None,
+        step: int | None = None,
+    ) -> Projection:
+        """Plans a search for the code, or the style where there are styles, whose picture is closest to a given one.
+
+            >>> import sle_gan
+            >>> run = sle_gan.open_run("00000-fastgan-flowers")
+            >>> found = run.project("flowers/0.png", starts=1, steps=2).save("projected/")
+            >>> sorted(path.name for path in found.folder.iterdir())
+            ['code.npz', 'pair.png', 'picture.png', 'search.webp']
+
+        Args:
+            picture: path of the picture, made a square as the training images were.
+            starts: searches, of which the best counts.
+            steps: of each search.
+            seed: of where they begin.
+            class_name: of a run with classes, the class to search in.
+            step: see `draw`.
+
+        Returns:
+            A `Projection` with `save(folder)`.
+
+        Raises:
+            InputError: see `draw`; and if there is no such picture.
+        """
+        return Projection(self._movable(step, class_name, None), Path(picture), starts, steps, seed)
 
     def _planned(
         self,

@@ -18,6 +18,7 @@ from sle_gan.export.drawing import LARGEST_TRUNCATION, format_seeds
 from sle_gan.export.film import FPS
 from sle_gan.export.film_files import CRF, FILM_EXTENSIONS, LARGEST_CRF
 from sle_gan.export.history import FPS as HISTORY_FPS
+from sle_gan.export.projection import Projection
 from sle_gan.export.route import EASINGS
 from sle_gan.export.samples import EXTENSIONS, MIX_FROM_PX, MIX_SIDES_PX
 from sle_gan.export.sizes import size_lines
@@ -42,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Returns the parser of the arguments."""
     result = ArgumentParser(prog="generate.py", description="Draw with a trained generator, or export it.")
-    commands = result.add_subparsers(required=True, metavar="samples | interpolate | history | directions | export")
+    commands = result.add_subparsers(
+        required=True, metavar="samples | interpolate | history | directions | project | export"
+    )
     samples = _add_command(commands, "samples", _samples, "draw the picture of each seed")
     add = samples.add_argument_group("pictures").add_argument
     add("--seeds", type=_seeds, required=True, metavar="SEEDS", help="such as 0-15 or 3,7,20-29")
@@ -69,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     add("--fps", type=_at_least(1), default=HISTORY_FPS, metavar="SHEETS", help="shown in a second")
     _add_film_file(add)
     _add_directions(commands)
+    _add_project(commands)
     export = _add_command(commands, "export", _export, "write the generator in another program's format")
     add = export.add_argument_group("format").add_argument
     add("--format", choices=EXPORT_FORMATS, default=EXPORT_FORMATS[0], help="saved-model: for TensorFlow")
@@ -117,6 +121,20 @@ def _add_directions(commands: Any) -> None:
     add("--fps", type=_at_least(1), default=FPS, metavar="FRAMES", help="frames shown in a second")
     add = directions.add_argument_group("styles", _STYLES_HELP).add_argument
     add("--truncation", type=_share, metavar="PSI", help="how far pictures go from the average one; 1 is all the way")
+
+
+def _add_project(commands: Any) -> None:
+    project = _add_command(commands, "project", _project, "find the picture that comes closest to a given one")
+    project.add_argument("picture", type=Path, metavar="PICTURE", help="made a square as the training images were")
+    add = project.add_argument_group("search").add_argument
+    help = "searches, of which the best counts"
+    add("--starts", type=_at_least(1), default=Projection.starts, metavar="NUMBER", help=help)
+    add("--search-steps", type=_at_least(1), default=Projection.steps, metavar="STEPS", help="of each search")
+    add("--seed", type=_at_least(0), default=Projection.seed, metavar="NUMBER", help="of where they begin")
+    help = "of a run with --conditional: the class to search in"
+    add("--class", dest="class_name", metavar="NAME", help=help)
+    help = "where picture.png, pair.png, code.npz and search.webp are written; RUN/projected/NAME without it"
+    add("--output", type=Path, metavar="FOLDER", help=help)
 
 
 def _add_film_file(add: Callable[..., object]) -> None:
@@ -213,6 +231,22 @@ def _directions(arguments: argparse.Namespace) -> int:
     sheet.save(arguments.output)
     rows = f"{len(sheet.seeds)} seeds along direction {move.direction}" if move.direction is not None else "directions"
     print(f"{rows} at step {sheet.drawing.step} in {arguments.output}")
+    return 0
+
+
+def _project(arguments: argparse.Namespace) -> int:
+    run = open_run(arguments.run, arguments.output_folder)
+    projection = run.project(
+        arguments.picture,
+        starts=arguments.starts,
+        steps=arguments.search_steps,
+        seed=arguments.seed,
+        class_name=arguments.class_name,
+        step=arguments.step,
+    )
+    projected = projection.save(arguments.output or run.folder.path / "projected" / arguments.picture.stem)
+    distances = f"perceptual distance {projected.distance:.3f}, of pixels {projected.pixel_distance:.4f}"
+    print(f"{distances}, at step {projection.drawing.step}, in {projected.folder}")
     return 0
 
 

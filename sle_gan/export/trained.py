@@ -20,6 +20,7 @@ from sle_gan.models.io import (
     draw_padded,
     interpolate_codes,
     interpolate_straight,
+    latent_codes,
     postprocess_images,
     seed_inputs,
 )
@@ -168,6 +169,37 @@ class TrainedGenerator:
             parts = [tf.gather(codes, of_seeds[part]) + moves[of_moves[part]]]
             parts += [tf.gather(label, of_seeds[part]) for label in labels]
             yield from draw_padded(self._draw, tf.nest.pack_sequence_as(inputs, parts))
+
+    def codes(self, seeds: Sequence[int]) -> NDArray[np.float32]:
+        """Returns what a picture is searched among: the style of each seed with a truncation, else its latent code.
+
+        Args:
+            seeds: whole numbers from 0 to 2**31 - 1.
+
+        Returns:
+            float32 `[count, size]`.
+        """
+        if self.truncation is not None:
+            return self.styles(seeds)
+        return latent_codes(list(seeds), self.latent_size).numpy()
+
+    def images_of(self, codes: tf.Tensor) -> tf.Tensor:
+        """Draws codes, or styles with a truncation, so that gradients flow.
+
+        Args:
+            codes: float32 `[count, size]`, as `codes` returns them.
+
+        Returns:
+            float `[count, side, side, channels]` in about [-1, 1]; with classes, of the class of `label`, or of none
+            without one.
+        """
+        if self.truncation is not None:
+            layer_count = self._parts.synthesis.input_shape[1]
+            return self._parts.synthesis(tf.repeat(codes[:, None], layer_count, axis=1), training=False)
+        if not self.class_names:
+            return self.generator(codes, training=False)
+        labels = tf.one_hot(tf.fill([len(codes)], self.label), len(self.class_names))
+        return self.generator([codes, labels], training=False)
 
     def styles(self, seeds: Sequence[int]) -> NDArray[np.float32]:
         """Returns the style of each seed, float32 `[count, size]`, at this truncation."""
