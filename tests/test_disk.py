@@ -17,7 +17,8 @@ from sle_gan.cli.evaluate import main as evaluate
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
 from sle_gan.data.decode import decode_folder
-from sle_gan.data.folder import manifest, scan
+from sle_gan.data.folder import scan
+from sle_gan.data.manifest import manifest
 from sle_gan.disk import check_space
 from sle_gan.errors import InputError, StorageError
 from sle_gan.json_files import write_json

@@ -26,7 +26,8 @@ from sle_gan.assembly.resolve import resolve
 from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, train_flags
 from sle_gan.cli.program import run_program
 from sle_gan.data.decode import decode_folder
-from sle_gan.data.folder import manifest, scan
+from sle_gan.data.folder import scan
+from sle_gan.data.manifest import manifest
 from sle_gan.errors import InputError
 from sle_gan.json_files import write_json
 from sle_gan.models.weight_files import check_weights_file

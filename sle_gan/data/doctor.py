@@ -37,6 +37,8 @@ class Diagnosis:
         usable: number of images that can be decoded.
         broken: (path, reason) of the files that are named like images and cannot be used.
         ignored: number of other files and folders.
+        unread: number of files by the kind of their pictures, of kinds that are not read.
+        written: paths of what this tool wrote, which is left out.
         exact_duplicates: groups of paths whose files are equal.
         near_duplicates: groups of paths whose images show the same, or its mirror image; of equal files only the
             first is listed.
@@ -55,6 +57,8 @@ class Diagnosis:
     usable: int
     broken: tuple[tuple[str, str], ...]
     ignored: int
+    unread: dict[str, int]
+    written: tuple[str, ...]
     exact_duplicates: Groups
     near_duplicates: Groups
     shorter_side_px: tuple[float, float, float]
@@ -102,7 +106,9 @@ def diagnose(scanned: FolderScan, resolution: int) -> Diagnosis:
         resolution=resolution,
         broken=broken,
         ignored=scanned.ignored,
-        advice=tuple(_advice(facts, resolution)),
+        unread=_counts(kind.name for _, kind in scanned.unread),
+        written=scanned.written,
+        advice=(*_advice(facts, resolution), *_advice_on_kinds(scanned)),
         **facts,
     )
 
@@ -121,6 +127,8 @@ def describe_diagnosis(diagnosis: Diagnosis) -> list[str]:
         f"usable: {diagnosis.usable}",
         *_list_lines("broken", [f"{path} ({reason})" for path, reason in diagnosis.broken]),
         f"other files: {diagnosis.ignored}",
+        *(f"{kind} files, which are not read: {count}" for kind, count in diagnosis.unread.items()),
+        *(_list_lines("left out, since SLE-GAN wrote them", diagnosis.written) if diagnosis.written else ()),
         *_list_lines("copies of equal bytes", [" = ".join(group) for group in diagnosis.exact_duplicates]),
         *_list_lines("near duplicates", [" ~ ".join(group) for group in diagnosis.near_duplicates]),
         f"shorter side: {low:g} to {high:g} px, median {middle:g} px",
@@ -202,6 +210,12 @@ def _advice(facts: dict[str, Any], resolution: int) -> Iterator[str]:
     counts = facts["classes"].values()
     if counts and max(counts) > _UNEVEN * min(counts):
         yield f"the largest sub-folder has {max(counts) / min(counts):.0f} times the images of the smallest"
+
+
+def _advice_on_kinds(scanned: FolderScan) -> Iterator[str]:
+    """Yields how files of kinds that are not read become usable."""
+    for kind, count in collections.Counter(kind for _, kind in scanned.unread).items():
+        yield f"{count} {kind.name} files are not used: {kind.mend}"
 
 
 def _advice_on_number(count: int) -> str:

@@ -55,7 +55,7 @@ def load_images(
     settings = make_group(ImageSettings, asked | {"data_folder": folder})
     scanned = scan(folder)
     images, _, failures = decode_images(scanned, settings)
-    skipped = [f"{path} ({reason})" for path, reason in (*scanned.skipped, *failures)]
+    skipped = [f"{path} ({reason})" for path, reason in (*scanned.unusable(), *failures)]
     if skipped:
         message = f"{len(skipped)} of {len(skipped) + len(images)} images in {folder} cannot be used: "
         message += format_some(skipped)
