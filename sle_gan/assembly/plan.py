@@ -22,6 +22,7 @@ from sle_gan.data.classes import (
 )
 from sle_gan.data.decode import check_usable
 from sle_gan.data.folder import FolderScan, describe_images, hold_out, scan, subsample
+from sle_gan.data.value_ranges import describe_value_ranges
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
@@ -68,6 +69,7 @@ class TrainingPlan:
         images = self.settings.images
         yield f"run {self.run.path}"
         yield from (f"data: {line}" for line in describe_images(self.folder, images.resolution))
+        yield from (f"data: {line}" for line in describe_value_ranges(self.folder, images.range))
         count, images_per_step = len(self.folder.images), self.settings.optimization.images_per_step
         if count < images_per_step:
             yield f"data: warning: a step shows {images_per_step} images; the {count} there are repeat in it"

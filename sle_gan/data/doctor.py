@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sle_gan.data.decode import read_image
 from sle_gan.data.folder import FEW_IMAGES, FolderScan, ImageFile, pillow_warnings_ignored
 from sle_gan.data.near_duplicates import SIDE_PX, near_duplicates
+from sle_gan.data.value_ranges import describe_value_ranges
 from sle_gan.errors import InputError
 
 ENOUGH_IMAGES = 100
@@ -49,6 +50,7 @@ class Diagnosis:
         classes: number of images by top-level sub-folder, `.` for the folder itself; empty without sub-folders.
         smaller: number of images smaller than the resolution.
         animated: number of images of several frames.
+        values: lines of text on the images of more than 8 bits.
         advice: lines of text.
     """
 
@@ -68,15 +70,17 @@ class Diagnosis:
     classes: dict[str, int]
     smaller: int
     animated: int
+    values: tuple[str, ...]
     advice: tuple[str, ...]
 
 
-def diagnose(scanned: FolderScan, resolution: int) -> Diagnosis:
+def diagnose(scanned: FolderScan, resolution: int, value_range: Sequence[float] | None = None) -> Diagnosis:
     """Decodes every image of a scanned folder and says what is good and bad about it.
 
     Args:
         scanned: a `FolderScan`.
         resolution: side of the images in training, in pixels.
+        value_range: values of images of more than 8 bits that become 0 and 255; those of the format if None.
 
     Returns:
         A `Diagnosis`.
@@ -84,7 +88,7 @@ def diagnose(scanned: FolderScan, resolution: int) -> Diagnosis:
     Raises:
         InputError: if no image can be decoded.
     """
-    images, pictures, broken = _decode(scanned)
+    images, pictures, broken = _decode(scanned, value_range)
     if not images:
         path, reason = broken[0]
         raise InputError(f"none of the {len(broken)} images can be decoded; the first: {path}: {reason}")
@@ -108,6 +112,7 @@ def diagnose(scanned: FolderScan, resolution: int) -> Diagnosis:
         ignored=scanned.ignored,
         unread=_counts(kind.name for _, kind in scanned.unread),
         written=scanned.written,
+        values=tuple(describe_value_ranges(scanned, value_range)),
         advice=(*_advice(facts, resolution), *_advice_on_kinds(scanned)),
         **facts,
     )
@@ -136,6 +141,7 @@ def describe_diagnosis(diagnosis: Diagnosis) -> list[str]:
         "channels: " + ", ".join(f"{count} {mode}" for mode, count in diagnosis.modes.items()),
         "formats: " + ", ".join(f"{count} {name}" for name, count in diagnosis.formats.items()),
         f"smaller than {diagnosis.resolution} px: {diagnosis.smaller}",
+        *(f"values: {line}" for line in diagnosis.values),
     ]
     if diagnosis.animated:
         lines.append(f"of several frames: {diagnosis.animated}; the first frame is used")
@@ -144,12 +150,14 @@ def describe_diagnosis(diagnosis: Diagnosis) -> list[str]:
     return lines + [f"advice: {line}" for line in diagnosis.advice]
 
 
-def _decode(scanned: FolderScan) -> tuple[list[ImageFile], list[NDArray[np.uint8]], tuple[tuple[str, str], ...]]:
+def _decode(
+    scanned: FolderScan, value_range: Sequence[float] | None
+) -> tuple[list[ImageFile], list[NDArray[np.uint8]], tuple[tuple[str, str], ...]]:
     """Returns the `ImageFile`s that can be decoded, grey thumbnails of them, and (path, reason) of the others."""
 
     def small_picture(image: ImageFile) -> NDArray[np.uint8] | str:
         try:
-            return read_image(scanned.folder / image.path, SIDE_PX, 1, "stretch", _WHITE)[..., 0]
+            return read_image(scanned.folder / image.path, SIDE_PX, 1, "stretch", _WHITE, value_range)[..., 0]
         except InputError as error:
             return str(error)
 

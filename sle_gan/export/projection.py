@@ -67,7 +67,8 @@ class Projection:
         """Reads the given picture as a training image, uint8 `[side, side, channels]`."""
         images = self.drawing.run.settings().images
         try:
-            return read_image(self.picture, images.resolution, images.channels, images.fit, images.background_rgb)
+            shape = images.resolution, images.channels
+            return read_image(self.picture, *shape, images.fit, images.background_rgb, images.range)
         except InputError as error:
             raise InputError(f"{self.picture} cannot be read: {error}") from error
 
