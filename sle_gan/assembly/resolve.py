@@ -24,6 +24,7 @@ from sle_gan.models import (
     limits_of_width,
 )
 from sle_gan.models.rates import choose_rates
+from sle_gan.models.rows import USUAL_FEATURES
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
 from sle_gan.settings.devices import DeviceSettings
@@ -36,6 +37,7 @@ from sle_gan.sparsity.times import resolve_times
 
 _GRADIENT_PENALTY_OF_WASSERSTEIN = 10.0
 _DIG_INTERVAL = 4
+_FEATURE_TARGET = 0.6
 
 
 def resolve(
@@ -123,6 +125,7 @@ def _derive(values: dict[str, Any]) -> None:
     n_critic = values["n_critic"]
     rows = GENERATORS[values["generator"]], DISCRIMINATORS[values["discriminator"]]
     limits = limits_of_width(values["width"]) if any(row.has_channel_limits for row in rows) else None
+    looks = rows[1].has_features
     derived = {
         "r1_gamma": values["r1_share"] * values["resolution"] ** 2 / values["batch_size"],
         "gradient_penalty": _GRADIENT_PENALTY_OF_WASSERSTEIN if values["loss"] == "wasserstein" else 0.0,
@@ -132,6 +135,9 @@ def _derive(values: dict[str, Any]) -> None:
         "mapping_layers": MAPPING_LAYERS if rows[0].has_styles else None,
         "channel_base": limits and limits.base,
         "channel_max": limits and limits.largest,
+        "feature_side": max(USUAL_FEATURES.side_px, 32 * math.ceil(values["resolution"] / 32)) if looks else None,
+        "feature_share": USUAL_FEATURES.share if looks else None,
+        "feature_target": _FEATURE_TARGET if looks else None,
     }
     for name, value in derived.items():
         values.setdefault(name, value)
@@ -152,6 +158,7 @@ def _check_networks(settings: TrainSettings) -> None:
     if (network.mapping_layers or 0) > LARGEST_MAPPING:
         raise InputError(f"--mapping-layers must be {LARGEST_MAPPING} at most; got {network.mapping_layers}")
     _check_channel_limits(network, resolution)
+    _check_features(settings)
     most, frozen = DISCRIMINATORS[network.discriminator].block_count(resolution), settings.transfer.freeze_d
     if frozen is not None and frozen > most:
         raise InputError(
@@ -172,6 +179,16 @@ def _check_channel_limits(network: NetworkSettings, resolution: int) -> None:
             f"--channel-base must be the --resolution {resolution} at least, or the largest maps have no channels; "
             f"got {network.channel_base}"
         )
+
+
+def _check_features(settings: TrainSettings) -> None:
+    name, row = settings.network.discriminator, DISCRIMINATORS[settings.network.discriminator]
+    for setting in ("feature_side", "feature_share", "feature_target"):
+        if getattr(settings.network, setting) is not None and not row.has_features:
+            others = " or ".join(other for other, one in DISCRIMINATORS.items() if one.has_features)
+            raise InputError(f"{flag_name(setting)} needs a discriminator with a frozen network, {others}; got {name}")
+    if settings.adversarial_features is not None and not row.can_be_split:
+        raise InputError(f"--adv-augment cannot move the features of the discriminator {name}; give another")
 
 
 def _check_files(settings: TrainSettings) -> None:
