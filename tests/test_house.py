@@ -23,6 +23,7 @@ OF_PROGRAMS = {
                 "cluster",
                 "compare",
                 "devices",
+                "directions",
             ),
             *(
                 "disk",
@@ -40,7 +41,9 @@ OF_PROGRAMS = {
                 "house",
                 "library",
                 "models_cli",
+                "picture_kinds",
                 "presets",
+                "projection",
                 "rates",
                 "report",
                 "rollback",

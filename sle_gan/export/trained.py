@@ -20,6 +20,7 @@ from sle_gan.models.io import (
     draw_padded,
     interpolate_codes,
     interpolate_straight,
+    latent_codes,
     postprocess_images,
     seed_inputs,
 )
@@ -142,6 +143,88 @@ class TrainedGenerator:
                 for label in labels
             ]
             yield from draw_padded(self._draw, tf.nest.pack_sequence_as(inputs, parts))
+
+    def draw_moved(self, seeds: Sequence[int], moves: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
+        """Draws the pictures of each seed, whose code, or style where there are styles, is moved.
+
+        Args:
+            seeds: whole numbers from 0 to 2**31 - 1.
+            moves: float32 `[count, size]` that are added. Zeros give the seed's own picture, to the last bit.
+
+        Yields:
+            uint8 `[side, side, channels]`: of the first seed with every move, then of the second, ...
+        """
+        of_seeds, of_moves = (part.ravel() for part in np.indices([len(seeds), len(moves)]))
+        rows = [slice(first, first + DRAWN_BATCH) for first in range(0, len(of_seeds), DRAWN_BATCH)]
+        if self.truncation is not None:
+            layer_count = self._parts.synthesis.input_shape[1]
+            styles = self.styles(seeds)
+            for part in rows:
+                moved = styles[of_seeds[part]] + moves[of_moves[part]]
+                yield from draw_padded(self._draw_styles, tf.repeat(moved[:, None], layer_count, axis=1))
+            return
+        inputs = seed_inputs(self.generator, list(seeds), self.label)
+        codes, *labels = tf.nest.flatten(inputs)
+        for part in rows:
+            parts = [tf.gather(codes, of_seeds[part]) + moves[of_moves[part]]]
+            parts += [tf.gather(label, of_seeds[part]) for label in labels]
+            yield from draw_padded(self._draw, tf.nest.pack_sequence_as(inputs, parts))
+
+    def codes(self, seeds: Sequence[int]) -> NDArray[np.float32]:
+        """Returns what a picture is searched among: the style of each seed with a truncation, else its latent code.
+
+        Args:
+            seeds: whole numbers from 0 to 2**31 - 1.
+
+        Returns:
+            float32 `[count, size]`.
+        """
+        if self.truncation is not None:
+            return self.styles(seeds)
+        return latent_codes(list(seeds), self.latent_size).numpy()
+
+    def images_of(self, codes: tf.Tensor) -> tf.Tensor:
+        """Draws codes, or styles with a truncation, so that gradients flow.
+
+        Args:
+            codes: float32 `[count, size]`, as `codes` returns them.
+
+        Returns:
+            float `[count, side, side, channels]` in about [-1, 1]; with classes, of the class of `label`, or of none
+            without one.
+        """
+        if self.truncation is not None:
+            layer_count = self._parts.synthesis.input_shape[1]
+            return self._parts.synthesis(tf.repeat(codes[:, None], layer_count, axis=1), training=False)
+        if not self.class_names:
+            return self.generator(codes, training=False)
+        labels = tf.one_hot(tf.fill([len(codes)], self.label), len(self.class_names))
+        return self.generator([codes, labels], training=False)
+
+    def styles(self, seeds: Sequence[int]) -> NDArray[np.float32]:
+        """Returns the style of each seed, float32 `[count, size]`, at this truncation."""
+        return self._styles_of_seeds(seeds).numpy()
+
+    def first_responses(self) -> NDArray[np.float32]:
+        """Returns what the first layers make of each number of a code alone, or of a style where there are styles.
+
+        Returns:
+            float32 `[size, units]`: with a first layer x W + b it is W.
+        """
+        module = GENERATORS[self.run.settings().network.generator].module()
+        if self.truncation is not None:
+            network = module.style_scales(self.generator)
+            size, layer_count = self._parts.average.shape[0], self._parts.synthesis.input_shape[1]
+            alone: Any = tf.repeat(tf.eye(size + 1, size)[:, None], layer_count, axis=1)  # the last row is 0
+            outputs = network(alone, training=False)
+        else:
+            network = module.feature_split(self.generator).first
+            alone = tf.eye(self.latent_size + 1, self.latent_size)
+            if self.class_names:
+                alone = [alone, tf.zeros([self.latent_size + 1, len(self.class_names)])]
+            (outputs,), _ = network(alone, training=False)
+        outputs = tf.cast(tf.reshape(outputs, [len(outputs), -1]), tf.float32)
+        return (outputs[:-1] - outputs[-1:]).numpy()
 
     def _draw_truncated(self, inputs: Any) -> tf.Tensor:
         layer_count = self._parts.synthesis.input_shape[1]

@@ -90,8 +90,8 @@ class GeneratorRow(NamedTuple):
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         is_remapped: whether TensorFlow's remapper, which fuses operations, can rewrite a training step of it. Where
             convolutions with biases are added up it cannot: it prints an error and leaves the step as it is.
-        has_styles: whether the file has `styles(generator)` and `first_layer_from(side)`: a space of styles between
-            two parts of the network. Its builder then takes `mapping_layers`.
+        has_styles: whether the file has `styles(generator)`, `style_scales(generator)` and `first_layer_from(side)`: a
+            space of styles between two parts of the network. Its builder then takes `mapping_layers`.
         has_channel_limits: whether its builder takes `limits`, which say more of its channels than the width.
     """
 
