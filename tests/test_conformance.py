@@ -13,7 +13,7 @@ from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense
 from sle_gan.layers.frozen import BalancedFork
 from sle_gan.layers.minibatch import MinibatchDeviation
 from sle_gan.layers.modulated import ModulatedConv2D
-from sle_gan.layers.noise import NoiseInjection, SteeredNoise
+from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralDense, SpectralUpConv2D
 from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
@@ -40,7 +40,6 @@ OUR_LAYERS = (
     SpectralConv2DTranspose,
     SpectralDense,
     SpectralUpConv2D,
-    SteeredNoise,
     StyleAverage,
     StyleMixing,
 )

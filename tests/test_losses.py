@@ -67,7 +67,7 @@ def test_the_absolute_difference_is_that_of_each_pair():
 
 
 def test_reconstruction_is_summed_over_the_batch_and_the_three_pictures():
-    trunk, decoders, _ = fastgan.training_graph(fastgan.discriminator(64, width=8))
+    trunk, decoders = fastgan.training_graph(fastgan.discriminator(64, width=8))
     images = tf.random.stateless_uniform([2, 64, 64, 3], SEED, -1, 1)
     _, *maps = trunk([images, images[:, ::2, ::2]])
     weights = decoders.get_weights()

@@ -11,7 +11,6 @@ from sle_gan.assembly.frozen import check_frozen, frozen_checksums, frozen_macs_
 from sle_gan.assembly.resolve import resolve
 from sle_gan.errors import InputError
 from sle_gan.layers.frozen import BalancedFork
-from sle_gan.layers.noise import SteeredNoise
 from sle_gan.models import DISCRIMINATORS
 from sle_gan.models.blocks.projected import (
     ProjectedFeatures,
@@ -23,7 +22,6 @@ from sle_gan.models.rows import FeatureOptions
 from sle_gan.run import RunFolder
 from sle_gan.settings.presets import with_preset
 from sle_gan.training.classes import ClassShares
-from sle_gan.training.steering import HeadSteering
 
 TINY = {"data_folder": "x", "resolution": 64, "width": 8, "batch_size": 2, "feature_side": 64}
 
@@ -132,35 +130,6 @@ def test_of_two_judges_the_second_has_its_share_of_the_gradient():
     np.testing.assert_array_equal(gradients[1], of_small)
 
 
-def test_noise_is_of_the_level_and_only_in_training():
-    noise, maps = SteeredNoise(), [drawn(4, 16, 16, 8) * 5.0 + 2.0, drawn(4, 8, 8, 2)]
-    np.testing.assert_array_equal(noise(maps, training=True)[0], maps[0])
-    noise.level.assign(0.5)
-    np.testing.assert_array_equal(noise(maps, training=False)[0], maps[0])
-    added = (noise(maps, training=True)[0] - maps[0]).numpy()
-    np.testing.assert_allclose(added.std(axis=(0, 1, 2)), 0.5 * maps[0].numpy().std(axis=(0, 1, 2)), rtol=0.1)
-    np.testing.assert_array_equal(noise(maps, training=True)[1], noise(maps, training=True)[1])
-
-
-def test_the_level_follows_the_mean_sign_of_the_heads_logits_of_reals():
-    noise = SteeredNoise()
-    noise.build([tf.TensorShape([None, 4, 4, 2])])
-    steering = HeadSteering(noise, head_logits=2, target=0.6)
-
-    class Outcome:
-        logs = None
-
-    levels = []
-    for signs in ([1, 1], [1, 1], [1, -1], [-1, -1], [-1, -1], [1, 1]):
-        batch = type("Batch", (), {"real": type("Real", (), {"logits": tf.constant([[-9.0, *map(float, signs)]])})})
-        value, Outcome.logs = steering(batch)
-        assert float(value) == 0.0
-        assert float(Outcome.logs["head_signs"]) == np.mean(signs)
-        steering.after_step(Outcome)
-        levels.append(float(noise.level))
-    np.testing.assert_allclose(levels, [0.02, 0.04, 0.02, 0.0, 0.0, 0.02], atol=1e-6)
-
-
 def test_a_step_looks_at_reals_and_at_fakes_once_and_trains_nothing_frozen():
     gan = built(discriminator="projected", diff_augment=None)
     (layer,) = [layer for layer in gan.discriminator.submodules if isinstance(layer, ProjectedFeatures)]
@@ -173,7 +142,6 @@ def test_a_step_looks_at_reals_and_at_fakes_once_and_trains_nothing_frozen():
     assert operations.count("DepthwiseConv2dNativeBackpropInput") == 16
     logs = step(images)
     assert all(np.isfinite(float(value)) for value in logs.values())
-    assert float(logs["head_noise"]) == 0.0
     for value, variable in zip(before, layer.network.variables, strict=True):
         np.testing.assert_array_equal(value, variable)
     frozen = {id(variable) for variable in layer.network.variables}
@@ -260,5 +228,5 @@ def test_the_numbers_of_the_projected_recipe():
     names = ("batch_size", "smallest_margin", "G_learning_rate", "D_learning_rate", "adam_beta_1", "adam_beta_2")
     assert [getattr(optimization, name) for name in names] == [64, 1.0, 2e-4, 2e-4, 0.0, 0.99]
     assert (optimization.ema_kimg, found.augmentation.diff_cutout) == (20.0, 0.2)
-    assert (found.network.feature_side, found.network.feature_target) == (256, 1.0)
+    assert found.network.feature_side == 256
     assert found.scores.kid_network == "open-nsfw"

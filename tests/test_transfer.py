@@ -196,9 +196,9 @@ def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(name):
     rest = {layer.name for layer in layers if layer.weights} - set(names)
     assert len(names) == len(set(names))
     heads = {
-        "both": {"head", "head_norm", "logits", "small_logits", "head_noise", *HEAD_LOGITS},
+        "both": {"head", "head_norm", "logits", "small_logits", *HEAD_LOGITS},
         "fastgan": {"head", "head_norm", "logits", "small_logits"},
-        "projected": {"head_noise", *HEAD_LOGITS},
+        "projected": set(HEAD_LOGITS),
         "biggan": {"logits"},
         "biggan-brock": {"logits"},
         "sngan": {"logits"},

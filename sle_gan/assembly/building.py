@@ -122,7 +122,7 @@ def build_gan(
         accumulate=optimization.accumulate,
         seed=optimization.seed,
     )
-    methods = build_methods(settings, generator, discriminator, graph, augment)
+    methods = build_methods(settings, generator, discriminator, graph.decoders, augment)
     scales_losses = settings.devices.mixed_precision == "float16"
     optimizers = build_optimizers(optimization, settings.penalties, gan.steps, scales_losses=scales_losses)
     losses = adversarial_losses(optimization.loss, optimization.smallest_margin)

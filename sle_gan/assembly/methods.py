@@ -9,7 +9,6 @@ from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.diffaugment import DiffAugment
 from sle_gan.models import DISCRIMINATORS, GENERATORS
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
-from sle_gan.models.graph import TrainingGraph
 from sle_gan.models.pairing import feature_splits, training_graph
 from sle_gan.pretrained.perceptual import PerceptualDistance
 from sle_gan.settings import SparseFromScratchSettings, TicketSearchSettings, TrainSettings
@@ -19,7 +18,6 @@ from sle_gan.training.path_length import PathLength
 from sle_gan.training.penalties import build_penalties
 from sle_gan.training.perturbation import SIGNS, AdversarialFeatures
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
-from sle_gan.training.steering import HeadSteering
 from sle_gan.training.teacher import Teacher
 from sle_gan.training.terms import AfterStep, LossTerm
 
@@ -44,7 +42,7 @@ def build_methods(
     settings: TrainSettings,
     generator: keras.Model,
     discriminator: keras.Model,
-    graph: TrainingGraph,
+    decoders: keras.Model | None,
     augment: DiffAugment | AdaptiveAugment | None,
 ) -> Methods:
     """Builds the methods that the settings ask for.
@@ -53,17 +51,17 @@ def build_methods(
         settings: of the training.
         generator: the generator as its file builds it.
         discriminator: the discriminator as its file builds it.
-        graph: of both, as training calls them.
+        decoders: of the discriminator's maps; None without any.
         augment: what `sle_gan.augment.build` has built.
 
     Raises:
         InputError: if the teacher cannot be read.
     """
     methods = Methods([], [], [], _frozen_layers(settings, discriminator))
-    if graph.decoders is not None:
+    if decoders is not None:
         is_perceptual = settings.optimization.reconstruction_loss == "perceptual"
         distance = PerceptualDistance() if is_perceptual else mean_absolute_difference
-        methods.discriminator_terms.append(Reconstruction(graph.decoders, distance))
+        methods.discriminator_terms.append(Reconstruction(decoders, distance))
     methods.discriminator_terms.extend(build_penalties(settings.penalties, settings.optimization.batch_size))
     if settings.penalties.path_length_weight:
         _, mixing, synthesis, _ = GENERATORS[settings.network.generator].module().styles(generator)
@@ -84,10 +82,6 @@ def build_methods(
         from sle_gan.sparsity.adapt import BalanceRatio  # the pruning library takes a quarter of all loading
 
         methods.after_step.append(BalanceRatio())
-    if graph.heads is not None and settings.network.feature_target is not None:
-        steering = HeadSteering(*graph.heads, settings.network.feature_target)
-        methods.discriminator_terms.append(steering)
-        methods.after_step.append(steering)
     methods.after_step.append(MovingAverage(average_decay(settings.optimization)))
     if isinstance(augment, AdaptiveAugment):
         methods.after_step.append(augment)

@@ -37,7 +37,6 @@ from sle_gan.sparsity.times import resolve_times
 
 _GRADIENT_PENALTY_OF_WASSERSTEIN = 10.0
 _DIG_INTERVAL = 4
-_FEATURE_TARGET = 0.6
 
 
 def resolve(
@@ -137,7 +136,6 @@ def _derive(values: dict[str, Any]) -> None:
         "channel_max": limits and limits.largest,
         "feature_side": max(USUAL_FEATURES.side_px, 32 * math.ceil(values["resolution"] / 32)) if looks else None,
         "feature_share": USUAL_FEATURES.share if looks else None,
-        "feature_target": _FEATURE_TARGET if looks else None,
     }
     for name, value in derived.items():
         values.setdefault(name, value)
@@ -183,7 +181,7 @@ def _check_channel_limits(network: NetworkSettings, resolution: int) -> None:
 
 def _check_features(settings: TrainSettings) -> None:
     name, row = settings.network.discriminator, DISCRIMINATORS[settings.network.discriminator]
-    for setting in ("feature_side", "feature_share", "feature_target"):
+    for setting in ("feature_side", "feature_share"):
         if getattr(settings.network, setting) is not None and not row.has_features:
             others = " or ".join(other for other, one in DISCRIMINATORS.items() if one.has_features)
             raise InputError(f"{flag_name(setting)} needs a discriminator with a frozen network, {others}; got {name}")

@@ -51,6 +51,7 @@ def uncounted(settings: TrainSettings) -> list[str]:
     penalties, sparsity = settings.penalties, settings.sparsity
     is_there = {
         "R1": penalties.r1_gamma,
+        "R2": penalties.r2_gamma,
         "the gradient penalty": penalties.gradient_penalty,
         "consistency": penalties.consistency_weight,
         "DigGAN": penalties.dig_weight,

@@ -1,4 +1,4 @@
-"""Noise: a map per image, scaled by one learned number; and noise on features, of a strength that is steered."""
+"""Noise injection: a map of Gaussian noise per image, scaled by one learned number."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -56,51 +56,3 @@ class NoiseInjection(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "index": self.index}
-
-
-class SteeredNoise(keras.layers.Layer):
-    """In training adds noise to maps, so that what judges them cannot rest on small differences.
-
-    Each number gets `level` times the standard deviation of its channel over the batch, times N(0, 1), drawn with the
-    bits of the first image's maps as the seed. Outside training nothing is added.
-
-    Args:
-        **kwargs: as `keras.layers.Layer`.
-
-    Attributes:
-        level: float32 scalar variable, 0 at first; no optimizer moves it.
-    """
-
-    def build(self, input_shape: Sequence[tf.TensorShape]) -> None:
-        """Adds the level."""
-        # Every replica assigns the same, so any one of them is right.
-        self.level = self.add_weight(
-            name="level",
-            shape=[],
-            initializer="zeros",
-            trainable=False,
-            dtype=tf.float32,
-            experimental_autocast=False,
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
-        super().build(input_shape)
-
-    def call(self, inputs: Sequence[tf.Tensor], training: bool | None = None) -> list[tf.Tensor]:
-        """Adds the noise.
-
-        Args:
-            inputs: list of maps `[batch, height, width, channels]`.
-            training: whether there is noise at all.
-
-        Returns:
-            A list of maps of the same shapes.
-        """
-        if not training:
-            return [tf.identity(maps) for maps in inputs]
-        noisy = []
-        for index, maps in enumerate(inputs):
-            seed = tf.bitcast(tf.cast(maps[0, 0, 0, :2], tf.float32), tf.int32)
-            noise = tf.random.stateless_normal(tf.shape(maps), tf.random.experimental.stateless_fold_in(seed, index))
-            deviations = tf.stop_gradient(tf.math.reduce_std(tf.cast(maps, tf.float32), axis=[0, 1, 2]))
-            noisy.append(maps + tf.cast(self.level * deviations * noise, maps.dtype))
-        return noisy

@@ -4,20 +4,6 @@ from typing import NamedTuple
 
 import tf_keras as keras
 
-from sle_gan.layers.noise import SteeredNoise
-
-
-class Heads(NamedTuple):
-    """Heads on a frozen network.
-
-    Attributes:
-        noise: the `SteeredNoise` on what they are given.
-        logits: number of their logits of an image, the last of all.
-    """
-
-    noise: SteeredNoise
-    logits: int
-
 
 class JudgingGraph(NamedTuple):
     """The parts of a discriminator that training calls; they share their layers with it.
@@ -26,12 +12,10 @@ class JudgingGraph(NamedTuple):
         discriminator: images of one or several sizes, the largest first, with classes and labels -> logits, or a list
             of logits and maps.
         decoders: (maps, quadrants int32 `[batch]`) -> reconstructions of the images; None without any.
-        heads: what steers heads on a frozen network; None without any.
     """
 
     discriminator: keras.Model
     decoders: keras.Model | None = None
-    heads: Heads | None = None
 
 
 class TrainingGraph(NamedTuple):
@@ -41,13 +25,11 @@ class TrainingGraph(NamedTuple):
         generator: latent codes -> image, or a list of images of several sizes.
         discriminator: as many images -> logits, or a list of logits and maps.
         decoders: (maps, quadrants int32 `[batch]`) -> reconstructions of the images; None without any.
-        heads: what steers heads on a frozen network; None without any.
     """
 
     generator: keras.Model
     discriminator: keras.Model
     decoders: keras.Model | None = None
-    heads: Heads | None = None
 
 
 class FeatureSplit(NamedTuple):

@@ -17,9 +17,6 @@ from sle_gan.errors import InputError
 from sle_gan.pretrained.feature_network import FeatureNetwork
 from sle_gan.pretrained.torch_archive import read_state_dict
 
-# Weights that are not trainable when they are made are followed by no gradient tape.
-_FROZEN: dict[str, Any] = {"dtype": "float32", "trainable": False}
-
 
 class Stage(NamedTuple):
     """A row of blocks of one shape, of which the first may halve the map.
@@ -74,6 +71,12 @@ def efficientnet_lite0(outputs: Sequence[str], side_px: int | None = None) -> ke
     Source: Tan & Le 2019, arXiv:1905.11946, in its "lite" form: ReLU6, no squeeze-and-excitation.
     Differs: batch normalization is folded into the convolutions, for speed.
     """
+    # What is not trainable when it is made is followed by no gradient tape.
+    with tf.variable_creator_scope(lambda make, **options: make(**(options | {"trainable": False}))):
+        return _built(outputs, side_px)
+
+
+def _built(outputs: Sequence[str], side_px: int | None) -> keras.Model:
     tensors = read_state_dict(weights_path())
     images = keras.Input([side_px, side_px, 3], name="images", dtype="float32")
     # The weights expect (value - 127) / 128 of 8-bit values, and padding by 0 after that.
@@ -87,7 +90,7 @@ def efficientnet_lite0(outputs: Sequence[str], side_px: int | None = None) -> ke
         maps[f"stage_{stage_number}"] = x
     x = _convolution(x, 1280, 1, 1, "head", _folded(tensors, "_conv_head", "_bn1"))
     maps["pooled"] = keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")(x)
-    logits = keras.layers.Dense(1000, name="logits", **_FROZEN)
+    logits = keras.layers.Dense(1000, name="logits", dtype="float32")
     maps["logits"] = _apply(logits, maps["pooled"], (tensors["_fc.weight"].T, tensors["_fc.bias"]))
     if not outputs or not set(outputs) <= set(maps):
         raise InputError(f"outputs must be some of {', '.join(maps)}; got {outputs!r}")
@@ -143,10 +146,10 @@ def _block(x: tf.Tensor, stage: Stage, stride: int, number: int, tensors: Mappin
         y = _convolution(y, stage.expansion * channels, 1, 1, f"{name}_expand", folded)
     kernel, bias = _folded(tensors, f"{source}._depthwise_conv", f"{source}._bn1")
     depthwise = keras.layers.DepthwiseConv2D(
-        stage.kernel_size, stride, "same", activation=tf.nn.relu6, name=f"{name}_depthwise", **_FROZEN
+        stage.kernel_size, stride, "same", activation=tf.nn.relu6, name=f"{name}_depthwise", dtype="float32"
     )
     y = _apply(depthwise, y, (np.swapaxes(kernel, 2, 3), bias))
-    project = keras.layers.Conv2D(stage.channels, 1, name=f"{name}_project", **_FROZEN)
+    project = keras.layers.Conv2D(stage.channels, 1, name=f"{name}_project", dtype="float32")
     y = _apply(project, y, _folded(tensors, f"{source}._project_conv", f"{source}._bn2"))
     if y.shape[-1] == channels and stride == 1:
         y = keras.layers.Add(name=f"{name}_add", dtype="float32")([x, y])
@@ -156,7 +159,9 @@ def _block(x: tf.Tensor, stage: Stage, stride: int, number: int, tensors: Mappin
 def _convolution(
     x: tf.Tensor, channels: int, kernel_size: int, stride: int, name: str, weights: Sequence[NDArray[Any]]
 ) -> tf.Tensor:
-    layer = keras.layers.Conv2D(channels, kernel_size, stride, "same", activation=tf.nn.relu6, name=name, **_FROZEN)
+    layer = keras.layers.Conv2D(
+        channels, kernel_size, stride, "same", activation=tf.nn.relu6, name=name, dtype="float32"
+    )
     return _apply(layer, x, weights)
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import FEATURE_SIDE, POSITIVE, RATE, SHARE, TEXT, UTF8_TEXT
+from sle_gan.settings.kinds import FEATURE_SIDE, POSITIVE, RATE, TEXT, UTF8_TEXT
 
 LARGEST_WIDTH = 1024
 
@@ -49,12 +49,6 @@ class NetworkSettings(SettingsGroup):
         "discriminator both: what the heads on the frozen network have of the gradient at the generator's pictures",
         RECIPE,
         unit="SHARE",
-    )
-    feature_target: float | None = setting(
-        SHARE,
-        "mean sign of those heads' logits of reals, which noise on the features holds down to this; 1 for no noise",
-        RECIPE,
-        unit="SIGN",
     )
     generator_weights: str | None = setting(
         UTF8_TEXT, "start from these weights of the generator (.h5)", None, unit="FILE", is_free=True

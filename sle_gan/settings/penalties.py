@@ -16,7 +16,8 @@ class PenaltySettings(SettingsGroup):
     r1_gamma: float = setting(
         WEIGHT, "of R1, the discriminator's slope at real images; 0 is off", RECIPE, unit="WEIGHT"
     )
-    r1_interval: int = setting(POSITIVE, "discriminator's steps from R1 to R1", 16, unit="STEPS")
+    r2_gamma: float = setting(WEIGHT, "of R2, its slope at generated images; 0 is off", 0.0, unit="WEIGHT")
+    r1_interval: int = setting(POSITIVE, "discriminator's steps from R1 to R1, and from R2 to R2", 16, unit="STEPS")
     r1_on: str = setting(choice("before", "after"), "slope at the reals before or after augmentation", "after")
     consistency_weight: float = setting(
         WEIGHT,

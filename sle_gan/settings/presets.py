@@ -85,7 +85,6 @@ PRESETS: dict[str, Preset] = {
             "ema_kimg": 20.0,
             "diff_augment": "color,translation,cutout",
             "diff_cutout": 0.2,
-            "feature_target": 1.0,
         },
     ),
     "stylegan2-diffaugment-100shot": Preset(

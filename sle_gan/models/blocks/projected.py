@@ -16,10 +16,9 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from sle_gan.layers.conditional import patch_projection
-from sle_gan.layers.noise import SteeredNoise
 from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
-from sle_gan.models.graph import Heads, layers_of
+from sle_gan.models.graph import layers_of
 from sle_gan.models.seeded import HEADS, SeededLayers
 from sle_gan.pretrained.efficientnet_lite0 import efficientnet_lite0, weights_path
 
@@ -231,21 +230,14 @@ def judged_by_heads(maps: Sequence[tf.Tensor], labels: tf.Tensor | None, width: 
         seed: of the initial weights.
 
     Returns:
-        Logits float32 `[batch, patches]`, those of the first head first: what the layer `head_logits` gives. In
-        training the maps are noisy, by the layer `head_noise`.
+        Logits float32 `[batch, patches]`, those of the first head first: what the layer `head_logits` gives.
     """
     layers, judged = _HeadLayers(seed, HEADS), []
-    for number, x in enumerate(SteeredNoise(name="head_noise", dtype="float32")(list(maps))):
+    for number, x in enumerate(maps):
         for block, share in enumerate(HEAD_CHANNELS[number:]):
             x = layers.block(x, share * width, f"head{number}_block{block}")
         judged.append(layers.logits(x, labels, f"head{number}_logits"))
     return keras.layers.Concatenate(dtype="float32", name="head_logits")(judged)
-
-
-def heads_of(discriminator_model: keras.Model) -> Heads:
-    """Returns what steers the heads that `judged_by_heads` made among the layers of a model."""
-    logits = discriminator_model.get_layer("head_logits").output
-    return Heads(discriminator_model.get_layer("head_noise"), logits.shape[1])
 
 
 def head_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:

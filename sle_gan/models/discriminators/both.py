@@ -12,7 +12,7 @@ import tf_keras as keras
 
 from sle_gan.layers.frozen import BalancedFork, FrozenFirst
 from sle_gan.models import DISCRIMINATORS
-from sle_gan.models.blocks.projected import ProjectedFeatures, head_blocks, heads_of, judged_by_heads
+from sle_gan.models.blocks.projected import ProjectedFeatures, head_blocks, judged_by_heads
 from sle_gan.models.discriminators import fastgan
 from sle_gan.models.graph import JudgingGraph
 from sle_gan.models.rows import USUAL_FEATURES, FeatureOptions, check_shape
@@ -69,7 +69,7 @@ def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
         what the frozen network sees; FastGAN's decoders.
     """
     own, fork, features = map(discriminator_model.get_layer, ("own", "fork", "features"))
-    trunk, decoders, _ = fastgan.training_graph(own)
+    trunk, decoders = fastgan.training_graph(own)
     _, *outer_labels = discriminator_model.inputs
     heads = keras.Model([*features.output, *outer_labels], discriminator_model.get_layer("head_logits").output)
 
@@ -82,7 +82,7 @@ def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     own_logits, *maps = trunk([image, small, *others[len(features.output) :]])
     logits = tf.concat([own_logits, heads(others)], axis=1)
     judge = keras.Model(looked, [logits, *maps], name="judges")
-    return JudgingGraph(FrozenFirst(look, judge, see, name="both"), decoders, heads_of(discriminator_model))
+    return JudgingGraph(FrozenFirst(look, judge, see, name="both"), decoders)
 
 
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:

@@ -8,7 +8,7 @@ import tf_keras as keras
 
 from sle_gan.layers.frozen import FrozenFirst
 from sle_gan.models import DISCRIMINATORS
-from sle_gan.models.blocks.projected import MAP_CHANNELS, ProjectedFeatures, head_blocks, heads_of, judged_by_heads
+from sle_gan.models.blocks.projected import MAP_CHANNELS, ProjectedFeatures, head_blocks, judged_by_heads
 from sle_gan.models.graph import FeatureSplit, JudgingGraph
 from sle_gan.models.rows import USUAL_FEATURES, FeatureOptions, check_shape
 
@@ -61,7 +61,7 @@ def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     maps = discriminator_model.get_layer("features").output
     look = keras.Model(discriminator_model.inputs, [*maps, *labels], name="look")
     judge = keras.Model([*maps, *labels], discriminator_model.output, name="heads")
-    return JudgingGraph(FrozenFirst(look, judge, name="projected"), heads=heads_of(discriminator_model))
+    return JudgingGraph(FrozenFirst(look, judge, name="projected"))
 
 
 def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
