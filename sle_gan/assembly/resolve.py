@@ -183,8 +183,11 @@ def _check_features(settings: TrainSettings) -> None:
     name, row = settings.network.discriminator, DISCRIMINATORS[settings.network.discriminator]
     for setting in ("feature_side", "feature_share"):
         if getattr(settings.network, setting) is not None and not row.has_features:
-            others = " or ".join(other for other, one in DISCRIMINATORS.items() if one.has_features)
-            raise InputError(f"{flag_name(setting)} needs a discriminator with a frozen network, {others}; got {name}")
+            *others, last = (other for other, one in DISCRIMINATORS.items() if one.has_features)
+            raise InputError(
+                f"{flag_name(setting)} needs a discriminator with a frozen network, {', '.join(others)} or {last}; "
+                f"got {name}"
+            )
     if settings.adversarial_features is not None and not row.can_be_split:
         raise InputError(f"--adv-augment cannot move the features of the discriminator {name}; give another")
 

@@ -48,11 +48,11 @@ class BalancedFork(keras.layers.Layer):
         super().__init__(**kwargs)
         self.share = share
 
-    def call(self, images: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    def call(self, images: tf.Tensor | Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Returns the images float32 `[batch, side, side, channels]` for the first judge, and the one for the second.
 
         Args:
-            images: list of images, in one size or several.
+            images: a list of images in several sizes, or images in one.
         """
 
         @tf.custom_gradient
@@ -65,7 +65,7 @@ class BalancedFork(keras.layers.Layer):
 
             return [tf.identity(image) for image in (*images, images[0])], gradient
 
-        return fork(*images)
+        return fork(*tf.nest.flatten(images))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

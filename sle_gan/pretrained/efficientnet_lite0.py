@@ -71,12 +71,6 @@ def efficientnet_lite0(outputs: Sequence[str], side_px: int | None = None) -> ke
     Source: Tan & Le 2019, arXiv:1905.11946, in its "lite" form: ReLU6, no squeeze-and-excitation.
     Differs: batch normalization is folded into the convolutions, for speed.
     """
-    # What is not trainable when it is made is followed by no gradient tape.
-    with tf.variable_creator_scope(lambda make, **options: make(**(options | {"trainable": False}))):
-        return _built(outputs, side_px)
-
-
-def _built(outputs: Sequence[str], side_px: int | None) -> keras.Model:
     tensors = read_state_dict(weights_path())
     images = keras.Input([side_px, side_px, 3], name="images", dtype="float32")
     # The weights expect (value - 127) / 128 of 8-bit values, and padding by 0 after that.

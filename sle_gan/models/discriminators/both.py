@@ -51,7 +51,7 @@ def discriminator(
     labels = [keras.Input([classes], name="labels")] if classes else []
     whole = fastgan.discriminator(resolution, channels, width, seed, classes)
     own = keras.Model(whole.inputs, whole.output, name="own")
-    image, seen = BalancedFork(features.share, dtype="float32", name="fork")([images])
+    image, seen = BalancedFork(features.share, dtype="float32", name="fork")(images)
     maps = ProjectedFeatures(features.side_px, name="features")(seen)
     head_logits = judged_by_heads(maps, labels[0] if labels else None, width, seed)
     logits = tf.concat([own([image, *labels]), head_logits], axis=1)
