@@ -90,6 +90,7 @@ LOGITS = {
     "both": 54,
     "fastgan": 50,
     "projected": 4,
+    "projected-color": 29,
     "sngan": 1,
     "stylegan2": 1,
 }

@@ -171,6 +171,7 @@ def test_a_restored_training_makes_the_step_that_it_would_have_made(tmp_path):
     "given",
     [
         {"discriminator": "both", "channels": 4, "r1_gamma": 1.0, "r1_interval": 1, "freeze_d": 2, "init_from": "y"},
+        {"discriminator": "projected-color", "channels": 4, "accumulate": 2},
         {"discriminator": "projected", "channels": 1, "adv_augment": True, "accumulate": 2},
     ],
     ids=lambda given: given["discriminator"],
@@ -191,7 +192,8 @@ def test_what_else_a_training_can_be_asked_for_goes_with_it(given):
     ("given", "told"),
     [
         ({"feature_side": 96, "discriminator": "fastgan"}, "--feature-side needs a discriminator with a frozen"),
-        ({"feature_share": 0.5, "feature_side": None}, "--feature-share needs .* both or projected; got fastgan"),
+        ({"feature_share": 0.5, "feature_side": None}, "--feature-share needs .* both, projected or projected-color;"),
+        ({"adv_augment": True, "discriminator": "projected-color"}, "--adv-augment cannot move the features"),
         ({"adv_augment": True, "discriminator": "both"}, "--adv-augment cannot move the features"),
         ({"feature_side": 100, "discriminator": "both"}, "a multiple of 32 from 64 to 1024; got 100"),
     ],

@@ -199,6 +199,7 @@ def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(name):
         "both": {"head", "head_norm", "logits", "small_logits", *HEAD_LOGITS},
         "fastgan": {"head", "head_norm", "logits", "small_logits"},
         "projected": set(HEAD_LOGITS),
+        "projected-color": {"picture_logits", *HEAD_LOGITS},
         "biggan": {"logits"},
         "biggan-brock": {"logits"},
         "sngan": {"logits"},

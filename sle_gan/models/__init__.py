@@ -45,6 +45,13 @@ DISCRIMINATORS = {
         (4, 4, 4, 4, 4, 4, 4),
         frozen_network="efficientnet-lite0",
     ),
+    "projected-color": DiscriminatorRow(
+        "sle_gan.models.discriminators.projected_color",
+        (32, 64, 128, 256, 512, 1024),
+        (4, 4, 4, 4, 4, 4),
+        frozen_network="efficientnet-lite0",
+        can_be_split=False,
+    ),
     "sngan": DiscriminatorRow("sle_gan.models.discriminators.sngan", (32, 48, 64, 128), (4, 5, 5, 6)),
     "stylegan2": DiscriminatorRow(
         "sle_gan.models.discriminators.stylegan2",

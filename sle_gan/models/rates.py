@@ -17,7 +17,7 @@ from sle_gan.settings.optimization import AUTO, PAPER
 
 PAPER_STEPS = 50_000  # of FastGAN's paper, at 8 images a step
 _MEASURED_MODEL = "fastgan"
-_MEASURED_DISCRIMINATORS = {"both", "fastgan", "projected"}
+_MEASURED_DISCRIMINATORS = {"both", "fastgan", "projected", "projected-color"}
 _MEASURED_RESOLUTION = 64
 _EXPONENT = 1 / 3
 _LARGEST_MULTIPLE = 7.5

@@ -77,7 +77,7 @@ class FeatureOptions(NamedTuple):
     share: float
 
 
-USUAL_FEATURES = FeatureOptions(side_px=128, share=0.5)
+USUAL_FEATURES = FeatureOptions(side_px=128, share=0.9)
 
 
 class GeneratorRow(NamedTuple):

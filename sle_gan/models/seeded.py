@@ -2,7 +2,7 @@
 
 import numpy as np
 
-GENERATOR, DISCRIMINATOR, HEADS = 0, 1, 2
+GENERATOR, DISCRIMINATOR, HEADS, PICTURE_HEAD = 0, 1, 2, 3
 
 
 class SeededLayers:
@@ -12,7 +12,8 @@ class SeededLayers:
 
     Args:
         seed: of the networks.
-        network: `GENERATOR`, `DISCRIMINATOR` or `HEADS`, which draw from the same seed what the others do not.
+        network: `GENERATOR`, `DISCRIMINATOR`, `HEADS` or `PICTURE_HEAD`, which draw from the same seed what the
+            others do not.
     """
 
     def __init__(self, seed: int, network: int):

@@ -46,7 +46,7 @@ class NetworkSettings(SettingsGroup):
     )
     feature_share: float | None = setting(
         RATE,
-        "discriminator both: what the heads on the frozen network have of the gradient at the generator's pictures",
+        "what the heads on the frozen network have of the gradient at the pictures, beside another judge; 0.9 without it",
         RECIPE,
         unit="SHARE",
     )

@@ -19,7 +19,7 @@ from sle_gan.layers.conditional import patch_projection
 from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
 from sle_gan.models.graph import layers_of
-from sle_gan.models.seeded import HEADS, SeededLayers
+from sle_gan.models.seeded import HEADS, PICTURE_HEAD, SeededLayers
 from sle_gan.pretrained.efficientnet_lite0 import efficientnet_lite0, weights_path
 
 TAPS = ("stage_2", "stage_3", "stage_5", "stage_7")  # at 1/4, 1/8, 1/16 and 1/32 of the side
@@ -238,6 +238,24 @@ def judged_by_heads(maps: Sequence[tf.Tensor], labels: tf.Tensor | None, width: 
             x = layers.block(x, share * width, f"head{number}_block{block}")
         judged.append(layers.logits(x, labels, f"head{number}_logits"))
     return keras.layers.Concatenate(dtype="float32", name="head_logits")(judged)
+
+
+def judged_as_it_is(images: tf.Tensor, labels: tf.Tensor | None, width: int, seed: int) -> tf.Tensor:
+    """Judges small pictures by a head of their own.
+
+    Args:
+        images: float32 `[batch, 32, 32, channels]`.
+        labels: one-hot float32 `[batch, classes]`; None without classes.
+        width: what all numbers of channels are multiples of.
+        seed: of the initial weights.
+
+    Returns:
+        Logits float32 `[batch, patches]`.
+    """
+    layers, x = _HeadLayers(seed, PICTURE_HEAD), images
+    for block, share in enumerate((2, 4)):
+        x = layers.block(x, share * width, f"picture_block{block}")
+    return keras.layers.Activation("linear", dtype="float32")(layers.logits(x, labels, "picture_logits"))
 
 
 def head_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
