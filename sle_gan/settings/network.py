@@ -46,7 +46,7 @@ class NetworkSettings(SettingsGroup):
     )
     feature_share: float | None = setting(
         RATE,
-        "what the heads on the frozen network have of the gradient at the pictures, beside another judge; 0.9 without it",
+        "what the heads on the frozen network have of the gradient at pictures, beside another judge; 0.9 without it",
         RECIPE,
         unit="SHARE",
     )
