@@ -236,10 +236,10 @@ class GAN(FedModel):
         *earlier, last = zip(*(tf.split(part, self.n_critic) for part in tf.nest.flatten(data)), strict=True)
         for turn, batch in enumerate(earlier):
             turn_seed = draws.fold(seed, draws.CRITIC_TURN, turn)
-            draw: Draw = functools.partial(self._draw, count_of(batch[0]), turn_seed)
+            draw: Draw = functools.partial(self._drawn_fakes, count_of(batch[0]), turn_seed)
             turns.append(self._update_discriminator(turn, batch, draw, turn_seed))
         # The same fakes serve both steps; shares are drawn again, or all their maps would have to be kept in between.
-        draw = functools.partial(self._draw, count_of(last[0]), seed)
+        draw = functools.partial(self._drawn_fakes, count_of(last[0]), seed)
         draw = functools.cache(draw) if self.accumulate == 1 else draw
         turns.append(self._update_discriminator(len(earlier), last, draw, seed))
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
@@ -325,7 +325,7 @@ class GAN(FedModel):
         sources = [judged.real.maps, [variable for term in terms for variable in term.trained_variables]]
         return *tape.gradient(total, sources, unconnected_gradients="zero"), logs
 
-    def _draw(self, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> Drawn:
+    def _drawn_fakes(self, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> Drawn:
         with tf.GradientTape() as tape:
             fakes = self._inputs.fakes(count, seed, share)
             return Drawn(fakes, self._judges.see(fakes), tape)

@@ -182,7 +182,8 @@ def upsample_to_corners(maps: tf.Tensor) -> tf.Tensor:
 def _interpolated(images: tf.Tensor, weights: NDArray[np.float64]) -> tf.Tensor:
     """Multiplies rows and columns by weights `[new side, side]`, brought to a sum of 1 for each new place."""
     matrix = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    new_side, side, channels = *matrix.shape, images.shape[-1]
+    new_side, side = matrix.shape
+    channels = images.shape[-1]
     rows = tf.matmul(matrix, tf.reshape(images, [-1, side, side * channels]))  # [batch, new side, side * channels]
     columns = tf.matmul(matrix, tf.reshape(rows, [-1, side, channels]))  # [batch * new side, new side, channels]
     return tf.reshape(columns, [-1, new_side, new_side, channels])

@@ -51,11 +51,9 @@ def discriminator(
     shown, seen = BalancedFork(features.share, dtype="float32", name="fork")(images)
     small = keras.layers.Activation("linear", dtype="float32", name="small")(average_pool_to(shown, SMALL_SIDE))
     maps = ProjectedFeatures(features.side_px, name="features")(seen)
-    logits = [
-        judged_as_it_is(small, *(labels or [None]), width, seed),
-        judged_by_heads(maps, *(labels or [None]), width, seed),
-    ]
-    logits = tf.concat(logits, axis=1)
+    label = labels[0] if labels else None
+    picture_logits = judged_as_it_is(small, label, width, seed)
+    logits = tf.concat([picture_logits, judged_by_heads(maps, label, width, seed)], axis=1)
     return keras.Model([images, *labels] if classes else images, logits, name="discriminator")
 
 
