@@ -82,6 +82,7 @@ def test_a_sheet_has_a_row_for_each_direction_with_the_seed_in_the_middle(run, t
     with Image.open(tmp_path / "deep" / "sheet.png") as picture:
         sheet = np.asarray(picture)
         assert picture.text == {
+            "Software": "SLE-GAN",
             "run": run.name,
             "step": "8",
             "seeds": "5",

@@ -23,7 +23,8 @@ from sle_gan.cli.evaluate import main
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.main import main as sle_gan_command
 from sle_gan.data.flowers import write_flowers
-from sle_gan.data.folder import manifest, scan
+from sle_gan.data.folder import scan
+from sle_gan.data.manifest import manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError

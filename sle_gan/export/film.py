@@ -11,6 +11,7 @@ from sle_gan.data.pictures import write_picture
 from sle_gan.errors import InputError
 from sle_gan.export.film_files import CRF, Footage, check_film, write_film
 from sle_gan.export.pictures import check_output, map_ahead, without_alpha
+from sle_gan.marks import make_output_folder
 
 FPS = 30
 
@@ -82,7 +83,7 @@ class Film(abc.ABC):
             index, image = numbered
             write_picture(output / f"frame-{index:05d}.png", image, self.origin | {"frame": f"{index} of {len(self)}"})
 
-        output.mkdir(parents=True, exist_ok=True)
+        make_output_folder(output)
         for _ in map_ahead(write, enumerate(frames)):
             pass
         return output

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from sle_gan.data.pictures import image_sheet, picture_of, whole_file
 from sle_gan.errors import InputError, StorageError
+from sle_gan.marks import SOFTWARE, exif_mark
 
 Pixels = NDArray[np.uint8]  # [height, width, channels]
 
@@ -99,10 +100,19 @@ def _write_pictures(path: Path, footage: Footage) -> None:
         append_images=pictures[1:],
         duration=_durations_ms(len(pictures), footage.fps, ticks_per_second),
         quality=90,
+        comment=SOFTWARE,
+        exif=exif_mark(),
+        pnginfo=_png_mark(),
         **options,
     )
     with whole_file(path) as temporary:
         temporary.write_bytes(content.getbuffer())
+
+
+def _png_mark() -> PngImagePlugin.PngInfo:
+    information = PngImagePlugin.PngInfo()
+    information.add_text("Software", SOFTWARE)
+    return information
 
 
 def _with_one_palette(pictures: Sequence[Image.Image], key_frames: Iterable[Pixels]) -> list[Image.Image]:

@@ -14,6 +14,7 @@ from sle_gan.errors import InputError
 from sle_gan.export.drawing import Drawing
 from sle_gan.export.film_files import Footage, write_film
 from sle_gan.export.pictures import check_output, without_alpha
+from sle_gan.marks import make_output_folder
 
 _FILM_FRAMES = 60
 _FILM_FPS = 20
@@ -66,7 +67,8 @@ class Projection:
         """Reads the given picture as a training image, uint8 `[side, side, channels]`."""
         images = self.drawing.run.settings().images
         try:
-            return read_image(self.picture, images.resolution, images.channels, images.fit, images.background_rgb)
+            shape = images.resolution, images.channels
+            return read_image(self.picture, *shape, images.fit, images.background_rgb, images.range)
         except InputError as error:
             raise InputError(f"{self.picture} cannot be read: {error}") from error
 
@@ -97,7 +99,7 @@ class Projection:
                 watched.append(best)
 
         found = search_code(trained, target, self.starts, self.steps, self.seed, watch)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_output_folder(folder)
         words = self.drawing.origin | {"of": self.picture.name, "distance": f"{found.distance:.4f}"}
         pairs = [image_sheet(np.stack([target, best]), 2) for best in (*watched, found.picture)]
         write_picture(folder / "picture.png", found.picture, words)

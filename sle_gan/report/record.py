@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sle_gan.data.folder import FolderScan, ImageFile, read_manifest
+from sle_gan.data.folder import FolderScan, ImageFile
+from sle_gan.data.manifest import read_manifest
 from sle_gan.errors import InputError, SleGanError
 from sle_gan.evaluation.judges import is_party
 from sle_gan.json_files import read_json
