@@ -1,4 +1,4 @@
-"""The `config.json` of a run: its settings as they are now, the versions that wrote it, and the history of its commands.
+"""The `config.json` of a run: its settings as they are now, its versions, and the history of its commands.
 
 A run folder may come from elsewhere: what the file holds is checked before anything is made of it.
 """
@@ -20,6 +20,8 @@ from sle_gan.settings.train import WEIGHT_FITTING_NAMES, changed_settings
 CONFIG_SCHEMA = 2
 _READERS = {1: from_schema_1, CONFIG_SCHEMA: from_nested}
 _LENGTHS = ("--steps", "--epochs", "--hours")
+
+_OF_ONE_START = {"--override", "--dry-run", "--accept-data-change"}
 
 Change = tuple[Any, Any]
 
@@ -105,20 +107,34 @@ class RunConfig(NamedTuple):
         """Returns the step at which settings changed last from which the steps after it follow; None if none did."""
         return max((command.first_step for command in self.history if command.is_other_training), default=None)
 
-    def way_on(self, name: str, step: int) -> str:
-        """Returns a command that trains the run further.
+    def is_done(self, step: int) -> bool:
+        """Returns whether the run has done all its steps, of which `step` are done."""
+        return step >= self.settings.optimization.steps
+
+    def way_on(self, name: str, step: int, more: Sequence[str] = ()) -> str:
+        """Says how the run is trained further.
 
         Args:
             name: of the run.
             step: number of generator steps that it has done.
+            more: words to be added to the command.
+
+        Returns:
+            Text such as `it goes on with: python train.py ...`.
         """
-        words = [word for word in self.command if word != "--override"]  # older versions kept what deletes the run
+        if self.is_done(step) and isinstance(self.settings.sparsity, TicketSearchSettings):
+            return "it is done"
+        # Older versions kept what is meant for one start alone, such as what deletes the run.
+        words = ["python", "train.py", *(word for word in self.command[1:] if word not in _OF_ONE_START)]
         if "--name" not in words:
             words += ["--name", name]
-        if step >= self.settings.optimization.steps and not isinstance(self.settings.sparsity, TicketSearchSettings):
-            words = _without_length(words) + ["--steps", str(2 * step)]
+        words += more
+        way = "it goes on with"
+        if self.is_done(step):
+            words = [*_without_length(words), "--steps", str(2 * step)]
+            way = "it goes further with"
         # A run may come from elsewhere: what would move the cursor is no part of a command.
-        return "".join(c if c.isprintable() else "?" for c in shlex.join(words))
+        return f"{way}: " + "".join(c if c.isprintable() else "?" for c in shlex.join(words))
 
 
 def read_config(file: Path) -> RunConfig:
