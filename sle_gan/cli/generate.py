@@ -14,7 +14,7 @@ from typing import Any
 from sle_gan.assembly.opened_run import EXPORT_FORMATS, open_run
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.export.directions import METHODS, SHEET_EXTENSIONS, Move
-from sle_gan.export.drawing import LARGEST_TRUNCATION, format_seeds
+from sle_gan.export.drawing import LARGEST_SEED, LARGEST_TRUNCATION, format_seeds
 from sle_gan.export.film import FPS
 from sle_gan.export.film_files import CRF, FILM_EXTENSIONS, LARGEST_CRF
 from sle_gan.export.history import FPS as HISTORY_FPS
@@ -51,7 +51,12 @@ def parser() -> argparse.ArgumentParser:
     add("--seeds", type=_seeds, required=True, metavar="SEEDS", help="such as 0-15 or 3,7,20-29")
     add("--grid", action="store_true", help="one sheet of all of them instead of a file each")
     add("--format", choices=tuple(EXTENSIONS), default="png", help="of the files")
-    add("--output", type=Path, metavar="FOLDER", help="where they are written; RUN/generated without it")
+    add(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="where they are written, or with --grid a file; RUN/generated without it",
+    )
     _add_class(add)
     add("--reject-copies", action="store_true", help="leave out pictures that are near copies of a training image")
     add("--data-folder", metavar="FOLDER", help="for --reject-copies: where the training images are now, if moved")
@@ -182,7 +187,8 @@ def _samples(arguments: argparse.Namespace) -> int:
     if saved.copies:
         left_out = f"{len(saved.copies)} of {len(samples.seeds)} left out as near copies of training images"
         print(f"{left_out}: seeds {format_seeds(saved.copies)}")
-    print(f"{saved.count} pictures of step {saved.step} in {saved.output}")
+    repeated = "" if saved.count == len(samples) - len(saved.copies) or arguments.grid else ", each seed once"
+    print(f"{saved.count} pictures of step {saved.step} in {saved.output}{repeated}")
     return 0
 
 
@@ -261,10 +267,15 @@ def _export(arguments: argparse.Namespace) -> int:
 def _seeds(text: str) -> Sequence[int]:
     seeds = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part)
-        if not match or not int(match[1]) <= int(match[2] or match[1]) < 2**31:
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        if not match:
             raise argparse.ArgumentTypeError(f"must be whole numbers and ranges such as 0-15,20; got {text!r}")
-        seeds.append(range(int(match[1]), int(match[2] or match[1]) + 1))
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last > LARGEST_SEED:
+            raise argparse.ArgumentTypeError(f"must be from 0 to {LARGEST_SEED}; got {last}")
+        if first > last:
+            raise argparse.ArgumentTypeError(f"must be ranges that rise, such as {last}-{first}; got {part.strip()}")
+        seeds.append(range(first, last + 1))
     return seeds[0] if len(seeds) == 1 else [seed for part in seeds for seed in part]
 
 
