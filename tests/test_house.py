@@ -16,6 +16,7 @@ OF_PROGRAMS = {
             *(
                 "access",
                 "batch_size",
+                "changed_settings",
                 "class_methods",
                 "class_networks",
                 "classes",
@@ -41,6 +42,7 @@ OF_PROGRAMS = {
                 "house",
                 "library",
                 "models_cli",
+                "paths",
                 "picture_kinds",
                 "presets",
                 "projection",

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import FEATURE_SIDE, POSITIVE, RATE, TEXT, UTF8_TEXT
+from sle_gan.settings.kinds import FEATURE_SIDE, POSITIVE, RATE, TEXT, UTF8_PATH
 
 LARGEST_WIDTH = 1024
 
@@ -49,12 +49,13 @@ class NetworkSettings(SettingsGroup):
         "what the heads on the frozen network have of the gradient at pictures, beside another judge; 0.9 without it",
         RECIPE,
         unit="SHARE",
+        fits_weights=True,
     )
     generator_weights: str | None = setting(
-        UTF8_TEXT, "start from these weights of the generator (.h5)", None, unit="FILE", is_free=True
+        UTF8_PATH, "start from these weights of the generator (.h5)", None, unit="FILE", is_free=True
     )
     discriminator_weights: str | None = setting(
-        UTF8_TEXT, "start from these weights of the discriminator (.h5)", None, unit="FILE", is_free=True
+        UTF8_PATH, "start from these weights of the discriminator (.h5)", None, unit="FILE", is_free=True
     )
 
     def check(self) -> None:
