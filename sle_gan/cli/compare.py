@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, file_path, run_program
 from sle_gan.cli.terminal import print_table, print_text
 from sle_gan.data.pictures import whole_file
 from sle_gan.errors import InputError
@@ -38,9 +38,9 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument
     add("runs", nargs="+", metavar="RUN", help="run folders, or their names")
     add("--output-folder", default="runs", metavar="FOLDER", help="where runs are looked for by name")
-    add("--csv", type=Path, metavar="FILE", help="write the table as CSV")
-    add("--html", type=Path, metavar="FILE", help="write the table and the plot as one page")
-    add("--plot", type=Path, metavar="FILE", help="write the plot as PNG: scores against live parameters and FLOPs")
+    add("--csv", type=file_path, metavar="FILE", help="write the table as CSV")
+    add("--html", type=file_path, metavar="FILE", help="write the table and the plot as one page")
+    add("--plot", type=file_path, metavar="FILE", help="write the plot as PNG: scores over live parameters and FLOPs")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 
