@@ -354,6 +354,7 @@ def _origin(record: RunRecord) -> Parts:
     words = [shlex.quote(str(word)) for word in record.config.command]
     command = " ".join(words).replace(" --", " \\\n    --")
     parts = [element("pre", element("code", command), class_="card")]
+    parts += _history(record)
     versions = record.config.versions
     if versions:
         text = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -361,6 +362,19 @@ def _origin(record: RunRecord) -> Parts:
     rows = [(name, str(value)) for name, value in sorted(record.settings.named().items())]
     parts.append(element("details", element("summary", "All settings"), facts(rows)))
     return parts
+
+
+def _history(record: RunRecord) -> list[Element]:
+    """Lists the commands after the first, if there are any: from which step on, and what they changed."""
+    later = [
+        element(
+            "li",
+            f"from step {command.first_step:,} on: {command.describe() or 'nothing changed'}",
+            "; bit equality with a run that keeps its settings ends there" if command.is_other_training else "",
+        )
+        for command in record.config.history[1:]
+    ]
+    return [element("p", "Commands that went on with it:"), element("ul", *later)] if later else []
 
 
 def _grid(figures: Iterable[Element | None]) -> Element | None:
