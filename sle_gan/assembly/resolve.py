@@ -124,7 +124,6 @@ def _derive(values: dict[str, Any]) -> None:
     n_critic = values["n_critic"]
     rows = GENERATORS[values["generator"]], DISCRIMINATORS[values["discriminator"]]
     limits = limits_of_width(values["width"]) if any(row.has_channel_limits for row in rows) else None
-    looks = rows[1].has_features
     derived = {
         "r1_gamma": values["r1_share"] * values["resolution"] ** 2 / values["batch_size"],
         "gradient_penalty": _GRADIENT_PENALTY_OF_WASSERSTEIN if values["loss"] == "wasserstein" else 0.0,
@@ -134,11 +133,13 @@ def _derive(values: dict[str, Any]) -> None:
         "mapping_layers": MAPPING_LAYERS if rows[0].has_styles else None,
         "channel_base": limits and limits.base,
         "channel_max": limits and limits.largest,
-        "feature_side": max(USUAL_FEATURES.side_px, 32 * math.ceil(values["resolution"] / 32)) if looks else None,
-        "feature_share": USUAL_FEATURES.share if looks else None,
     }
     for name, value in derived.items():
         values.setdefault(name, value)
+    if rows[1].has_features:
+        side_px = max(USUAL_FEATURES.side_px, 32 * math.ceil(values["resolution"] / 32))
+        values["feature_side"] = values["feature_side"] or side_px
+        values["feature_share"] = values["feature_share"] or USUAL_FEATURES.share
 
 
 def _check_networks(settings: TrainSettings) -> None:

@@ -41,13 +41,13 @@ class NetworkSettings(SettingsGroup):
     feature_side: int | None = setting(
         FEATURE_SIDE,
         "images are brought to this side before a discriminator's frozen network; 128, or --resolution if that is more",
-        RECIPE,
+        None,
         unit="PIXELS",
     )
     feature_share: float | None = setting(
         RATE,
         "what the heads on the frozen network have of the gradient at pictures, beside another judge; 0.9 without it",
-        RECIPE,
+        None,
         unit="SHARE",
         fits_weights=True,
     )
