@@ -11,7 +11,7 @@ from sle_gan.cli.train import main
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder, read_rows
 from sle_gan.sparsity.record import SparsityRecord
-from sle_gan.training.devices import precision, strategy_of
+from sle_gan.training.devices import precision, slow_precision, strategy_of
 from sle_gan.training.probe import xla_is_faster
 
 
@@ -30,6 +30,15 @@ def test_what_is_built_in_16_bits_keeps_its_weights_in_32():
     assert dense(tf.ones([1, 3])).dtype == tf.bfloat16
     assert dense.kernel.dtype == tf.float32
     assert keras.layers.Dense(2)(tf.ones([1, 3])).dtype == tf.float32
+
+
+def test_only_float16_without_a_gpu_is_told_to_be_slow_and_what_to_take():
+    line = slow_precision("float16", has_gpu=False)
+    assert line is not None
+    assert "slower" in line
+    assert line.endswith("train without --mixed-precision here")
+    assert [slow_precision(name, has_gpu=False) for name in (None, "bfloat16")] == [None, None]
+    assert [slow_precision(name, has_gpu=True) for name in (None, "bfloat16", "float16")] == [None, None, None]
 
 
 def test_two_replicas_make_the_steps_of_one_device_with_the_whole_batch(two_replicas):

@@ -99,9 +99,12 @@ def _fit(plan: TrainingPlan, run: RunFolder) -> int:
     optimization = settings.optimization
     with quiet_start():
         from sle_gan.assembly.session import fit
-        from sle_gan.training.devices import strategy_of
+        from sle_gan.training.devices import has_gpu, slow_precision, strategy_of
 
         strategy = strategy_of(settings.devices.strategy, optimization.batch_size, optimization.accumulate)
+        slowness = slow_precision(settings.devices.mixed_precision, has_gpu())
+    if slowness is not None:
+        print(f"note: {slowness}", flush=True)
     return fit(run, settings, strategy, *data)
 
 

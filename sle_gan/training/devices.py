@@ -52,6 +52,29 @@ def strategy_of(name: str, batch_size: int, accumulate: int = 1) -> tf.distribut
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
+def has_gpu() -> bool:
+    """Returns whether TensorFlow finds a GPU."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def slow_precision(name: str | None, has_gpu: bool) -> str | None:
+    """Says where a precision makes steps slow instead of fast.
+
+    Args:
+        name: `bfloat16`, `float16`, or None for float32.
+        has_gpu: whether there is a GPU to train on.
+
+    Returns:
+        A line of text, with what to take; None if nothing is to be said.
+    """
+    if name != "float16" or has_gpu:
+        return None
+    return (
+        "--mixed-precision float16 is many times slower than float32 on a CPU, which has no fast float16 arithmetic; "
+        "train without --mixed-precision here"
+    )
+
+
 def shared_dataset(
     strategy: tf.distribute.Strategy, dataset_of: Callable[[int, tuple[int, ...]], tf.data.Dataset]
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
