@@ -135,6 +135,17 @@ def _derive(values: dict[str, Any]) -> None:
     }
     for name, value in derived.items():
         values.setdefault(name, value)
+    values["genotype"] = _genotype(values["generator"], values.get("genotype"))
+
+
+def _genotype(generator: str, given: str | None) -> str | None:
+    space = GENERATORS[generator].genotypes
+    if space is not None:
+        return space.resolve(given)
+    if given is not None:
+        searched = ", ".join(name for name, row in GENERATORS.items() if row.genotypes is not None)
+        raise InputError(f"--genotype needs a generator that was searched, such as {searched}; got {generator}")
+    return None
 
 
 def _check_networks(settings: TrainSettings) -> None:

@@ -85,6 +85,20 @@ def crop_quadrant(images: tf.Tensor, quadrants: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(quarters * chosen, axis=[1, 3])
 
 
+def upsample_bilinear(images: tf.Tensor) -> tf.Tensor:
+    """Doubles the side: each new pixel is 3/4 of its nearest and 1/4 of its second nearest pixel along each axis.
+
+    Beyond the border the outermost pixels go on. So this is bilinear interpolation with half-pixel centers.
+
+    Args:
+        images: float `[batch, height, width, channels]`; height and width are static.
+
+    Returns:
+        The same dtype, `[batch, 2 * height, 2 * width, channels]`.
+    """
+    return _double(_double(images, axis=1, border="SYMMETRIC"), axis=2, border="SYMMETRIC")
+
+
 def upsample_fir(images: tf.Tensor) -> tf.Tensor:
     """Doubles the side: each new pixel is 3/4 of its nearest and 1/4 of its second nearest pixel along each axis.
 
@@ -136,9 +150,9 @@ def downsample_fir(images: tf.Tensor) -> tf.Tensor:
     return _halve(_halve(images, axis=1), axis=2)
 
 
-def _double(images: tf.Tensor, axis: int) -> tf.Tensor:
+def _double(images: tf.Tensor, axis: int, border: str = "CONSTANT") -> tf.Tensor:
     size = images.shape[axis]
-    padded = tf.pad(images, [[0, 0] if each != axis else [1, 1] for each in range(4)])
+    padded = tf.pad(images, [[0, 0] if each != axis else [1, 1] for each in range(4)], border)
     before, after = (_slice(padded, axis, start, size) for start in (0, 2))
     near = 0.75 * images
     shape = [-1, *images.shape[1:]]

@@ -7,12 +7,14 @@ loaded when it is asked for.
 from typing import NamedTuple
 
 from sle_gan.errors import InputError
+from sle_gan.models.alphagan_space import SPACE as ALPHAGAN_SPACE
 from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow, Recipe
 
 MAPPING_LAYERS, LARGEST_MAPPING = 2, 16  # of generators with styles: usually, and at most
 _USUAL_RESOLUTION = 512  # of SLE-GAN, in pixels
 
 GENERATORS = {
+    "alphagan": GeneratorRow("sle_gan.models.generators.alphagan", (32, 48, 64), genotypes=ALPHAGAN_SPACE),
     "biggan": GeneratorRow("sle_gan.models.generators.biggan", (32, 64, 128)),
     "fastgan": GeneratorRow("sle_gan.models.generators.fastgan", (64, 128, 256, 512, 1024), is_remapped=True),
     "sngan": GeneratorRow("sle_gan.models.generators.sngan", (32, 48, 64, 128)),
@@ -32,6 +34,7 @@ DISCRIMINATORS = {
         has_decoders=True,
     ),
     "sngan": DiscriminatorRow("sle_gan.models.discriminators.sngan", (32, 48, 64, 128), (4, 5, 5, 6)),
+    "sngan-32": DiscriminatorRow("sle_gan.models.discriminators.sngan_32", (32, 48, 64), (4, 4, 4)),
     "stylegan2": DiscriminatorRow(
         "sle_gan.models.discriminators.stylegan2",
         (32, 64, 128, 256, 512, 1024),
@@ -154,9 +157,24 @@ _BIGGAN = Recipe(
     ema_kimg=None,
     ema_start=1000,
 )
+_SNGAN = Recipe(
+    width=64,
+    batch_size=64,
+    n_critic=5,
+    loss="hinge",
+    smallest_margin=1.0,
+    r1_share=0.0,
+    G_learning_rate=2e-4,
+    D_learning_rate=2e-4,
+    adam_beta_1=0.0,
+    adam_beta_2=0.9,
+    ema_decay=0.999,
+    ema_kimg=None,
+)
 _LARGE_BIGGAN = _BIGGAN._replace(width=80, batch_size=256, n_critic=1, G_learning_rate=1e-4, D_learning_rate=4e-4)
 
 MODELS = {
+    "alphagan": Model("alphagan", "sngan-32", _SNGAN, other_recipes={48: _SNGAN._replace(adam_beta_1=0.5)}),
     "biggan": Model(
         "biggan", "biggan", _BIGGAN, other_recipes={64: _LARGE_BIGGAN, 128: _LARGE_BIGGAN._replace(width=96)}
     ),
@@ -178,24 +196,7 @@ MODELS = {
             ema_kimg=None,
         ),
     ),
-    "sngan": Model(
-        "sngan",
-        "sngan",
-        Recipe(
-            width=64,
-            batch_size=64,
-            n_critic=5,
-            loss="hinge",
-            smallest_margin=1.0,
-            r1_share=0.0,
-            G_learning_rate=2e-4,
-            D_learning_rate=2e-4,
-            adam_beta_1=0.0,
-            adam_beta_2=0.9,
-            ema_decay=0.999,
-            ema_kimg=None,
-        ),
-    ),
+    "sngan": Model("sngan", "sngan", _SNGAN),
     "stylegan2": Model(
         "stylegan2",
         "stylegan2",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
 from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow
@@ -28,10 +28,16 @@ def build_generator(network: NetworkSettings, images: ImageSettings, seed: int) 
     Raises:
         KeyError: if there is no generator of this name.
         ValueError: if it cannot be built so.
+        InputError: if its genotype is none of this generator.
     """
     row = GENERATORS[network.generator]
     shape = images.resolution, images.channels, network.width, seed, len(images.class_names)
-    return row.build(*shape, network.mapping_layers, _limits(network, row))
+    options = _limits(network, row)
+    if network.mapping_layers is not None:
+        options["mapping_layers"] = network.mapping_layers
+    if row.genotypes is not None:
+        options["genotype"] = row.genotypes.decode(network.genotype or row.genotypes.usual)
+    return row.build(*shape, options)
 
 
 def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: int) -> keras.Model:
@@ -51,7 +57,7 @@ def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: i
     return row.build(*shape, _limits(network, row))
 
 
-def _limits(network: NetworkSettings, row: GeneratorRow | DiscriminatorRow) -> ChannelLimits | None:
+def _limits(network: NetworkSettings, row: GeneratorRow | DiscriminatorRow) -> dict[str, Any]:
     if not row.has_channel_limits or network.channel_base is None or network.channel_max is None:
-        return None
-    return ChannelLimits(network.channel_base, network.channel_max)
+        return {}
+    return {"limits": ChannelLimits(network.channel_base, network.channel_max)}

@@ -6,7 +6,11 @@ Imports no TensorFlow.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sle_gan.models.genotypes import GenotypeSpace
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -75,8 +79,9 @@ class GeneratorRow(NamedTuple):
         is_remapped: whether TensorFlow's remapper, which fuses operations, can rewrite a training step of it. Where
             convolutions with biases are added up it cannot: it prints an error and leaves the step as it is.
         has_styles: whether the file has `styles(generator)` and `first_layer_from(side)`: a space of styles between
-            two parts of the network. Its builder then takes `mapping_layers`.
+            two parts of the network. Its builder then takes `mapping_layers`, the layers from codes to styles.
         has_channel_limits: whether its builder takes `limits`, which say more of its channels than the width.
+        genotypes: of a generator that was searched: its builder then takes a `genotype`; None of any other.
     """
 
     file: str
@@ -85,6 +90,7 @@ class GeneratorRow(NamedTuple):
     is_remapped: bool = False
     has_styles: bool = False
     has_channel_limits: bool = False
+    genotypes: GenotypeSpace | None = None
 
     def module(self) -> ModuleType:
         """Loads the file."""
@@ -97,8 +103,7 @@ class GeneratorRow(NamedTuple):
         width: int,
         seed: int,
         classes: int = 0,
-        mapping_layers: int | None = None,
-        limits: ChannelLimits | None = None,
+        options: Mapping[str, Any] = MappingProxyType({}),
     ) -> keras.Model:
         """Builds the generator.
 
@@ -108,8 +113,7 @@ class GeneratorRow(NamedTuple):
             width: what all numbers of channels are multiples of, itself a multiple of 8.
             seed: of the initial weights.
             classes: number of classes; 0 without.
-            mapping_layers: of a generator with styles; None for the usual number.
-            limits: of the channels, of a network that has them; None for those that follow from the width.
+            options: what its builder takes beside these, by name; what is not among them is as usual.
 
         Returns:
             A functional model: float32 codes `[batch, size]`, with classes and one-hot labels float32
@@ -118,9 +122,7 @@ class GeneratorRow(NamedTuple):
         Raises:
             ValueError: if it cannot be built so.
         """
-        options = {"mapping_layers": mapping_layers, "limits": limits}
-        own = {name: value for name, value in options.items() if value is not None}
-        return self.module().generator(resolution, channels, width, seed, classes, **own)
+        return self.module().generator(resolution, channels, width, seed, classes, **options)
 
 
 class DiscriminatorRow(NamedTuple):
@@ -157,7 +159,7 @@ class DiscriminatorRow(NamedTuple):
         width: int,
         seed: int,
         classes: int = 0,
-        limits: ChannelLimits | None = None,
+        options: Mapping[str, Any] = MappingProxyType({}),
     ) -> keras.Model:
         """Builds the discriminator.
 
@@ -167,7 +169,7 @@ class DiscriminatorRow(NamedTuple):
             width: what all numbers of channels are multiples of, itself a multiple of 8.
             seed: of the initial weights.
             classes: number of classes; 0 without.
-            limits: of the channels, of a network that has them; None for those that follow from the width.
+            options: as those of a generator.
 
         Returns:
             A functional model: float32 images `[batch, resolution, resolution, channels]` in [-1, 1], with classes and
@@ -176,8 +178,7 @@ class DiscriminatorRow(NamedTuple):
         Raises:
             ValueError: if it cannot be built so.
         """
-        own = {} if limits is None else {"limits": limits}
-        return self.module().discriminator(resolution, channels, width, seed, classes, **own)
+        return self.module().discriminator(resolution, channels, width, seed, classes, **options)
 
     def block_count(self, resolution: int) -> int:
         """Returns how many blocks it has at a resolution in pixels."""

@@ -5,6 +5,9 @@ tables 3 to 6; with classes as in Miyato & Koyama, "cGANs with Projection Discri
 arXiv:1802.05637. `docs/methods.md` lists the deviations.
 """
 
+import itertools
+from collections.abc import Sequence
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -42,12 +45,27 @@ def discriminator(
         ValueError: if an argument is not one of those above.
     """
     check_shape(DISCRIMINATORS["sngan"], resolution, channels, width)
+    filters = [share * width for share in CHANNELS[resolution]]
+    return residual_discriminator(filters, HALVINGS[resolution], [resolution, resolution, channels], seed, classes)
+
+
+def residual_discriminator(
+    filters: Sequence[int], halvings: int, image_shape: Sequence[int], seed: int, classes: int
+) -> keras.Model:
+    """Builds a residual discriminator: images `[batch, *image_shape]` in [-1, 1] -> logits `[batch, 1]`.
+
+    Args:
+        filters: channels after each block.
+        halvings: number of blocks that halve the map; the others keep it.
+        image_shape: side, side and channels.
+        seed: of the initial weights.
+        classes: number of classes; 0 without.
+    """
     blocks = _Layers(seed, DISCRIMINATOR)
-    first, *rest = (share * width for share in CHANNELS[resolution])
-    images = keras.Input([resolution, resolution, channels], name="images")
-    x = _entry_block(images, first, blocks)
-    for number, filters in enumerate(rest, start=2):
-        x = _down_block(x, filters, number <= HALVINGS[resolution], f"block{number}", blocks)
+    images = keras.Input(image_shape, name="images")
+    x = _entry_block(images, filters[0], blocks)
+    for number, count in enumerate(filters[1:], start=2):
+        x = _down_block(x, count, number <= halvings, f"block{number}", blocks)
     features = tf.reduce_sum(tf.cast(tf.nn.relu(x), tf.float32), axis=[1, 2])
     logits = blocks.spectral_dense(features, 1, "logits")
     if not classes:
@@ -80,8 +98,8 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
 
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the layers of each residual block, from the image on: a list of lists of layers, without the head."""
-    side = discriminator_model.inputs[0].shape[1]
-    return [layers_of(discriminator_model, f"block{number}_") for number in range(1, len(CHANNELS[side]) + 1)]
+    numbered = (layers_of(discriminator_model, f"block{number}_") for number in itertools.count(1))
+    return list(itertools.takewhile(bool, numbered))
 
 
 class _Layers(SeededLayers):
