@@ -10,7 +10,9 @@
       metrics.jsonl     losses by step; equal for equal runs
       timings.jsonl     images per second and the share of waiting for input by step
       densities.jsonl   of a sparse training: the density of each layer, whenever masks changed; a plot beside it
-      tickets/          of a search: the lottery ticket of each round
+      tickets/          of a search of tickets: the lottery ticket of each round
+      architecture.jsonl  of a search of an architecture: how much each operation counts at the end of each round;
+                        architecture.png, a plot; genotype.json, those that count most; cells.png and cells.svg, drawn
       tensorboard/      event files
       networks.json     parameters of the dense networks, and what a step costs in theory
       report.html       all of it to read, in one file
@@ -57,6 +59,11 @@ class RunFolder:
         self.densities_file = self.path / "densities.jsonl"
         self.density_plot = self.path / "densities.png"
         self.tickets = self.path / "tickets"
+        self.architecture_file = self.path / "architecture.jsonl"
+        self.architecture_plot = self.path / "architecture.png"
+        self.genotype_file = self.path / "genotype.json"
+        self.cells_picture = self.path / "cells.png"
+        self.cells_drawing = self.path / "cells.svg"
         self.scores = self.path / "scores"
         self.tensorboard = self.path / "tensorboard"
         self.networks_file = self.path / "networks.json"

@@ -25,6 +25,7 @@ from sle_gan.models import (
 )
 from sle_gan.models.rates import choose_rates
 from sle_gan.models.weight_files import check_weights_file
+from sle_gan.search.rounds import settle_search
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
 from sle_gan.settings.devices import DeviceSettings
 from sle_gan.settings.field import accept, flag_name
@@ -57,6 +58,7 @@ def resolve(
     fill_augmentation(values)
     check_augmentation(values)
     check_sparsity(values)
+    settle_search(values)
     model = _model(values.get("model", DEFAULTS["model"]))
     values = {"generator": model.generator, "discriminator": model.discriminator} | values
     check_names(values["generator"], values["discriminator"])

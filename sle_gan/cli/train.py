@@ -29,17 +29,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parse(argv)
     if given.command.preset is not None:
         print(describe_preset(given.command.preset, given.filled))
-    return run_program(lambda: _train(given, argv), debug=given.command.debug)
+    return train_program(given, [Path(sys.argv[0]).name, *argv])
 
 
-def _train(given: Given, argv: Sequence[str]) -> int:
+def train_program(given: Given, words: Sequence[str]) -> int:
+    """Trains as a command line says.
+
+    Args:
+        given: by the command line.
+        words: of the command line, with the program's name; the run keeps them.
+
+    Returns:
+        The exit code.
+    """
+    return run_program(lambda: _train(given, words), debug=given.command.debug)
+
+
+def _train(given: Given, words: Sequence[str]) -> int:
     plan = plan_training(given.settings, given.command)
     if plan.is_written:
         for line in plan.describe():
             print(line)
     if plan.command.dry_run:
         return _dry_run(plan)
-    return train_plan(plan, [Path(sys.argv[0]).name, *argv])
+    return train_plan(plan, words)
 
 
 def _dry_run(plan: TrainingPlan) -> int:

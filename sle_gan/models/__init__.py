@@ -15,6 +15,7 @@ _USUAL_RESOLUTION = 512  # of SLE-GAN, in pixels
 
 GENERATORS = {
     "alphagan": GeneratorRow("sle_gan.models.generators.alphagan", (32, 48, 64), genotypes=ALPHAGAN_SPACE),
+    "alphagan-supernet": GeneratorRow("sle_gan.models.generators.alphagan_supernet", (32, 48, 64)),
     "biggan": GeneratorRow("sle_gan.models.generators.biggan", (32, 64, 128)),
     "fastgan": GeneratorRow("sle_gan.models.generators.fastgan", (64, 128, 256, 512, 1024), is_remapped=True),
     "sngan": GeneratorRow("sle_gan.models.generators.sngan", (32, 48, 64, 128)),
