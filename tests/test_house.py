@@ -37,7 +37,7 @@ OF_PROGRAMS = {
                 "schema_1",
                 "settings",
             ),
-            *("sparse_training", "judges", "training_scores", "transfer", "untrusted", "workers"),
+            *("search_cli", "sparse_training", "judges", "training_scores", "transfer", "untrusted", "workers"),
         )
     ),
 }

@@ -143,7 +143,8 @@ def _is_done(run: RunFolder, settings: TrainSettings) -> bool:
     done, steps = run.latest_step() or 0, settings.optimization.steps
     if done < steps or not (run.generator_weights.exists() and run.discriminator_weights.exists()):
         return False
-    print(f"nothing to do: the run is at step {done} of {steps}; --steps goes further")
+    longer = "--steps" if settings.search is None else "--rounds"
+    print(f"nothing to do: the run is at step {done} of {steps}; {longer} goes further")
     return True
 
 
