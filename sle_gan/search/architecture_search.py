@@ -77,36 +77,26 @@ class ArchitectureSearch(GAN):
         super().__init__(*networks, **options)
         self.parts = parts
         self.architecture_optimizer = adam(parts.learning_rate, *_BETAS)
-        shared = {"augment": self.augment, "classes": self.classes, "seed": self.seed}
+        shared: dict[str, Any] = {"augment": self.augment, "classes": self.classes, "seed": self.seed}
         self._against_generator = GAN(self.generator, parts.best_discriminator, self.average_generator, **shared)
         self._against_discriminator = GAN(parts.best_generator, self.discriminator, self.average_generator, **shared)
 
-    def compile(
-        self,
-        generator_optimizer: keras.optimizers.Optimizer,
-        discriminator_optimizer: keras.optimizers.Optimizer,
-        generator_loss: Callable[[tf.Tensor], tf.Tensor],
-        discriminator_loss: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor],
-        **methods: Any,
-    ) -> None:
-        """Sets the optimizers and the losses.
+    def compile(self, *optimizers_and_losses: Any, **methods: Any) -> None:
+        """Sets the optimizers and the losses, of the best responses too.
 
         Args:
-            generator_optimizer: of the generator's weights.
-            discriminator_optimizer: of the discriminator's weights.
-            generator_loss: function of (fake logits) -> float32 scalar.
-            discriminator_loss: function of (real logits, fake logits, seed int32 `[2]`) -> float32 scalar.
+            *optimizers_and_losses: as `GAN.compile`, of the generator and the discriminator.
             **methods: as `GAN.compile`.
         """
-        losses = generator_loss, discriminator_loss
-        super().compile(generator_optimizer, discriminator_optimizer, *losses, **methods)
+        super().compile(*optimizers_and_losses, **methods)
+        losses = self.generator_loss, self.discriminator_loss
         self.loss_means += [keras.metrics.Mean(name=name) for name in _LOGGED]
         self._best_generator_optimizer, self._best_discriminator_optimizer = (
             adam(1.0, *self.parts.betas)
             for _ in range(2)  # rates are set when a round's best responses begin
         )
-        self._against_generator.compile(generator_optimizer, self._best_discriminator_optimizer, *losses)
-        self._against_discriminator.compile(self._best_generator_optimizer, discriminator_optimizer, *losses)
+        self._against_generator.compile(self.generator_optimizer, self._best_discriminator_optimizer, *losses)
+        self._against_discriminator.compile(self._best_generator_optimizer, self.discriminator_optimizer, *losses)
         self.architecture_optimizer.build(self.parts.architecture)
 
     def checkpoint_items(self) -> dict[str, Any]:
