@@ -9,8 +9,10 @@ from processes import final_state, wait_for
 
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.main import main
+from sle_gan.cli.search import parse
 from sle_gan.models.alphagan_space import SPACE
 from sle_gan.run import RunFolder
+from sle_gan.settings.words import as_command
 
 SHORT = "--resolution 32 --width 8 --batch-size 2 --rounds 2 --inner-steps 3 --best-response-steps 2"
 OFTEN = "--architecture-steps 2 --checkpoint-frequency 1 --sample-frequency 9 --name run"
@@ -29,6 +31,7 @@ def script(*words):
     [
         (["--resolution", "128"], "--resolution must be one of (32, 48, 64) for the generator of alphagan-supernet"),
         (["--width", "12"], "--width must be a positive multiple of 8"),
+        (["--batch-size", "auto"], "--batch-size auto tries steps that train two networks; give a search a number"),
     ],
 )
 def test_what_cannot_be_searched_is_told_in_a_line(photographs, tmp_path, capsys, more, message):
@@ -42,6 +45,14 @@ def test_flags_that_a_search_settles_are_none_of_its_own(photographs, tmp_path, 
         with pytest.raises(SystemExit, match="2"):
             main(words_of(photographs, tmp_path, flag, "5"))
     assert "unrecognized arguments: --teacher 5" in capsys.readouterr().err
+
+
+def test_a_search_that_a_program_asks_for_is_kept_as_a_command_that_goes_on_with_it():
+    given = {"data_folder": "flowers", "variant": "l", "rounds": 3, "flip": False}
+    words = as_command(given)
+    assert words == ["sle-gan", "search", "flowers", "--variant", "l", "--rounds", "3", "--no-flip"]
+    assert parse(words[2:]).settings == given
+    assert as_command({"data_folder": "x", "steps": 3}) == ["train.py", "--data-folder", "x", "--steps", "3"]
 
 
 @pytest.mark.slow

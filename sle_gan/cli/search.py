@@ -53,10 +53,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: as that of `train.py`.
     """
     argv = sys.argv[1:] if argv is None else argv
-    return train_program(_parse(argv), ["sle-gan", "search", *argv])
+    return train_program(parse(argv), ["sle-gan", "search", *argv])
 
 
-def _parse(words: Sequence[str]) -> Given:
+def parse(words: Sequence[str]) -> Given:
+    """Parses a command line.
+
+    Args:
+        words: of the command line, without the names of the programs.
+    """
     parser = ArgumentParser(
         prog="sle-gan search",
         description="Search the architecture of a generator on a folder of images (alphaGAN). What is found is then "
