@@ -11,6 +11,7 @@ from sle_gan.layers.attention import LearnedScale
 from sle_gan.layers.carry import CarryAlong
 from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense
 from sle_gan.layers.minibatch import MinibatchDeviation
+from sle_gan.layers.mixture import Mixture
 from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
 from sle_gan.layers.spectral import SpectralConv2D, SpectralConv2DTranspose, SpectralDense, SpectralUpConv2D
@@ -29,6 +30,7 @@ OUR_LAYERS = (
     LearnedConstant,
     LearnedScale,
     MinibatchDeviation,
+    Mixture,
     ModulatedConv2D,
     NoiseInjection,
     PartnerCodes,
@@ -63,6 +65,7 @@ LAYERS = {
     "equalized_conv": Row(lambda: layer_model(EqualizedConv2D(4, 3), (6, 6, 2)), [(6, 6, 2)], (4, 4, 4)),
     "equalized_dense": Row(lambda: layer_model(EqualizedDense(4, 1, 0.01, 1.0), (6,)), [(6,)], (4,)),
     "modulated_conv": Row(lambda: layer_model(ModulatedConv2D(4, 3), (6, 6, 2), (2,)), [(6, 6, 2), (2,)], (6, 6, 4)),
+    "mixture": Row(lambda: layer_model(Mixture(3), (4, 4, 2), (4, 4, 2)), [(4, 4, 2), (4, 4, 2)], (4, 4, 2)),
     "minibatch_deviation": Row(lambda: layer_model(MinibatchDeviation(), (4, 4, 2)), [(4, 4, 2)], (4, 4, 3)),
     "learned_constant": Row(lambda: layer_model(LearnedConstant([4, 4, 2]), (6,)), [(6,)], (4, 4, 2)),
     "learned_scale": Row(lambda: layer_model(LearnedScale(), (4, 4, 2)), [(4, 4, 2)], (4, 4, 2)),
@@ -79,7 +82,14 @@ def network_row(row, classes, inputs, output):
 
 # A row for each generator: how long its codes are at 64 px. A row for each discriminator: how many logits it gives.
 IMAGES = (SIDE, SIDE, 3)
-LATENT_SIZES = {"alphagan": 128, "biggan": 100, "fastgan": 256, "sngan": 128, "stylegan2": 512}
+LATENT_SIZES = {
+    "alphagan": 128,
+    "alphagan-supernet": 128,
+    "biggan": 100,
+    "fastgan": 256,
+    "sngan": 128,
+    "stylegan2": 512,
+}
 LOGITS = {"biggan": 1, "biggan-brock": 1, "fastgan": 50, "sngan": 1, "sngan-32": 1, "stylegan2": 1}
 NETWORKS = {}
 for _prefix, _classes in (("", 0), ("conditional_", CLASSES)):
@@ -87,7 +97,10 @@ for _prefix, _classes in (("", 0), ("conditional_", CLASSES)):
         NETWORKS[f"{_prefix}{_name}_generator"] = network_row(GENERATORS[_name], _classes, (_size,), IMAGES)
     for _name, _count in LOGITS.items():
         NETWORKS[f"{_prefix}{_name}_discriminator"] = network_row(DISCRIMINATORS[_name], _classes, IMAGES, (_count,))
-ROWS = LAYERS | NETWORKS
+# A supernet takes as long as nine others, and is made of what alphaGAN's generators are: it is built without classes and
+# in 32 bits alone. How it is trained: test_search.py, test_search_cli.py.
+SUPERNETS = {"alphagan-supernet": network_row(GENERATORS["alphagan-supernet"], 0, (128,), IMAGES)}
+ROWS = LAYERS | NETWORKS | SUPERNETS
 every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 every_network = pytest.mark.parametrize("row", NETWORKS.values(), ids=NETWORKS.keys())
 
@@ -178,7 +191,7 @@ def test_every_trainable_weight_that_the_output_rests_on_has_a_gradient(row, bui
 
 
 def test_every_network_of_the_tables_has_its_rows():
-    assert LATENT_SIZES.keys() == GENERATORS.keys()
+    assert LATENT_SIZES.keys() | SUPERNETS.keys() == GENERATORS.keys()
     assert LOGITS.keys() == DISCRIMINATORS.keys()
 
 
@@ -200,7 +213,7 @@ def tiny_network():
 
 @pytest.mark.parametrize(
     "pair",
-    [Pair(generator, discriminator) for generator in GENERATORS for discriminator in DISCRIMINATORS],
+    [Pair(generator, discriminator) for generator in LATENT_SIZES for discriminator in DISCRIMINATORS],
     ids="-".join,
 )
 def test_every_generator_can_be_trained_with_every_discriminator(pair, tiny_network, tmp_path):
