@@ -97,8 +97,8 @@ for _prefix, _classes in (("", 0), ("conditional_", CLASSES)):
         NETWORKS[f"{_prefix}{_name}_generator"] = network_row(GENERATORS[_name], _classes, (_size,), IMAGES)
     for _name, _count in LOGITS.items():
         NETWORKS[f"{_prefix}{_name}_discriminator"] = network_row(DISCRIMINATORS[_name], _classes, IMAGES, (_count,))
-# A supernet takes as long as nine others, and is made of what alphaGAN's generators are: it is built without classes and
-# in 32 bits alone. How it is trained: test_search.py, test_search_cli.py.
+# A supernet takes as long as nine others, and is made of what alphaGAN's generators are: it is built without classes
+# and in 32 bits. How it is trained: `test_search.py`, `test_search_cli.py`.
 SUPERNETS = {"alphagan-supernet": network_row(GENERATORS["alphagan-supernet"], 0, (128,), IMAGES)}
 ROWS = LAYERS | NETWORKS | SUPERNETS
 every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())

@@ -1,7 +1,9 @@
 """The generator that alphaGAN searches in, and what is written of its architecture."""
 
 import json
-from pathlib import Path
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from sle_gan.models.generators.alphagan import generator as build_discrete
 from sle_gan.models.generators.alphagan_supernet import generator as build_supernet
 from sle_gan.models.generators.alphagan_supernet import mixtures, shares, strongest
 from sle_gan.run import RunFolder
-from sle_gan.search.drawing import cells_figure, save_figure
+from sle_gan.search.drawing import cells_figure
 
 PAPER = "Tian et al. 2021, arXiv:2006.09134, code"
 MIXED = SPACE.published["alphagan-s"] | {"cell1_up0": "nearest", "cell1_normal2": "conv_5x5", "skip2to3": "deconv"}
@@ -49,7 +51,7 @@ def test_the_supernet_has_the_weights_and_the_parameters_of_the_paper(full_super
 def test_a_supernet_of_one_operation_at_each_place_is_the_discrete_generator(supernet, genotype):
     force(supernet, genotype)
     assert strongest(supernet) == genotype
-    discrete = build_discrete(32, width=8, genotype=genotype)
+    discrete = build_discrete(32, width=8, genotype=SPACE.encode(genotype))
     for layer in discrete.layers:
         place = next((place for place in PLACES if layer.name.startswith(place)), None)
         name = layer.name if place is None else f"{place}_{genotype[place]}{layer.name.removeprefix(place)}"
@@ -101,12 +103,21 @@ def test_the_architecture_is_written_after_each_round_and_drawn_at_the_end(super
     assert all(file.stat().st_size > 10_000 for file in (run.cells_picture, run.cells_drawing, run.architecture_plot))
 
 
-def test_equal_genotypes_are_drawn_to_equal_files_that_name_their_operations(tmp_path: Path):
+def test_equal_genotypes_are_drawn_to_equal_files_by_every_process(tmp_path):
     files = [tmp_path / "1.svg", tmp_path / "2.svg"]
-    for file in files:
-        save_figure(cells_figure(MIXED), file)
+    program = (
+        "import sys; from pathlib import Path; from sle_gan.models.alphagan_space import SPACE;"
+        "from sle_gan.search.drawing import cells_figure, save_figure;"
+        "save_figure(cells_figure(SPACE.published['alphagan-s']), Path(sys.argv[1]))"
+    )
+    for seed, file in enumerate(files):
+        subprocess.run(
+            [sys.executable, "-c", program, file], env=os.environ | {"PYTHONHASHSEED": str(seed)}, check=True
+        )
     assert files[0].read_bytes() == files[1].read_bytes()
-    labels = [text.get_text() for axes in cells_figure(MIXED).axes for text in axes.texts]
-    assert sorted(
-        label for label in labels if label in {word for words in PLACES.values() for word in words}
-    ) == sorted(MIXED.values())
+
+
+def test_a_drawing_names_each_operation_once_for_each_place():
+    words = {word for operations in PLACES.values() for word in operations}
+    texts = [text.get_text() for axes in cells_figure(MIXED).axes for text in axes.texts]
+    assert sorted(text for text in texts if text in words) == sorted(MIXED.values())

@@ -4,7 +4,7 @@ Source: Tian et al. 2021, "AlphaGAN: Fully Differentiable Architecture Search fo
 arXiv:2006.09134.
 """
 
-from sle_gan.models.genotypes import Genotype, GenotypeSpace
+from sle_gan.models.genotype_space import Genotype, GenotypeSpace
 
 UP_OPERATIONS = ("deconv", "nearest", "bilinear")
 NORMAL_OPERATIONS = ("conv_1x1", "conv_3x3", "conv_5x5", "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7")

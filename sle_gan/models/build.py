@@ -36,7 +36,7 @@ def build_generator(network: NetworkSettings, images: ImageSettings, seed: int) 
     if network.mapping_layers is not None:
         options["mapping_layers"] = network.mapping_layers
     if row.genotypes is not None:
-        options["genotype"] = row.genotypes.decode(network.genotype or row.genotypes.usual)
+        options["genotype"] = network.genotype or row.genotypes.usual
     return row.build(*shape, options)
 
 

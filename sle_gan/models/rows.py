@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sle_gan.models.genotypes import GenotypeSpace
+from sle_gan.models.genotype_space import GenotypeSpace
 
 if TYPE_CHECKING:
     from types import ModuleType

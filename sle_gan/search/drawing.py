@@ -12,7 +12,7 @@ import matplotlib.figure
 
 from sle_gan.json_files import replaced
 from sle_gan.models.alphagan_space import CELLS, PLACES, cell_place, skip_place
-from sle_gan.models.genotypes import Genotype
+from sle_gan.models.genotype_space import Genotype
 
 _COLUMNS = 6
 _ROW_INCHES = 2.4
@@ -43,11 +43,10 @@ def cells_figure(genotype: Genotype) -> matplotlib.figure.Figure:
         graph = networkx.DiGraph()
         for start, end, place in _edges(cell):
             graph.add_edge(start, end, label=genotype[place], color=_color(place))
-        # Counted from the output, so that skips lie beside the last operations and cross nothing.
-        for layer, nodes in enumerate(networkx.topological_generations(graph.reverse())):
-            for node in nodes:
-                graph.nodes[node]["layer"] = -layer
-        places = networkx.multipartite_layout(graph, subset_key="layer")
+        # Layers are counted from the output, so that skips lie beside the last operations and cross nothing. They are
+        # lists: the layout of a set would rest on how this process hashes names.
+        layers = {-index: nodes for index, nodes in enumerate(networkx.topological_generations(graph.reverse()))}
+        places = networkx.multipartite_layout(graph, subset_key=layers)
         colors = [color for _, _, color in graph.edges(data="color")]
         networkx.draw_networkx_nodes(graph, places, ax=axes, node_size=1500, node_color="white", edgecolors="black")
         networkx.draw_networkx_labels(graph, places, ax=axes, font_size=8)

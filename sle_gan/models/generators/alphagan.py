@@ -10,7 +10,6 @@ import tf_keras as keras
 from sle_gan.models import GENERATORS
 from sle_gan.models.alphagan_space import NORMAL_OPERATIONS, SPACE
 from sle_gan.models.blocks.alphagan import CHANNELS_PER_WIDTH, Operations, inputs, split_at_start, wire_cells
-from sle_gan.models.genotypes import Genotype
 from sle_gan.models.rows import check_shape
 from sle_gan.models.seeded import GENERATOR
 
@@ -23,7 +22,7 @@ def generator(
     width: int = 64,
     seed: int = 0,
     classes: int = 0,
-    genotype: Genotype = SPACE.published[SPACE.usual],
+    genotype: str = SPACE.usual,
 ) -> keras.Model:
     """Builds the generator: latent codes float32 `[batch, 128]` -> images `[batch, side, side, channels]`.
 
@@ -35,7 +34,7 @@ def generator(
         width: a quarter of the channels of all maps; 64 in the paper.
         seed: of the initial weights.
         classes: number of classes; 0 without.
-        genotype: the operation at each place, of `sle_gan.models.alphagan_space.SPACE`.
+        genotype: the operation at each place, as `sle_gan.models.alphagan_space.SPACE` encodes it.
 
     Returns:
         A functional `keras.Model`.
@@ -45,10 +44,11 @@ def generator(
     """
     check_shape(GENERATORS["alphagan"], resolution, channels, width)
     codes, labels = inputs(classes)
+    words = SPACE.decode(genotype)
     operations = _Chosen(seed, GENERATOR, CHANNELS_PER_WIDTH * width, labels)
 
     def edge(place: str, x: tf.Tensor, doublings: int) -> tf.Tensor:
-        operation = genotype[place]
+        operation = words[place]
         if operation in NORMAL_OPERATIONS:
             return operations.normal(operation, x, place)
         return operations.up(operation, x, doublings, place)

@@ -13,7 +13,7 @@ from sle_gan.layers.norm import batch_norm
 from sle_gan.models import GENERATORS
 from sle_gan.models.alphagan_space import NORMAL_OPERATIONS, PLACES
 from sle_gan.models.blocks.alphagan import CHANNELS_PER_WIDTH, Operations, inputs, split_at_start, wire_cells
-from sle_gan.models.genotypes import Genotype
+from sle_gan.models.genotype_space import Genotype
 from sle_gan.models.rows import check_shape
 from sle_gan.models.seeded import GENERATOR
 

@@ -46,12 +46,15 @@ class GenotypeSpace(NamedTuple):
         """
         if given is None or given in self.published:
             return given or self.usual
-        genotype = self._checked(_parsed(given), given) if given.startswith("{") else self.read(given)
+        return self.encode(self._checked(_parsed(given), given) if given.startswith("{") else self.read(given))
+
+    def encode(self, genotype: Genotype) -> str:
+        """Returns a genotype as settings hold it: its published name, or JSON in one line."""
         names = [name for name, known in self.published.items() if known == genotype]
         return names[0] if names else json.dumps(self._content(genotype), separators=(",", ":"))
 
     def decode(self, resolved: str) -> Genotype:
-        """Returns the genotype that `resolve` returned as text.
+        """Returns the genotype of a text that settings hold.
 
         Raises:
             InputError: if it is none: a run folder may come from elsewhere.
