@@ -35,6 +35,7 @@ from typing import Any
 
 from sle_gan.errors import InputError, StorageError
 from sle_gan.json_files import write_json
+from sle_gan.marks import mark_folder
 from sle_gan.run_config import RunConfig, read_config
 from sle_gan.settings.train import TrainSettings, differing_settings
 
@@ -226,6 +227,7 @@ def start_run(run: RunFolder, config: RunConfig, manifest: dict[str, Any]) -> No
                 shutil.rmtree(path)
             elif path != run.lock_file:
                 path.unlink()
+        mark_folder(run.path)
         write_json(run.config_file, config.to_json())
         write_json(run.manifest_file, manifest)
         for folder in (run.checkpoints, run.samples):

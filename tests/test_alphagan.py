@@ -37,7 +37,7 @@ def test_parameters_and_macs_are_those_of_the_paper(genotype, resolution, parame
     assert trainable(network) == parameters
     assert network_macs(layer_macs(network), {}) == macs
     if genotype == "alphagan-s":
-        assert trainable(DISCRIMINATORS["sngan-32"].build(resolution, 3, 64, 0)) == 1_053_824
+        assert trainable(DISCRIMINATORS["autogan"].build(resolution, 3, 64, 0)) == 1_053_824
 
 
 @pytest.mark.paper("alphaGAN", PAPER, "parameters of each operation at 256 channels")

@@ -82,15 +82,8 @@ def network_row(row, classes, inputs, output):
 
 # A row for each generator: how long its codes are at 64 px. A row for each discriminator: how many logits it gives.
 IMAGES = (SIDE, SIDE, 3)
-LATENT_SIZES = {
-    "alphagan": 128,
-    "alphagan-supernet": 128,
-    "biggan": 100,
-    "fastgan": 256,
-    "sngan": 128,
-    "stylegan2": 512,
-}
-LOGITS = {"biggan": 1, "biggan-brock": 1, "fastgan": 50, "sngan": 1, "sngan-32": 1, "stylegan2": 1}
+LATENT_SIZES = {"alphagan": 128, "biggan": 100, "fastgan": 256, "sngan": 128, "stylegan2": 512}
+LOGITS = {"autogan": 1, "biggan": 1, "biggan-brock": 1, "fastgan": 50, "sngan": 1, "stylegan2": 1}
 NETWORKS = {}
 for _prefix, _classes in (("", 0), ("conditional_", CLASSES)):
     for _name, _size in LATENT_SIZES.items():

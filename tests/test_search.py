@@ -84,7 +84,7 @@ def test_a_search_has_the_rates_of_the_paper():
     assert (optimization.adam_beta_1, optimization.adam_beta_2, optimization.batch_size) == (0.0, 0.9, 64)
     assert (optimization.loss, optimization.smallest_margin, search.generator_interval) == ("hinge", 1.0, 5)
     assert (search.architecture_rate, search.architecture_decay) == (3e-4, 1e-3)
-    assert (settings.network.generator, settings.network.discriminator) == ("alphagan-supernet", "sngan-32")
+    assert (settings.network.generator, settings.network.discriminator) == ("alphagan-supernet", "autogan")
 
 
 @pytest.mark.parametrize(

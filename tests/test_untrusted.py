@@ -16,7 +16,7 @@ from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.evaluate import main as evaluate
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
-from sle_gan.data.folder import read_manifest
+from sle_gan.data.manifest import read_manifest
 from sle_gan.errors import InputError
 from sle_gan.json_files import read_json, stays_below
 from sle_gan.models.weight_files import check_weights_file

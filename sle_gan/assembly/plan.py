@@ -13,9 +13,16 @@ from sle_gan.assembly.probe import ask_memory, ask_times
 from sle_gan.assembly.resolve import cluster_of, resolve
 from sle_gan.assembly.settled import with_settled
 from sle_gan.cluster import Cluster
-from sle_gan.data.classes import check_classes, class_names, count_class_folders, describe_classes
+from sle_gan.data.classes import (
+    check_classes,
+    class_names,
+    classes_without_images,
+    count_class_folders,
+    describe_classes,
+)
 from sle_gan.data.decode import check_usable
 from sle_gan.data.folder import FolderScan, describe_images, hold_out, scan, subsample
+from sle_gan.data.value_ranges import describe_value_ranges
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
@@ -62,11 +69,14 @@ class TrainingPlan:
         images = self.settings.images
         yield f"run {self.run.path}"
         yield from (f"data: {line}" for line in describe_images(self.folder, images.resolution))
+        yield from (f"data: {line}" for line in describe_value_ranges(self.folder, images.range))
         count, images_per_step = len(self.folder.images), self.settings.optimization.images_per_step
         if count < images_per_step:
             yield f"data: warning: a step shows {images_per_step} images; the {count} there are repeat in it"
         if images.class_names:
             yield f"data: {describe_classes(self.folder.images, images.class_names)}"
+            for empty in classes_without_images(self.folder, images.class_names):
+                yield f"data: warning: no class, for want of a usable image: {empty}"
         elif unasked := count_class_folders(self.folder.images):
             yield f"data: all images lie in {unasked} sub-folders; did you mean --conditional, to draw by class?"
         if self.held_out:
@@ -130,11 +140,13 @@ def _plan(
 def _find_images(images: ImageSettings, seed: int) -> Images:
     """Returns the images to train on, those held out, if any, and the names of the classes, if they are asked for."""
     scanned = scan(images.data_folder)
-    check_usable(scanned.skipped, strict=images.strict)
+    check_usable(scanned.unusable(), strict=images.strict)
     folder, held_out = hold_out(subsample(scanned, images.data_ratio, seed), images.held_out, seed)
     if not images.conditional:
         return folder, held_out, ()
     names = class_names(scanned)
+    if images.strict and (empty := classes_without_images(scanned, names)):
+        raise InputError(f"--strict: every class must have an image that can be used; there is none in {empty[0]}")
     check_classes(folder.images, names)
     return folder, held_out, names
 

@@ -20,7 +20,8 @@ from sle_gan.assembly.plan import TrainingPlan, with_times_of
 from sle_gan.cluster import Cluster, wait_for_chief
 from sle_gan.data.classes import check_classes, class_labels
 from sle_gan.data.decode import check_usable, decode_images
-from sle_gan.data.folder import FolderScan, ImageFile, changed_images, manifest, read_manifest
+from sle_gan.data.folder import FolderScan, ImageFile
+from sle_gan.data.manifest import changed_images, manifest, read_manifest
 from sle_gan.errors import InputError
 from sle_gan.json_files import write_json
 from sle_gan.quiet import quiet_start

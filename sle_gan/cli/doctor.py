@@ -23,7 +23,7 @@ from sle_gan.models.rates import describe_rates
 from sle_gan.settings.kinds import HOURS
 from sle_gan.settings.train import GIVABLE
 
-_PASSED_ON = ("resolution", "channels", "fit", "model", "width", "batch_size", "cache_limit")
+_PASSED_ON = ("resolution", "channels", "fit", "range", "model", "width", "batch_size", "cache_limit")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +69,7 @@ def _examine(arguments: argparse.Namespace) -> int:
     settings = resolve({**given, "data_folder": arguments.data_folder})
     found = scan(arguments.data_folder)
     print(f"{found.folder}: looking at {len(found.images)} images", flush=True)
-    diagnosis = diagnose(found, settings.images.resolution)
+    diagnosis = diagnose(found, settings.images.resolution, settings.images.range)
     print("\n".join(describe_diagnosis(diagnosis)), flush=True)
     content = asdict(diagnosis)
     if not arguments.no_estimate:

@@ -13,9 +13,10 @@ from sle_gan.assembly.evaluate_run import NETWORK_CHOICES, Evaluation
 from sle_gan.assembly.opened_run import open_run
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
 from sle_gan.errors import InputError
-from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES
+from sle_gan.evaluation import FEWEST_IMAGES, METRICS
 from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.evaluation.self_check import check_inception
+from sle_gan.pretrained import MODES
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation.judges import judge_of
 from sle_gan.export.drawing import Drawing, checked_seeds, format_seeds
 from sle_gan.export.pictures import check_output, map_ahead, without_alpha
+from sle_gan.marks import make_output_folder
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}  # of the files by format
 MIX_SIDES_PX = tuple(2**power for power in range(2, 11))
@@ -114,7 +115,7 @@ class Samples:
         kept, copies = self._part_copies(data_folder) if reject_copies else (self, [])
         pictures = without_alpha(kept, extension, drawing.background)
         step = drawing.trained.step  # loads it: what is wrong with it leaves no folder behind
-        folder.mkdir(parents=True, exist_ok=True)
+        make_output_folder(folder)
         if grid:
             output = folder / f"{kept._sheet_name()}{extension}"
             columns = None if self.mix_seeds is None else len(self.mix_seeds)

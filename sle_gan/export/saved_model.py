@@ -12,6 +12,7 @@ from sle_gan.disk import reason
 from sle_gan.errors import StorageError
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.json_files import write_json
+from sle_gan.marks import make_output_folder
 from sle_gan.models.io import EACH_ITS_OWN, interpolate_codes, postprocess_images, seed_inputs
 
 _CHECKED_SEEDS = 8
@@ -46,7 +47,7 @@ def export_saved_model(trained: TrainedGenerator, folder: Path) -> Path:
     version = folder / str(max(numbers, default=0) + 1)
     unfinished = folder / f".unfinished-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_output_folder(folder)
         module, signatures = _module(trained)
         tf.saved_model.save(module, str(unfinished), signatures=signatures)
         (unfinished / "assets.extra").mkdir()

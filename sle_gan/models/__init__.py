@@ -7,24 +7,30 @@ loaded when it is asked for.
 from typing import NamedTuple
 
 from sle_gan.errors import InputError
-from sle_gan.models.alphagan_space import SPACE as ALPHAGAN_SPACE
+from sle_gan.models.alphagan_space import SPACE
 from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow, Recipe
 
 MAPPING_LAYERS, LARGEST_MAPPING = 2, 16  # of generators with styles: usually, and at most
 _USUAL_RESOLUTION = 512  # of SLE-GAN, in pixels
 
 GENERATORS = {
-    "alphagan": GeneratorRow("sle_gan.models.generators.alphagan", (32, 48, 64), genotypes=ALPHAGAN_SPACE),
+    "alphagan": GeneratorRow(
+        "sle_gan.models.generators.alphagan", (32, 48, 64), takes=("genotype",), settle_genotype=SPACE.resolve
+    ),
     "alphagan-supernet": GeneratorRow("sle_gan.models.generators.alphagan_supernet", (32, 48, 64)),
     "biggan": GeneratorRow("sle_gan.models.generators.biggan", (32, 64, 128)),
     "fastgan": GeneratorRow("sle_gan.models.generators.fastgan", (64, 128, 256, 512, 1024), is_remapped=True),
     "sngan": GeneratorRow("sle_gan.models.generators.sngan", (32, 48, 64, 128)),
     "stylegan2": GeneratorRow(
-        "sle_gan.models.generators.stylegan2", (32, 64, 128, 256, 512, 1024), has_styles=True, has_channel_limits=True
+        "sle_gan.models.generators.stylegan2",
+        (32, 64, 128, 256, 512, 1024),
+        has_styles=True,
+        takes=("mapping_layers", "limits"),
     ),
 }
 
 DISCRIMINATORS = {
+    "autogan": DiscriminatorRow("sle_gan.models.discriminators.autogan", (32, 48, 64), (4, 4, 4)),
     "biggan": DiscriminatorRow("sle_gan.models.discriminators.biggan", (32, 64, 128), (4, 5, 6)),
     "biggan-brock": DiscriminatorRow("sle_gan.models.discriminators.biggan_brock", (64,), (5,)),
     "fastgan": DiscriminatorRow(
@@ -35,12 +41,11 @@ DISCRIMINATORS = {
         has_decoders=True,
     ),
     "sngan": DiscriminatorRow("sle_gan.models.discriminators.sngan", (32, 48, 64, 128), (4, 5, 5, 6)),
-    "sngan-32": DiscriminatorRow("sle_gan.models.discriminators.sngan_32", (32, 48, 64), (4, 4, 4)),
     "stylegan2": DiscriminatorRow(
         "sle_gan.models.discriminators.stylegan2",
         (32, 64, 128, 256, 512, 1024),
         (3, 4, 5, 6, 7, 8),
-        has_channel_limits=True,
+        takes=("limits",),
     ),
 }
 
@@ -175,7 +180,7 @@ _SNGAN = Recipe(
 _LARGE_BIGGAN = _BIGGAN._replace(width=80, batch_size=256, n_critic=1, G_learning_rate=1e-4, D_learning_rate=4e-4)
 
 MODELS = {
-    "alphagan": Model("alphagan", "sngan-32", _SNGAN, other_recipes={48: _SNGAN._replace(adam_beta_1=0.5)}),
+    "alphagan": Model("alphagan", "autogan", _SNGAN, other_recipes={48: _SNGAN._replace(adam_beta_1=0.5)}),
     "biggan": Model(
         "biggan", "biggan", _BIGGAN, other_recipes={64: _LARGE_BIGGAN, 128: _LARGE_BIGGAN._replace(width=96)}
     ),

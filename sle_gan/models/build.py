@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
-from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow
+from sle_gan.models.rows import ChannelLimits, NetworkOptions
 from sle_gan.settings import ImageSettings, NetworkSettings
 
 if TYPE_CHECKING:
@@ -28,16 +28,9 @@ def build_generator(network: NetworkSettings, images: ImageSettings, seed: int) 
     Raises:
         KeyError: if there is no generator of this name.
         ValueError: if it cannot be built so.
-        InputError: if its genotype is none of this generator.
     """
-    row = GENERATORS[network.generator]
     shape = images.resolution, images.channels, network.width, seed, len(images.class_names)
-    options = _limits(network, row)
-    if network.mapping_layers is not None:
-        options["mapping_layers"] = network.mapping_layers
-    if row.genotypes is not None:
-        options["genotype"] = network.genotype or row.genotypes.usual
-    return row.build(*shape, options)
+    return GENERATORS[network.generator].build(*shape, _options(network))
 
 
 def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: int) -> keras.Model:
@@ -52,12 +45,12 @@ def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: i
         KeyError: if there is no discriminator of this name.
         ValueError: if it cannot be built so.
     """
-    row = DISCRIMINATORS[network.discriminator]
     shape = images.resolution, images.channels, network.width, seed, len(images.class_names)
-    return row.build(*shape, _limits(network, row))
+    return DISCRIMINATORS[network.discriminator].build(*shape, _options(network))
 
 
-def _limits(network: NetworkSettings, row: GeneratorRow | DiscriminatorRow) -> dict[str, Any]:
-    if not row.has_channel_limits or network.channel_base is None or network.channel_max is None:
-        return {}
-    return {"limits": ChannelLimits(network.channel_base, network.channel_max)}
+def _options(network: NetworkSettings) -> NetworkOptions:
+    limits = None
+    if network.channel_base is not None and network.channel_max is not None:
+        limits = ChannelLimits(network.channel_base, network.channel_max)
+    return NetworkOptions(network.mapping_layers, limits, network.genotype)

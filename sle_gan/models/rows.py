@@ -6,11 +6,8 @@ Imports no TensorFlow.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from sle_gan.models.genotype_space import GenotypeSpace
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -68,6 +65,27 @@ class ChannelLimits(NamedTuple):
         return min(self.base // side, self.largest)
 
 
+class NetworkOptions(NamedTuple):
+    """What some networks are built from beside the shape of their images; None for what is usual.
+
+    Attributes:
+        mapping_layers: of a generator with styles.
+        limits: of the channels, in place of those that follow from the width.
+        genotype: what a generator that was searched is made of, as its row settles it.
+    """
+
+    mapping_layers: int | None = None
+    limits: ChannelLimits | None = None
+    genotype: str | None = None
+
+    def given(self, takes: Container[str]) -> dict[str, Any]:
+        """Returns those of the options that are not None, by name, of a network that takes options of some names."""
+        return {name: value for name, value in self._asdict().items() if name in takes and value is not None}
+
+
+_USUAL = NetworkOptions()
+
+
 class GeneratorRow(NamedTuple):
     """A row of the table of generators.
 
@@ -78,10 +96,11 @@ class GeneratorRow(NamedTuple):
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         is_remapped: whether TensorFlow's remapper, which fuses operations, can rewrite a training step of it. Where
             convolutions with biases are added up it cannot: it prints an error and leaves the step as it is.
-        has_styles: whether the file has `styles(generator)` and `first_layer_from(side)`: a space of styles between
-            two parts of the network. Its builder then takes `mapping_layers`, the layers from codes to styles.
-        has_channel_limits: whether its builder takes `limits`, which say more of its channels than the width.
-        genotypes: of a generator that was searched: its builder then takes a `genotype`; None of any other.
+        has_styles: whether the file has `styles(generator)`, `style_scales(generator)` and `first_layer_from(side)`: a
+            space of styles between two parts of the network.
+        takes: names of the `NetworkOptions` that its builder takes.
+        settle_genotype: of a generator that takes a genotype, function of what a user names of it, None for the usual
+            one -> the genotype as settings hold it and its builder takes it. Raises an `InputError` if there is none.
     """
 
     file: str
@@ -89,8 +108,8 @@ class GeneratorRow(NamedTuple):
     channels: tuple[int, ...] = (1, 3, 4)
     is_remapped: bool = False
     has_styles: bool = False
-    has_channel_limits: bool = False
-    genotypes: GenotypeSpace | None = None
+    takes: tuple[str, ...] = ()
+    settle_genotype: Callable[[str | None], str] | None = None
 
     def module(self) -> ModuleType:
         """Loads the file."""
@@ -103,7 +122,7 @@ class GeneratorRow(NamedTuple):
         width: int,
         seed: int,
         classes: int = 0,
-        options: Mapping[str, Any] = MappingProxyType({}),
+        options: NetworkOptions = _USUAL,
     ) -> keras.Model:
         """Builds the generator.
 
@@ -113,7 +132,7 @@ class GeneratorRow(NamedTuple):
             width: what all numbers of channels are multiples of, itself a multiple of 8.
             seed: of the initial weights.
             classes: number of classes; 0 without.
-            options: what its builder takes beside these, by name; what is not among them is as usual.
+            options: of which it is given those that it takes.
 
         Returns:
             A functional model: float32 codes `[batch, size]`, with classes and one-hot labels float32
@@ -122,7 +141,7 @@ class GeneratorRow(NamedTuple):
         Raises:
             ValueError: if it cannot be built so.
         """
-        return self.module().generator(resolution, channels, width, seed, classes, **options)
+        return self.module().generator(resolution, channels, width, seed, classes, **options.given(self.takes))
 
 
 class DiscriminatorRow(NamedTuple):
@@ -136,7 +155,7 @@ class DiscriminatorRow(NamedTuple):
         block_counts: for each resolution, how many blocks `discriminator_blocks` lists.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         is_remapped: as that of a generator.
-        has_channel_limits: as that of a generator.
+        takes: as that of a generator.
         has_decoders: whether `training_graph` holds decoders, which redraw the images from the discriminator's maps.
     """
 
@@ -145,7 +164,7 @@ class DiscriminatorRow(NamedTuple):
     block_counts: tuple[int, ...]
     channels: tuple[int, ...] = (1, 3, 4)
     is_remapped: bool = False
-    has_channel_limits: bool = False
+    takes: tuple[str, ...] = ()
     has_decoders: bool = False
 
     def module(self) -> ModuleType:
@@ -159,7 +178,7 @@ class DiscriminatorRow(NamedTuple):
         width: int,
         seed: int,
         classes: int = 0,
-        options: Mapping[str, Any] = MappingProxyType({}),
+        options: NetworkOptions = _USUAL,
     ) -> keras.Model:
         """Builds the discriminator.
 
@@ -169,7 +188,7 @@ class DiscriminatorRow(NamedTuple):
             width: what all numbers of channels are multiples of, itself a multiple of 8.
             seed: of the initial weights.
             classes: number of classes; 0 without.
-            options: as those of a generator.
+            options: of which it is given those that it takes.
 
         Returns:
             A functional model: float32 images `[batch, resolution, resolution, channels]` in [-1, 1], with classes and
@@ -178,7 +197,7 @@ class DiscriminatorRow(NamedTuple):
         Raises:
             ValueError: if it cannot be built so.
         """
-        return self.module().discriminator(resolution, channels, width, seed, classes, **options)
+        return self.module().discriminator(resolution, channels, width, seed, classes, **options.given(self.takes))
 
     def block_count(self, resolution: int) -> int:
         """Returns how many blocks it has at a resolution in pixels."""

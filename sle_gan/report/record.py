@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sle_gan.data.folder import FolderScan, ImageFile, read_manifest
+from sle_gan.data.folder import FolderScan, ImageFile
+from sle_gan.data.manifest import read_manifest
 from sle_gan.errors import InputError, SleGanError
 from sle_gan.evaluation.judges import is_party
 from sle_gan.json_files import read_json
@@ -101,7 +102,7 @@ def read_record(run: RunFolder) -> RunRecord:
         architecture=sorted(read_rows(run.architecture_file), key=lambda row: row["step"]),
         timings=read_rows(run.timings_file),
         networks=_networks(run.networks_file),
-        sheets=_sheets(run.samples),
+        sheets=sheets_of(run.samples),
     )
 
 
@@ -194,7 +195,8 @@ def _networks(file: Path) -> dict[str, Any]:
     return content
 
 
-def _sheets(folder: Path) -> list[tuple[int, Path]]:
+def sheets_of(folder: Path) -> list[tuple[int, Path]]:
+    """Returns (step, path) of the sheets in a folder of samples, in the order of their steps."""
     # A run folder may come from someone else: a link would put another file into the report.
     files = [path for path in folder.glob("*.png") if path.is_file() and not path.is_symlink()]
     sheets = [(match, path) for path in files if (match := _SHEET.fullmatch(path.name))]

@@ -84,7 +84,10 @@ def settle_search(values: dict[str, Any]) -> None:
     rounds = rounds_of(ArchitectureSearchSettings(**{name: (defaults | values)[name] for name in _NAMES}))
     values["steps"] = rounds.steps * values.get("rounds", defaults["rounds"])
     values.setdefault("log_frequency", rounds.steps)
+    if values.get("ema_decay") is None and values.get("ema_kimg") is None:
+        values["ema_decay"] = _EMA_DECAY
 
 
+_EMA_DECAY = 0.98  # of a training with 436 steps of the generator in all, not 50,000
 _NETWORKS = {"model": "alphagan", "generator": "alphagan-supernet"}
 _NAMES = tuple(settings_of(ArchitectureSearchSettings))

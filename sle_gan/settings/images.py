@@ -6,7 +6,7 @@ from typing import ClassVar
 from PIL import ImageColor
 
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, POSITIVE, SWITCH, TEXT, TEXTS, choice
+from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, POSITIVE, RANGE, SWITCH, TEXT, TEXTS, choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,12 @@ class ImageSettings(SettingsGroup):
         "crop",
     )
     background: str = setting(COLOR, "under transparency and around --fit pad", "#ffffff", unit="COLOR")
+    range: tuple[float, float] | None = setting(
+        RANGE,
+        "values of images of more than 8 bits that are black and white; those of the format without it",
+        None,
+        unit="LOW,HIGH",
+    )
     data_ratio: float = setting(DENSITY, "of the images, drawn by --seed, is trained on", 1.0, unit="SHARE")
     held_out: float = setting(DECAY, "of the images, to judge the discriminator by alone", 0.0, unit="SHARE")
     strict: bool = setting(

@@ -92,6 +92,15 @@ def _read_hours(text: str) -> float:
     return float(number) / _UNITS_OF_AN_HOUR[unit]
 
 
+def _read_range(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def _is_range(value: tuple[Any, ...]) -> bool:
+    are_numbers = all(isinstance(end, numbers.Real) and not isinstance(end, bool) for end in value)
+    return len(value) == 2 and are_numbers and -math.inf < value[0] < value[1] < math.inf
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST_TEXT and "\0" not in value
 
@@ -127,6 +136,7 @@ WEIGHT = Kind(float, lambda value: 0 <= value < math.inf, "a number from 0")
 HOURS = Kind(
     float, lambda value: 0 < value < math.inf, "a number of hours above 0, or of minutes such as 45m", (), _read_hours
 )
+RANGE = Kind(tuple, _is_range, "two rising numbers such as 0,4095", (), _read_range)
 SWITCH = Kind(bool, lambda value: True, "true or false")
 TEXT = Kind(str, _is_text, "text")
 UTF8_TEXT = Kind(str, _is_utf8_text, "UTF-8 text")  # TensorFlow opens files of such names alone

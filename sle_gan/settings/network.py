@@ -40,7 +40,7 @@ class NetworkSettings(SettingsGroup):
     )
     genotype: str | None = setting(
         UTF8_TEXT,
-        "of a generator that was searched: alphagan-s, alphagan-l, or a file of sle-gan search",
+        "of a generator that was searched: alphagan-s (without it), alphagan-l, or a file of sle-gan search",
         None,
         unit="NAME",
     )

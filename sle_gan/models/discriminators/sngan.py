@@ -45,27 +45,31 @@ def discriminator(
         ValueError: if an argument is not one of those above.
     """
     check_shape(DISCRIMINATORS["sngan"], resolution, channels, width)
-    filters = [share * width for share in CHANNELS[resolution]]
-    return residual_discriminator(filters, HALVINGS[resolution], [resolution, resolution, channels], seed, classes)
+    return residual_discriminator(
+        CHANNELS[resolution], HALVINGS[resolution], resolution, channels, width, seed, classes
+    )
 
 
 def residual_discriminator(
-    filters: Sequence[int], halvings: int, image_shape: Sequence[int], seed: int, classes: int
+    shares: Sequence[int], halvings: int, resolution: int, channels: int, width: int, seed: int, classes: int
 ) -> keras.Model:
-    """Builds a residual discriminator: images `[batch, *image_shape]` in [-1, 1] -> logits `[batch, 1]`.
+    """Builds the discriminator of some numbers of channels.
 
     Args:
-        filters: channels after each block.
-        halvings: number of blocks that halve the map; the others keep it.
-        image_shape: side, side and channels.
+        shares: channels after each block, in multiples of the width.
+        halvings: the first blocks that halve the map; the others keep it.
+        resolution: side of the images in pixels.
+        channels: of the images.
+        width: channels of which all maps have multiples.
         seed: of the initial weights.
         classes: number of classes; 0 without.
     """
     blocks = _Layers(seed, DISCRIMINATOR)
-    images = keras.Input(image_shape, name="images")
-    x = _entry_block(images, filters[0], blocks)
-    for number, count in enumerate(filters[1:], start=2):
-        x = _down_block(x, count, number <= halvings, f"block{number}", blocks)
+    first, *rest = (share * width for share in shares)
+    images = keras.Input([resolution, resolution, channels], name="images")
+    x = _entry_block(images, first, blocks)
+    for number, filters in enumerate(rest, start=2):
+        x = _down_block(x, filters, number <= halvings, f"block{number}", blocks)
     features = tf.reduce_sum(tf.cast(tf.nn.relu(x), tf.float32), axis=[1, 2])
     logits = blocks.spectral_dense(features, 1, "logits")
     if not classes:

@@ -1,7 +1,7 @@
-"""SNGAN's discriminator of 32 px at larger sides: the same weights, whose maps are larger.
+"""AutoGAN's discriminator: SNGAN's of 32 px, at every resolution.
 
-Source: the tables of 32 px of Miyato et al. 2018, arXiv:1802.05957; at 48 px too in Gong et al. 2019, arXiv:1908.03835
-(AutoGAN), and Tian et al. 2021, arXiv:2006.09134 (alphaGAN).
+Source: Gong et al., "AutoGAN: Neural Architecture Search for Generative Adversarial Networks", ICCV 2019,
+arXiv:1908.03835; Miyato et al., ICLR 2018, arXiv:1802.05957, table 4. SNGAN's own at 48 px and more is wider.
 """
 
 import tf_keras as keras
@@ -19,7 +19,7 @@ from sle_gan.models.rows import check_shape
 
 __all__ = ["discriminator", "discriminator_blocks", "feature_split", "training_graph"]
 
-_SIDE = 32  # whose tables these are
+_TABLE = 32  # px, whose numbers of channels SNGAN's discriminator has
 
 
 def discriminator(
@@ -32,7 +32,7 @@ def discriminator(
     Args:
         resolution: side of the images in pixels: 32, 48 or 64.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
-        width: half of the channels of all maps; 64 in the papers.
+        width: channels of which all maps have multiples; 64 in the paper.
         seed: of the initial weights.
         classes: number of classes; 0 without.
 
@@ -42,6 +42,6 @@ def discriminator(
     Raises:
         ValueError: if an argument is not one of those above.
     """
-    check_shape(DISCRIMINATORS["sngan-32"], resolution, channels, width)
-    filters = [share * width for share in CHANNELS[_SIDE]]
-    return residual_discriminator(filters, HALVINGS[_SIDE], [resolution, resolution, channels], seed, classes)
+    check_shape(DISCRIMINATORS["autogan"], resolution, channels, width)
+    shape = resolution, channels, width, seed, classes
+    return residual_discriminator(CHANNELS[_TABLE], HALVINGS[_TABLE], *shape)
