@@ -13,15 +13,19 @@ from sle_gan.models.alphagan_space import NORMAL_OPERATIONS, SPACE, UP_OPERATION
 from sle_gan.models.blocks.alphagan import LATENT_SIZE
 from sle_gan.models.generators.alphagan import _Chosen
 from sle_gan.models.generators.alphagan import generator as build_generator
+from sle_gan.models.rows import NetworkOptions
 from sle_gan.models.seeded import GENERATOR
 from sle_gan.sparsity.flops import layer_macs, network_macs
 from sle_gan.sparsity.masks import prunable_kernels
 
-PAPER = "Tian et al. 2021, arXiv:2006.09134, code"
 SMALL = SPACE.published["alphagan-s"]
 
 
-@pytest.mark.paper("alphaGAN", PAPER, "parameters of (s) and (l) at 32 and 48 px, and of the discriminator")
+@pytest.mark.paper(
+    "alphaGAN",
+    "Tian et al. 2021, arXiv:2006.09134, code",
+    "parameters of (s) and (l) at 32 and 48 px, and of the discriminator",
+)
 @pytest.mark.parametrize(
     ("genotype", "resolution", "parameters", "macs"),
     [
@@ -40,7 +44,9 @@ def test_parameters_and_macs_are_those_of_the_paper(genotype, resolution, parame
         assert trainable(DISCRIMINATORS["autogan"].build(resolution, 3, 64, 0)) == 1_053_824
 
 
-@pytest.mark.paper("alphaGAN", PAPER, "parameters of each operation at 256 channels")
+@pytest.mark.paper(
+    "alphaGAN", "Tian et al. 2021, arXiv:2006.09134, code", "parameters of each operation at 256 channels"
+)
 def test_each_operation_has_the_parameters_of_the_paper():
     counts = {}
     for operation in (*UP_OPERATIONS, *NORMAL_OPERATIONS):
@@ -143,7 +149,7 @@ def test_masks_hold_every_kernel_but_the_depthwise_ones():
 
 
 def test_with_classes_every_normalization_has_gains_of_its_own():
-    network = GENERATORS["alphagan"].build(32, 3, 8, 0, 3, {"genotype": "alphagan-l"})
+    network = GENERATORS["alphagan"].build(32, 3, 8, 0, 3, NetworkOptions(genotype="alphagan-l"))
     norms = [layer.name for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     gains = [layer.name for layer in network.layers if layer.name.endswith("_gain")]
     assert len(norms) == 5  # two separable convolutions and the head

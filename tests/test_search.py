@@ -14,7 +14,6 @@ from sle_gan.search.rounds import Rounds, rounds_of
 from sle_gan.training.ema import MovingAverage, copy_weights
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
 
-PAPER = "Tian et al. 2021, arXiv:2006.09134, code"
 ROUNDS = Rounds(inner=3, best_response=2, architecture=2, generator_interval=2)
 
 
@@ -59,7 +58,7 @@ def values(gan):
 
 @pytest.mark.paper(
     "alphaGAN",
-    PAPER,
+    "Tian et al. 2021, arXiv:2006.09134, code",
     "99 rounds: (s) 2,178 D, 436 G, 2,178 and 2,178 best-response steps; (l) 38,709 D, 7,742 G; 1,980",
 )
 @pytest.mark.parametrize(("variant", "of_discriminator", "of_generator"), [("s", 2178, 436), ("l", 38_709, 7742)])
@@ -76,7 +75,11 @@ def test_a_search_makes_as_many_steps_as_the_papers(variant, of_discriminator, o
     assert settings.run.log_frequency == rounds.steps
 
 
-@pytest.mark.paper("alphaGAN", PAPER, "search: Adam 2e-4 (0, 0.9), batch 64, hinge; architecture 3e-4, decay 1e-3")
+@pytest.mark.paper(
+    "alphaGAN",
+    "Tian et al. 2021, arXiv:2006.09134, code",
+    "search: Adam 2e-4 (0, 0.9), batch 64, hinge; architecture 3e-4, decay 1e-3",
+)
 def test_a_search_has_the_rates_of_the_paper():
     settings = resolve({"data_folder": "x", "variant": "s", "resolution": 32})
     optimization, search = settings.optimization, settings.search
@@ -206,7 +209,11 @@ def test_the_gap_is_zero_where_copies_do_not_move():
     assert float(means["best_generator_value"].result()) == float(means["best_discriminator_value"].result()) != 0.0
 
 
-@pytest.mark.paper("alphaGAN", PAPER, "best responses learn at 2e-4 in rounds 1 to 30, at 1e-4 after")
+@pytest.mark.paper(
+    "alphaGAN",
+    "Tian et al. 2021, arXiv:2006.09134, code",
+    "best responses learn at 2e-4 in rounds 1 to 30, at 1e-4 after",
+)
 @pytest.mark.parametrize(("number", "share"), [(0, 1.0), (29, 1.0), (30, 0.5), (98, 0.5)])
 def test_best_responses_learn_at_half_the_rate_after_thirty_rounds(number, share):
     gan = searching(rate=0.01)

@@ -19,7 +19,6 @@ from sle_gan.models.generators.alphagan_supernet import mixtures, shares, strong
 from sle_gan.run import RunFolder
 from sle_gan.search.drawing import cells_figure
 
-PAPER = "Tian et al. 2021, arXiv:2006.09134, code"
 MIXED = SPACE.published["alphagan-s"] | {"cell1_up0": "nearest", "cell1_normal2": "conv_5x5", "skip2to3": "deconv"}
 
 
@@ -38,7 +37,11 @@ def full_supernet():
     return build_supernet(32, seed=3)
 
 
-@pytest.mark.paper("alphaGAN", PAPER, "27,469,571 weights of the supernet at 32 px, 81 architecture parameters")
+@pytest.mark.paper(
+    "alphaGAN",
+    "Tian et al. 2021, arXiv:2006.09134, code",
+    "27,469,571 weights of the supernet at 32 px, 81 architecture parameters",
+)
 def test_the_supernet_has_the_weights_and_the_parameters_of_the_paper(full_supernet, supernet):
     assert trainable(full_supernet) == 27_469_571
     assert sum(mixture.architecture.shape.num_elements() for mixture in mixtures(full_supernet).values()) == 81
