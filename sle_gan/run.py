@@ -237,19 +237,19 @@ def start_run(run: RunFolder, config: RunConfig, manifest: dict[str, Any]) -> No
 
 
 def check_writable(output_folder: Path | str, flag: str = "--output-folder") -> None:
-    """Makes sure, before anything costly begins, that a folder can be written; it is made.
+    """Makes sure, before anything costly begins, that a folder can be written, or made where it is to be.
 
     Args:
-        output_folder: the folder.
+        output_folder: the folder; it is not made.
         flag: that another folder is given by.
 
     Raises:
-        StorageError: if they cannot.
+        StorageError: if it cannot.
     """
-    folder = Path(output_folder)
+    folder = Path(output_folder).absolute()
+    there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    probe = there / f".writable-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".writable-{os.getpid()}"
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -269,10 +269,11 @@ def find_run(text: Path | str, output_folder: Path | str) -> RunFolder:
     Raises:
         InputError: if there is none.
     """
-    for path in (Path(text), Path(output_folder) / text):
+    output_folder = Path(output_folder).expanduser()
+    for path in (Path(text).expanduser(), output_folder / text):
         if RunFolder(path).exists():
             return RunFolder(path)
-    there = [name for name in _names(output_folder) if RunFolder(Path(output_folder) / name).exists()]
+    there = [name for name in _names(output_folder) if RunFolder(output_folder / name).exists()]
     known = f"; there are {', '.join(sorted(there)[-5:])}" if there else ""
     raise InputError(f"no run {text!r}, neither as a folder nor in {output_folder}{known}")
 

@@ -297,6 +297,14 @@ def test_an_export_takes_labels_and_names_them(run, tmp_path):
     walk = loaded.signatures["interpolate"](**{name: tf.constant(value) for name, value in numbers.items()})["images"]
     assert np.abs(walk[-1].numpy().astype(int) - next(TrainedGenerator(run).draw_seeds([1]))).max() <= 1
 
+    for label in (-2, 3, 6):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"from -1 to 2 \(0 asters, 1 roses, 2 tulips; -1"):
+            loaded.signatures["sample"](seed=tf.constant(4), n=tf.constant(2), label=tf.constant(label))
+    codes = tf.zeros([2, described["latent_size"]])
+    for label in (-1, 3):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"from 0 to 2 \(0 asters, 1 roses, 2 tulips"):
+            loaded.signatures["serving_default"](z=codes, label=tf.constant([0, label]))
+
 
 @pytest.mark.parametrize("command", ["samples", "interpolate"])
 def test_an_unknown_class_is_told_with_those_there_are(run, capsys, command):

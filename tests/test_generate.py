@@ -369,7 +369,20 @@ def test_samples_are_files_named_and_marked_by_their_seed(tiny_run, trained, tmp
         with Image.open(tmp_path / f"seed-{seed:06d}.png") as picture:
             assert picture.text == {"run": tiny_run.name, "step": "8", "seed": str(seed), "Software": "SLE-GAN"}
             np.testing.assert_array_equal(np.asarray(picture), drawn)
-    assert capsys.readouterr().out == f"4 pictures of step 8 in {tmp_path}\n"
+    assert capsys.readouterr().out == f"3 pictures of step 8 in {tmp_path}, each seed once\n"
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "sheet.jpg", "deep/sheet.WEBP"])
+def test_a_grid_is_the_file_that_is_named(tiny_run, trained, tmp_path, name, capsys):
+    assert generate(tiny_run, "samples", "--seeds", "5,2", "--grid", "--output", tmp_path / name) == 0
+    assert capsys.readouterr().out == f"2 pictures of step 8 in {tmp_path / name}\n"
+    assert [path for path in tmp_path.rglob("sheet*") if path.is_file()] == [tmp_path / name]
+    expected = image_sheet(np.stack(list(trained.draw_seeds([5, 2]))))
+    assert pixels(tmp_path / name).shape == expected.shape
+    if name.endswith("png"):
+        np.testing.assert_array_equal(pixels(tmp_path / name), expected)
+    assert generate(tiny_run, "samples", "--seeds", "5", "--output", tmp_path / "single.png") == 2
+    assert "--output must be a folder, or a file with --grid" in capsys.readouterr().err
 
 
 def test_a_grid_is_one_sheet_in_the_order_of_the_seeds(tiny_run, trained):
@@ -396,12 +409,13 @@ def test_a_walk_is_a_film_or_a_folder_of_frames(tiny_run, trained, tmp_path, cap
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["samples", "--seeds", "3-1"], "must be whole numbers and ranges such as 0-15,20; got '3-1'"),
+        (["samples", "--seeds", "3-1"], "must be ranges that rise, such as 1-3; got 3-1"),
         (["samples", "--seeds", "1,,2"], "got '1,,2'"),
         (["samples", "--seeds", ""], "got ''"),
         (["samples", "--seeds=-3"], "got '-3'"),
         (["samples", "--seeds", "a"], "got 'a'"),
-        (["samples", "--seeds", "2147483648"], "got '2147483648'"),
+        (["samples", "--seeds", "2147483648"], "must be from 0 to 2147483647; got 2147483648"),
+        (["samples", "--seeds", "0-99999999999"], "must be from 0 to 2147483647; got 99999999999"),
         (["samples", "--seeds", "0", "--step", "x"], "must be a whole number from 0; got 'x'"),
         (["samples", "--seeds", "0", "--format", "bmp"], "invalid choice: 'bmp'"),
         (["interpolate", "--seeds", "0,1", "--frames", "1", "--output", "a.gif"], "from 2; got '1'"),

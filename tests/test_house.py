@@ -41,6 +41,7 @@ OF_PROGRAMS = {
                 "house",
                 "library",
                 "models_cli",
+                "paths",
                 "picture_kinds",
                 "presets",
                 "projection",

@@ -88,7 +88,7 @@ class TrainingPlan:
 
 
 def plan_training(given: Mapping[str, object], command: CommandSettings) -> TrainingPlan:
-    """Works out what a training would do; of all that it would write, the output folder alone is made.
+    """Works out what a training would do; nothing is written.
 
     Args:
         given: settings by name, as `sle_gan.assembly.resolve.resolve` takes them; the batch size may be `auto`.

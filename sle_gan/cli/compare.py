@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, file_path, run_program
 from sle_gan.data.pictures import whole_file
 from sle_gan.errors import InputError
 from sle_gan.evaluation.judges import FLATTERING
@@ -43,9 +43,9 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument
     add("runs", nargs="+", metavar="RUN", help="run folders, or their names")
     add("--output-folder", default="runs", metavar="FOLDER", help="where runs are looked for by name")
-    add("--csv", type=Path, metavar="FILE", help="write the table as CSV")
-    add("--html", type=Path, metavar="FILE", help="write the table and the plot as one page")
-    add("--plot", type=Path, metavar="FILE", help="write the plot as PNG: scores against live parameters and FLOPs")
+    add("--csv", type=file_path, metavar="FILE", help="write the table as CSV")
+    add("--html", type=file_path, metavar="FILE", help="write the table and the plot as one page")
+    add("--plot", type=file_path, metavar="FILE", help="write the plot as PNG: scores over live parameters and FLOPs")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from sle_gan.assembly.generator_cost import generator_cost
-from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, file_path, run_program
 from sle_gan.cli.settings_flags import reader
 from sle_gan.errors import InputError
 from sle_gan.evaluation import kid_name
@@ -68,7 +68,13 @@ def parser() -> argparse.ArgumentParser:
     )
     add = result.add_argument
     add("--data-folder", required=True, metavar="FOLDER", help="images")
-    add("--output-folder", type=Path, default="frontier", metavar="FOLDER", help="of the runs, the table and the plot")
+    add(
+        "--output-folder",
+        type=file_path,
+        default="frontier",
+        metavar="FOLDER",
+        help="of the runs, the table and the plot",
+    )
     add("--seeds", type=_several(int, 0), default="0,1", metavar="NUMBERS", help="each method is trained with each")
     add("--sparsities", type=_several(reader(RATE)), default="0.3", metavar="SHARES", help="of Re-GAN's sparse phases")
     add(
@@ -136,7 +142,7 @@ def points(arguments: argparse.Namespace) -> list[Point]:
 
 
 def _frontier(arguments: argparse.Namespace, common: Sequence[str]) -> int:
-    if not Path(arguments.data_folder).is_dir():
+    if not Path(arguments.data_folder).expanduser().is_dir():
         raise InputError(f"--data-folder must be a folder of images; got {arguments.data_folder}")
     common = ["--data-folder", arguments.data_folder, "--output-folder", str(arguments.output_folder), *common]
     trained = []

@@ -8,13 +8,12 @@ import math
 import re
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from sle_gan.assembly.opened_run import EXPORT_FORMATS, open_run
-from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, file_path, run_program
 from sle_gan.export.directions import METHODS, SHEET_EXTENSIONS, Move
-from sle_gan.export.drawing import LARGEST_TRUNCATION, format_seeds
+from sle_gan.export.drawing import LARGEST_SEED, LARGEST_TRUNCATION, format_seeds
 from sle_gan.export.film import FPS
 from sle_gan.export.film_files import CRF, FILM_EXTENSIONS, LARGEST_CRF
 from sle_gan.export.history import FPS as HISTORY_FPS
@@ -51,7 +50,12 @@ def parser() -> argparse.ArgumentParser:
     add("--seeds", type=_seeds, required=True, metavar="SEEDS", help="such as 0-15 or 3,7,20-29")
     add("--grid", action="store_true", help="one sheet of all of them instead of a file each")
     add("--format", choices=tuple(EXTENSIONS), default="png", help="of the files")
-    add("--output", type=Path, metavar="FOLDER", help="where they are written; RUN/generated without it")
+    add(
+        "--output",
+        type=file_path,
+        metavar="FOLDER",
+        help="where they are written, or with --grid a file; RUN/generated without it",
+    )
     _add_class(add)
     add("--reject-copies", action="store_true", help="leave out pictures that are near copies of a training image")
     add("--data-folder", metavar="FOLDER", help="for --reject-copies: where the training images are now, if moved")
@@ -76,7 +80,12 @@ def parser() -> argparse.ArgumentParser:
     export = _add_command(commands, "export", _export, "write the generator in another program's format")
     add = export.add_argument_group("format").add_argument
     add("--format", choices=EXPORT_FORMATS, default=EXPORT_FORMATS[0], help="saved-model: for TensorFlow")
-    add("--output", type=Path, metavar="FOLDER", help="where versions 1, 2, ... are written; RUN/exported without it")
+    add(
+        "--output",
+        type=file_path,
+        metavar="FOLDER",
+        help="where versions 1, 2, ... are written; RUN/exported without it",
+    )
     return result
 
 
@@ -115,7 +124,7 @@ def _add_directions(commands: Any) -> None:
     add("--columns", type=_at_least(2), default=Move.count, metavar="PICTURES", help="in a row of a sheet")
     _add_class(add)
     help = f"a sheet ({', '.join(SHEET_EXTENSIONS)}), or with --frames a film or a folder of frames"
-    add("--output", type=Path, required=True, metavar="FILE", help=help)
+    add("--output", type=file_path, required=True, metavar="FILE", help=help)
     add = directions.add_argument_group("film").add_argument
     add("--frames", type=_at_least(2), metavar="FRAMES", help="of one way: makes a film, there and back")
     add("--fps", type=_at_least(1), default=FPS, metavar="FRAMES", help="frames shown in a second")
@@ -125,7 +134,7 @@ def _add_directions(commands: Any) -> None:
 
 def _add_project(commands: Any) -> None:
     project = _add_command(commands, "project", _project, "find the picture that comes closest to a given one")
-    project.add_argument("picture", type=Path, metavar="PICTURE", help="made a square as the training images were")
+    project.add_argument("picture", type=file_path, metavar="PICTURE", help="made a square as the training images were")
     add = project.add_argument_group("search").add_argument
     help = "searches, of which the best counts"
     add("--starts", type=_at_least(1), default=Projection.starts, metavar="NUMBER", help=help)
@@ -134,12 +143,12 @@ def _add_project(commands: Any) -> None:
     help = "of a run with --conditional: the class to search in"
     add("--class", dest="class_name", metavar="NAME", help=help)
     help = "where picture.png, pair.png, code.npz and search.webp are written; RUN/projected/NAME without it"
-    add("--output", type=Path, metavar="FOLDER", help=help)
+    add("--output", type=file_path, metavar="FOLDER", help=help)
 
 
 def _add_film_file(add: Callable[..., object]) -> None:
     help = f"a {', '.join(FILM_EXTENSIONS)} file, or a folder of frames; .mp4 needs the extra `film`"
-    add("--output", type=Path, required=True, metavar="FILE", help=help)
+    add("--output", type=file_path, required=True, metavar="FILE", help=help)
     help = f"of an MP4: how much is lost, from 0 (nothing) to {LARGEST_CRF}"
     add("--crf", type=_at_least(0), default=CRF, metavar="NUMBER", help=help)
 
@@ -182,7 +191,8 @@ def _samples(arguments: argparse.Namespace) -> int:
     if saved.copies:
         left_out = f"{len(saved.copies)} of {len(samples.seeds)} left out as near copies of training images"
         print(f"{left_out}: seeds {format_seeds(saved.copies)}")
-    print(f"{saved.count} pictures of step {saved.step} in {saved.output}")
+    repeated = "" if saved.count == len(samples) - len(saved.copies) or arguments.grid else ", each seed once"
+    print(f"{saved.count} pictures of step {saved.step} in {saved.output}{repeated}")
     return 0
 
 
@@ -261,10 +271,15 @@ def _export(arguments: argparse.Namespace) -> int:
 def _seeds(text: str) -> Sequence[int]:
     seeds = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part)
-        if not match or not int(match[1]) <= int(match[2] or match[1]) < 2**31:
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        if not match:
             raise argparse.ArgumentTypeError(f"must be whole numbers and ranges such as 0-15,20; got {text!r}")
-        seeds.append(range(int(match[1]), int(match[2] or match[1]) + 1))
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last > LARGEST_SEED:
+            raise argparse.ArgumentTypeError(f"must be from 0 to {LARGEST_SEED}; got {last}")
+        if first > last:
+            raise argparse.ArgumentTypeError(f"must be ranges that rise, such as {last}-{first}; got {part.strip()}")
+        seeds.append(range(first, last + 1))
     return seeds[0] if len(seeds) == 1 else [seed for part in seeds for seed in part]
 
 

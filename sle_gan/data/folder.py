@@ -109,7 +109,7 @@ def scan(folder: Path | str, *, with_written: bool = False) -> FolderScan:
     Raises:
         InputError: if the folder cannot be read, or there is no usable image in it.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     try:
         os.listdir(folder)  # noqa: PTH208  (only to learn whether it can be read)
     except (OSError, ValueError) as error:

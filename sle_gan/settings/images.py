@@ -6,7 +6,7 @@ from typing import ClassVar
 from PIL import ImageColor
 
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, POSITIVE, RANGE, SWITCH, TEXT, TEXTS, choice
+from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, PATH, POSITIVE, RANGE, SWITCH, TEXTS, choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class ImageSettings(SettingsGroup):
 
     title: ClassVar[str] = "the images"
 
-    data_folder: str = setting(TEXT, "images, also in sub-folders", unit="FOLDER", is_free=True)
+    data_folder: str = setting(PATH, "images, also in sub-folders", unit="FOLDER", is_free=True)
     conditional: bool = setting(SWITCH, "draw by class: each sub-folder of the data folder is one", False)
     resolution: int = setting(
         POSITIVE,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, REQUIRED, Flag, Setting, SettingsGroup, flag_name, setting
-from sle_gan.settings.kinds import DENSITY, POSITIVE, RATE, SWITCH, UTF8_TEXT, WEIGHT, choice, whole
+from sle_gan.settings.kinds import DENSITY, POSITIVE, RATE, SWITCH, UTF8_PATH, WEIGHT, choice, whole
 
 PAPER_INTERVALS = {"adapt": 500, "rigl": 100, "set": 100, "stu": 1000}  # generator steps between changes, by rule
 PAPER_BALANCE_INTERVALS = {"relaxed": 1000, "strict": 2000}
@@ -110,7 +110,7 @@ class TicketSettings(SettingsGroup):
     method: ClassVar[str | None] = "ticket"
     asked_by: ClassVar[tuple[str, object] | None] = ("ticket", REQUIRED)
 
-    ticket: str = setting(UTF8_TEXT, "train from this ticket", unit="FILE")
+    ticket: str = setting(UTF8_PATH, "train from this ticket", unit="FILE")
     ticket_masks: str = setting(
         choice("found", "random"),
         "the ticket's own masks, or as a control masks of the same densities drawn at random",
