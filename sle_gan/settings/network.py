@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import POSITIVE, TEXT, UTF8_PATH
+from sle_gan.settings.kinds import PATH, POSITIVE, TEXT, UTF8_PATH
 
 LARGEST_WIDTH = 1024
 
@@ -39,7 +39,7 @@ class NetworkSettings(SettingsGroup):
         POSITIVE, "the most channels of StyleGAN2's maps; 8 times the width without it", RECIPE, unit="CHANNELS"
     )
     genotype: str | None = setting(
-        UTF8_TEXT,
+        PATH,
         "of a generator that was searched: alphagan-s (without it), alphagan-l, or a file of sle-gan search",
         None,
         unit="NAME",
