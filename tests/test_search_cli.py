@@ -12,6 +12,7 @@ from sle_gan.cli.main import main
 from sle_gan.cli.search import parse
 from sle_gan.models.alphagan_space import SPACE
 from sle_gan.run import RunFolder
+from sle_gan.run_config import RunConfig
 from sle_gan.settings.words import as_command
 
 SHORT = "--resolution 32 --width 8 --batch-size 2 --rounds 2 --inner-steps 3 --best-response-steps 2"
@@ -53,6 +54,14 @@ def test_a_search_that_a_program_asks_for_is_kept_as_a_command_that_goes_on_with
     assert words == ["sle-gan", "search", "flowers", "--variant", "l", "--rounds", "3", "--no-flip"]
     assert parse(words[2:]).settings == given
     assert as_command({"data_folder": "x", "steps": 3}) == ["train.py", "--data-folder", "x", "--steps", "3"]
+
+
+def test_a_search_goes_on_and_further_with_its_own_program():
+    settings = resolve({"data_folder": "x", "variant": "s", "resolution": 32, "rounds": 3})
+    config = RunConfig(settings, {}, as_command({"data_folder": "x", "variant": "s", "resolution": 32, "rounds": 3}))
+    command = "sle-gan search x --variant s --resolution 32"
+    assert config.way_on("run", 5) == f"it goes on with: {command} --rounds 3 --name run"
+    assert config.way_on("run", 3 * 86) == f"it goes further with: {command} --name run --rounds 6"
 
 
 @pytest.mark.slow

@@ -52,8 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: as that of `train.py`.
     """
-    argv = sys.argv[1:] if argv is None else argv
-    return train_program(parse(argv), ["sle-gan", "search", *argv])
+    return train_program(parse(sys.argv[1:] if argv is None else argv))
 
 
 def parse(words: Sequence[str]) -> Given:
