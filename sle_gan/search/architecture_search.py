@@ -131,13 +131,13 @@ class ArchitectureSearch(GAN):
 
     def _move_weights(self, batch: list[tf.Tensor], seed: tf.Tensor) -> None:
         count = count_of(batch[0])
-        draw_fakes = functools.partial(self.step_inputs.fakes, count, seed)
+        draw_fakes = functools.partial(self.drawn_fakes, count, seed)
         discriminator_logs = self.update_discriminator(0, batch, draw_fakes, seed)
         self._log(discriminator_logs)
 
         def move_generator() -> None:
             own_seed = draws.fold(seed, draws.CRITIC_TURN, 1)
-            draw = functools.partial(self.step_inputs.fakes_on_tape, count, own_seed)
+            draw = functools.partial(self.drawn_fakes, count, own_seed)
             logs, fakes = self.update_generator(draw, own_seed)
             outcome = self._outcome(discriminator_logs | logs, batch, fakes, own_seed)
             for action in self.after_step:
@@ -151,15 +151,13 @@ class ArchitectureSearch(GAN):
         is_first = self.parts.rounds.place_of(self.steps) == self.parts.rounds.inner
         tf.cond(is_first, _without_result(self._begin_best_responses), _nothing)
         rival = self._against_generator
-        draw_fakes = functools.partial(rival.step_inputs.fakes, count_of(batch[0]), seed)
+        draw_fakes = functools.partial(rival.drawn_fakes, count_of(batch[0]), seed)
         logs = rival.update_discriminator(0, batch, draw_fakes, seed)
         self._log({"best_discriminator_loss": logs["discriminator_loss"]})
 
     def _answer_discriminator(self, batch: list[tf.Tensor], seed: tf.Tensor) -> None:
         rival = self._against_discriminator
-        logs, _ = rival.update_generator(
-            functools.partial(rival.step_inputs.fakes_on_tape, count_of(batch[0]), seed), seed
-        )
+        logs, _ = rival.update_generator(functools.partial(rival.drawn_fakes, count_of(batch[0]), seed), seed)
         self._log({"best_generator_loss": logs["generator_loss"]})
 
     def _move_architecture(self, batch: list[tf.Tensor], seed: tf.Tensor) -> None:
@@ -207,7 +205,7 @@ def value_of(gan: GAN, batch: list[tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
         seed: int32 `[2]`, of the fakes and of augmentation.
     """
     fakes = gan.step_inputs.fakes(count_of(batch[0]), seed, _WHOLE)
-    real, fake = (gan.judge(images).logits for images in (gan.step_inputs.reals(batch, seed), fakes))
+    real, fake = (gan.judges.judge(images).logits for images in (gan.step_inputs.reals(batch, seed), fakes))
     return -gan.discriminator_loss(real, fake, draws.fold(seed, draws.MARGINS))
 
 
