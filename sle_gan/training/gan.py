@@ -80,8 +80,7 @@ class GAN(FedModel):
     Attributes:
         steps: int64 variable, the number of steps done.
         seed_offset: int32 variable that is added to the seed; another one gives other draws.
-        generator_rule: the `UpdateRule` of the generator's weights; see `set_update_rules`.
-        discriminator_rule: that of the discriminator's.
+        generator_rule, discriminator_rule: the `UpdateRule`s of the weights; see `set_update_rules`.
     """
 
     def __init__(
