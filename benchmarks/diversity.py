@@ -2,7 +2,7 @@
 
     python benchmarks/diversity.py runs/00000-fastgan-flowers ...
 
-Distances are perceptual (`sle_gan.evaluation.networks.efficientnet_lite0.PerceptualDistance`), at the run's own
+Distances are perceptual (`sle_gan.pretrained.perceptual.PerceptualDistance`), at the run's own
 resolution. A diversity near 0 is a collapse; a distance to the nearest training image near 0 is copying.
 """
 
@@ -12,10 +12,10 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from sle_gan.data.decode import decode_folder
+from sle_gan.data.decode import decode_images
 from sle_gan.data.folder import scan
-from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance
 from sle_gan.export.trained import TrainedGenerator
+from sle_gan.pretrained.perceptual import PerceptualDistance
 from sle_gan.run import find_run
 
 PAIRS_AT_ONCE = 64
@@ -49,16 +49,7 @@ def main():
 def training_images(run):
     """Decodes the images that a run was trained on, as it was trained on them."""
     settings = run.settings().images
-    images, _, _ = decode_folder(
-        scan(settings.data_folder),
-        resolution=settings.resolution,
-        channels=settings.channels,
-        fit=settings.fit,
-        background=settings.background_rgb,
-        memory_limit_bytes=2**32,
-        cache_file=run.image_cache,
-        progress=None,
-    )
+    images, _, _ = decode_images(scan(settings.data_folder), settings, run.image_cache)
     return images
 
 

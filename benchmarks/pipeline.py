@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sle_gan.data.decode import decode_folder
+from sle_gan.data.decode import decode_images
 from sle_gan.data.folder import scan
 from sle_gan.data.pipeline import training_dataset
+from sle_gan.settings import ImageSettings
 
 SIDES = (64, 256, 512, 1024)
 TRAINED_SIDES = (64, 256)
@@ -81,16 +82,8 @@ def decode(folder, side, temporary):
     """
     found = scan(folder)
     start = time.perf_counter()
-    images, _, _ = decode_folder(
-        found,
-        resolution=side,
-        channels=3,
-        fit="crop",
-        background=(255, 255, 255),
-        memory_limit_bytes=2**32,
-        cache_file=temporary / "images.npy",
-        progress=None,
-    )
+    settings = ImageSettings(data_folder=str(found.folder), resolution=side)
+    images, _, _ = decode_images(found, settings, temporary / "images.npy")
     return images, len(images) / (time.perf_counter() - start)
 
 

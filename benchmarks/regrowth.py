@@ -14,9 +14,8 @@ import tf_keras as keras
 
 from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.assembly.resolve import resolve
-from sle_gan.data.decode import decode_folder
 from sle_gan.data.flowers import write_flowers
-from sle_gan.data.folder import scan
+from sle_gan.data.load_images import load_images
 from sle_gan.data.pipeline import training_dataset
 from sle_gan.sparsity.reconfigure import Reconfigure
 
@@ -75,17 +74,7 @@ def main():
 
 def read_images(folder):
     """Decodes a folder of images: uint8 `[count, 64, 64, 3]`."""
-    images, _, _ = decode_folder(
-        scan(folder),
-        resolution=64,
-        channels=3,
-        fit="crop",
-        background=(255, 255, 255),
-        memory_limit_bytes=2**32,
-        cache_file=None,
-        progress=None,
-    )
-    return images
+    return load_images(folder, resolution=64)
 
 
 def first_step(settings, images, arguments, interval, state):

@@ -13,6 +13,7 @@ from test_classes import COUNTS, draw_folder, words
 import sle_gan
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
+from sle_gan.export.route import even_route
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.layers.conditional import patch_projection
 from sle_gan.models.discriminators.stylegan2 import discriminator as build_discriminator
@@ -210,6 +211,6 @@ def test_styles_of_a_class_are_truncated_mixed_and_walked(run, tmp_path):
     trained = TrainedGenerator(run, truncation=1.0, label=2)
     alone, mixed = next(trained.draw_seeds([4])), next(trained.draw_mixed([0], [4], 4))
     assert np.abs(alone.astype(int) - mixed).max() <= 1
-    walk = list(TrainedGenerator(run, truncation=1.0).draw_style_walk([0, 1], 2, loop=False))
+    walk = list(TrainedGenerator(run, truncation=1.0).draw_style_walk([0, 1], even_route(2, 2, loop=False)))
     ends = list(TrainedGenerator(run, truncation=1.0).draw_seeds([0, 1]))
     np.testing.assert_array_equal([walk[0], walk[-1]], ends)

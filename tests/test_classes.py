@@ -19,6 +19,7 @@ from sle_gan.data.classes import check_classes, class_labels, class_names, descr
 from sle_gan.data.folder import scan
 from sle_gan.data.pipeline import training_dataset
 from sle_gan.errors import InputError
+from sle_gan.export.route import even_route
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.models import GENERATORS, MODELS
 from sle_gan.models.discriminators.sngan import discriminator as build_discriminator
@@ -277,7 +278,7 @@ def test_a_class_changes_the_pictures_and_is_its_label(run, tmp_path):
 
 def test_a_walk_between_classes_meets_its_seeds(run):
     trained = TrainedGenerator(run)
-    walk, ends = list(trained.draw_walk([0, 1], 3, loop=False)), list(trained.draw_seeds([0, 1]))
+    walk, ends = list(trained.draw_walk([0, 1], even_route(2, 3, loop=False))), list(trained.draw_seeds([0, 1]))
     np.testing.assert_array_equal(walk[0], ends[0])
     np.testing.assert_array_equal(walk[-1], ends[1])
     assert len(walk) == 4
@@ -295,6 +296,14 @@ def test_an_export_takes_labels_and_names_them(run, tmp_path):
     numbers = {"seed_a": 0, "seed_b": 1, "steps": 3, "label": -1}
     walk = loaded.signatures["interpolate"](**{name: tf.constant(value) for name, value in numbers.items()})["images"]
     assert np.abs(walk[-1].numpy().astype(int) - next(TrainedGenerator(run).draw_seeds([1]))).max() <= 1
+
+    for label in (-2, 3, 6):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"from -1 to 2 \(0 asters, 1 roses, 2 tulips; -1"):
+            loaded.signatures["sample"](seed=tf.constant(4), n=tf.constant(2), label=tf.constant(label))
+    codes = tf.zeros([2, described["latent_size"]])
+    for label in (-1, 3):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"from 0 to 2 \(0 asters, 1 roses, 2 tulips"):
+            loaded.signatures["serving_default"](z=codes, label=tf.constant([0, label]))
 
 
 @pytest.mark.parametrize("command", ["samples", "interpolate"])

@@ -257,7 +257,7 @@ def test_mixed_precision_keeps_weights_and_outputs_in_float32(row, built, policy
     assert {variable.dtype for variable in model.variables} == {tf.float32}
     full = built(row)
     full.set_weights(model.get_weights())
-    np.testing.assert_allclose(model(drawn_inputs(row, 2)), full(drawn_inputs(row, 2)), rtol=0.02, atol=0.1)
+    np.testing.assert_allclose(model(drawn_inputs(row, 2)), full(drawn_inputs(row, 2)), rtol=0.05, atol=0.1)
 
 
 @every_network

@@ -6,7 +6,10 @@ from PIL import Image
 
 from sle_gan.data.decode import decode_folder, read_image
 from sle_gan.data.folder import scan
+from sle_gan.data.load_images import load_images
+from sle_gan.data.value_ranges import describe_value_ranges
 from sle_gan.errors import InputError, StorageError
+from sle_gan.settings import ImageSettings
 
 WHITE = (255, 255, 255)
 
@@ -164,9 +167,10 @@ def test_a_truncated_file_is_refused(tmp_path, extension):
         read(file, 16)
 
 
-def decode(folder, limit=10**9, **options):
-    settings = {"resolution": 8, "channels": 3, "fit": "crop", "background": WHITE, "progress": None} | options
-    return decode_folder(scan(folder), memory_limit_bytes=limit, cache_file=folder / "cache.npy", **settings)
+def decode(folder, limit=10**9, progress=None):
+    settings = ImageSettings(data_folder=str(folder), resolution=8)
+    file = folder / "cache.npy"
+    return decode_folder(scan(folder), settings, memory_limit_bytes=limit, cache_file=file, progress=progress)
 
 
 @pytest.fixture
@@ -234,3 +238,58 @@ def test_a_folder_of_damaged_images_alone_is_told(folder):
     with pytest.raises(InputError, match=r"none of the 10 images can be decoded; the first: 0\.png: cannot be decoded"):
         decode(folder, limit=100)
     assert list(folder.glob("cache*")) == []
+
+
+# Values of more than 8 bits
+
+
+def save_deep(folder, values, name="a.png"):
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(folder / name)
+
+
+def test_a_range_maps_all_images_alike_and_cuts_off_what_lies_beyond(tmp_path):
+    save_deep(tmp_path, np.array([[1000, 2000], [3000, 5000]], np.uint16))
+    save_deep(tmp_path, np.array([[0.0, 2000.0], [2500.0, 3000.0]], np.float32), "b.tiff")
+    images = load_images(tmp_path, resolution=2, channels=1, range=(1000, 3000))[..., 0]
+    np.testing.assert_array_equal(images, [[[0, 128], [255, 255]], [[0, 128], [191, 255]]])
+
+
+def test_eight_bits_are_what_they_are_whatever_the_range(tmp_path):
+    save_deep(tmp_path, np.array([[0, 100], [200, 255]], np.uint8))
+    images = load_images(tmp_path, resolution=2, channels=1, range=(1000, 3000))[..., 0]
+    np.testing.assert_array_equal(images, [[[0, 100], [200, 255]]])
+
+
+@pytest.mark.parametrize(
+    ("values", "value_range", "told"),
+    [
+        (np.uint16([[635, 3276]]), None, "values 635 to 3276: warning: only 4% of 0 to 65535, so they look flat; give"),
+        (np.uint16([[0, 60000]]), None, "values 0 to 60000, mapped from 0 to 65535"),
+        (np.uint16([[635, 3276]]), (600, 3300), "values 635 to 3276, mapped from 600 to 3300"),
+        (np.uint16([[635, 3276]]), (700, 3300), "mapped from 700 to 3300; those beyond are cut off"),
+        (np.float32([[0, 1]]), None, "values 0 to 1, mapped from 0 to 1"),
+        (np.float32([[-1000, 3000]]), None, "warning: scaled each by itself: a.tiff; give --range -1000,3000 for all"),
+        (np.float32([[0, np.nan]]), None, "values 0 to 0: warning: only 0% of 0 to 1"),
+        (np.int32([[0, 200]]), None, "values 0 to 200, mapped from 0 to 255"),
+        (np.int32([[0, 4000]]), None, "warning: only 6% of 0 to 65535"),
+    ],
+)
+def test_the_range_of_deep_images_is_told_with_the_flag_that_fits(tmp_path, values, value_range, told):
+    save_deep(tmp_path, np.tile(values, [8, 4]), "a.tiff")
+    (line,) = describe_value_ranges(scan(tmp_path), value_range)
+    assert told in line
+    assert line.startswith("1 images of more than 8 bits, values ")
+
+
+def test_the_range_of_eight_bits_is_not_told(tmp_path):
+    save_deep(tmp_path, np.uint8([[3, 12]]))
+    assert describe_value_ranges(scan(tmp_path), None) == []
+
+
+def test_of_many_deep_images_some_are_looked_at(tmp_path):
+    for index in range(130):
+        save_deep(tmp_path, np.full([4, 4], 30000 + 200 * index, np.uint16), f"{index:03d}.png")
+    (line,) = describe_value_ranges(scan(tmp_path), None)
+    assert line.startswith("130 images of more than 8 bits, values 30000 to 55")
+    assert "in the 44 that were looked at" in line

@@ -17,11 +17,13 @@ from sle_gan.cli.evaluate import main as evaluate
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.train import main as train
 from sle_gan.data.decode import decode_folder
-from sle_gan.data.folder import manifest, scan
+from sle_gan.data.folder import scan
+from sle_gan.data.manifest import manifest
 from sle_gan.disk import check_space
 from sle_gan.errors import InputError, StorageError
 from sle_gan.json_files import write_json
 from sle_gan.run import RunFolder
+from sle_gan.settings import ImageSettings
 from sle_gan.sparsity.ticket import Subnetwork, Ticket, write_ticket
 
 SMALL = ["--resolution", "64", "--width", "8", "--batch-size", "4", "--reconstruction-loss", "l1", "--name", "run"]
@@ -70,7 +72,7 @@ def test_a_training_that_will_not_fit_on_its_disk_is_told_before_it_starts(photo
     assert told.endswith(
         "where 4 MiB are free; free space, or give a lower --keep-checkpoints or another --output-folder\n"
     )
-    assert names(disk / "run") == ["config.json", "lock", "manifest.json"]
+    assert names(disk / "run") == [".sle-gan-output", "config.json", "lock", "manifest.json"]
 
 
 def test_what_is_free_is_enough_to_the_byte(small_disk):
@@ -119,9 +121,9 @@ def test_a_ticket_or_a_best_generator_that_does_not_fit_leaves_nothing(tiny_run,
 
 def test_decoded_images_that_do_not_fit_are_told_before_they_are_written(photographs, small_disk):
     disk = small_disk(2**16)
-    options = {"resolution": 128, "channels": 3, "fit": "crop", "background": (0, 0, 0), "progress": None}
+    settings = ImageSettings(data_folder=str(photographs), resolution=128)
     with pytest.raises(StorageError, match=r"the decoded images need about 0 MiB in .* or give a higher --cache-limit"):
-        decode_folder(scan(photographs), memory_limit_bytes=0, cache_file=disk / "images.npy", **options)
+        decode_folder(scan(photographs), settings, memory_limit_bytes=0, cache_file=disk / "images.npy")
     assert names(disk) == []
 
 
@@ -143,7 +145,7 @@ def test_a_full_disk_ends_generate_with_4_and_leaves_no_half_file(tiny_run, smal
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert "disk full" in told
-    left = [name for name in names(disk) if name != "filler"]
+    left = [name for name in names(disk) if name != "filler" and not name.endswith(".sle-gan-output")]
     assert all(name.startswith("seed-") and not name.endswith(".tmp") for name in left)
 
 

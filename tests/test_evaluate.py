@@ -23,16 +23,18 @@ from sle_gan.cli.evaluate import main
 from sle_gan.cli.generate import main as generate
 from sle_gan.cli.main import main as sle_gan_command
 from sle_gan.data.flowers import write_flowers
-from sle_gan.data.folder import manifest, scan
+from sle_gan.data.folder import scan
+from sle_gan.data.manifest import manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError
-from sle_gan.evaluation import NETWORKS, download, self_check
+from sle_gan.evaluation import download, self_check
 from sle_gan.evaluation.memorization import CopyDetector
 from sle_gan.evaluation.scores import Moments, frechet_distance, kernel_distance, precision_recall, random_halves
 from sle_gan.evaluation.scoring import Reference, Scoring, features_file_name, image_seeds
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.json_files import read_json, write_json
+from sle_gan.pretrained import NETWORKS
 from sle_gan.run import RunFolder
 
 ROOT = Path(__file__).parent.parent

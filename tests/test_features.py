@@ -18,9 +18,10 @@ from PIL import Image
 from torch_files import Numbers, Tensor, legacy_bytes, zip_bytes
 
 from sle_gan.errors import InputError, StorageError
-from sle_gan.evaluation import NETWORKS
-from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance, efficientnet_lite0, weights_path
-from sle_gan.evaluation.networks.torch_archive import read_state_dict
+from sle_gan.pretrained import NETWORKS
+from sle_gan.pretrained.efficientnet_lite0 import efficientnet_lite0, weights_path
+from sle_gan.pretrained.perceptual import PerceptualDistance
+from sle_gan.pretrained.torch_archive import read_state_dict
 
 
 def photograph(name, size_px, share=0.875):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sle_gan.data.folder import changed_images, describe_images, hold_out, manifest, read_manifest, scan
+from sle_gan.data.folder import describe_images, hold_out, scan
+from sle_gan.data.manifest import changed_images, manifest, read_manifest
 from sle_gan.errors import InputError
 
 

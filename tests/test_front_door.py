@@ -144,7 +144,7 @@ def test_a_film_has_the_frames_that_generate_writes(opened, tmp_path):
     for index, frame in enumerate(frames):
         np.testing.assert_array_equal(pixels(tmp_path / "frames" / f"frame-{index:05d}.png"), frame)
     assert generate([*words, str(tmp_path / "program.gif"), "--loop", "--fps", "10"]) == 0
-    written = opened.film([5, 2], frames=3, loop=True).save(tmp_path / "library.gif", fps=10)
+    written = opened.film([5, 2], frames=3, loop=True, fps=10).save(tmp_path / "library.gif")
     assert written.read_bytes() == (tmp_path / "program.gif").read_bytes()
 
 
@@ -171,9 +171,9 @@ def test_the_generator_stays_loaded_while_the_same_is_drawn_with(copied):
         (lambda run: run.film([0, 1], space="x"), "--space must be z or w; got 'x'"),
         (lambda run: run.film([0, 1], frames=1), "--frames must be a whole number from 2; got 1"),
         (lambda run: run.film([4]), "--seeds must name two seeds at least; got 4"),
-        (lambda run: run.film([0, 1]).save("walk.mp4"), "--output must end in .gif, .webp, .png, or be a folder"),
-        (lambda run: run.film([0, 1]).save("walk.gif", fps=0), "--fps must be a whole number from 1; got 0"),
-        (lambda run: run.film([0, 1]).save("walk.gif", fps=51), "--fps must be 50 at most in a .gif; got 51"),
+        (lambda run: run.film([0, 1]).save("walk.avi"), "--output must end in .gif, .webp, .png, .mp4, or be a folder"),
+        (lambda run: run.film([0, 1], fps=0), "--fps must be a whole number from 1; got 0"),
+        (lambda run: run.film([0, 1], fps=51).save("walk.gif"), "--fps must be from 1 to 50 in a .gif; got 51"),
         (lambda run: run.samples([0]).save(format="bmp"), "--format must be one of png, jpeg, webp; got 'bmp'"),
         (lambda run: run.export("onnx"), "--format must be one of saved-model; got 'onnx'"),
         (lambda run: run.evaluate(["kid"], number_of_images=5), "--number-of-images must be a whole number from 6"),

@@ -25,12 +25,14 @@ from test_cli import saved, small_checkpoints
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, train_flags
 from sle_gan.cli.program import run_program
-from sle_gan.data.decode import decode_folder
-from sle_gan.data.folder import manifest, scan
+from sle_gan.data.decode import decode_images
+from sle_gan.data.folder import scan
+from sle_gan.data.manifest import manifest
 from sle_gan.errors import InputError
 from sle_gan.json_files import write_json
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.run import choose_run
+from sle_gan.settings import ImageSettings
 from sle_gan.settings.nested import from_nested, to_nested
 from sle_gan.sparsity.ticket import Subnetwork, Ticket, read_ticket, write_ticket
 from sle_gan.sparsity.times import sparsity_timeline
@@ -175,8 +177,7 @@ def images_of_every_format(folder):
 
 
 def decoded(folder):
-    options = {"resolution": SIDE, "channels": 3, "fit": "crop", "background": (0, 0, 0), "progress": None}
-    images, kept, _ = decode_folder(scan(folder), memory_limit_bytes=2**30, cache_file=None, **options)
+    images, kept, _ = decode_images(scan(folder), ImageSettings(data_folder=str(folder), resolution=SIDE))
     return {image.path: pixels for image, pixels in zip(kept, images, strict=True)}
 
 

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from film_frames import film_frames
 from PIL import Image
 from tiny_runs import write_run
 
 from sle_gan.cli.generate import main, parser
 from sle_gan.data.pictures import image_sheet, picture_of, whole_file, write_picture
 from sle_gan.errors import InputError
-from sle_gan.export.pictures import FILM_EXTENSIONS, Film, map_ahead, write_film
+from sle_gan.export.film_files import FILM_EXTENSIONS, Footage, write_film
+from sle_gan.export.pictures import map_ahead
+from sle_gan.export.route import even_route
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.models.io import interpolate_codes, latent_codes, postprocess_images
 from sle_gan.run import RunFolder
@@ -50,15 +53,6 @@ def generate(run, *words):
 def pixels(path):
     with Image.open(path) as picture:
         return np.asarray(picture)
-
-
-def film_frames(path):
-    with Image.open(path) as film:
-        frames = []
-        for index in range(film.n_frames):
-            film.seek(index)
-            frames.append(np.asarray(film.convert("RGB")).astype(int))
-        return np.stack(frames)
 
 
 def smooth_frames(count, channels=3, side=48):
@@ -101,7 +95,7 @@ def test_a_png_holds_every_pixel_and_what_it_says_of_itself(tmp_path, channels, 
     write_picture(tmp_path / "a.png", image, {"run": "a name", "step": "12"})
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.mode == mode
-        assert picture.text == {"run": "a name", "step": "12"}
+        assert picture.text == {"run": "a name", "step": "12", "Software": "SLE-GAN"}
         np.testing.assert_array_equal(np.asarray(picture).reshape(image.shape), image)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
@@ -167,16 +161,17 @@ def test_map_ahead_raises_what_a_thread_raised():
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("extension", FILM_EXTENSIONS)
 def test_a_film_shows_its_frames(tmp_path, extension, channels):
-    if (extension, channels) == (".gif", 4):
-        channels = 3  # a GIF is given no alpha
+    if channels == 4 and extension in {".gif", ".mp4"}:
+        channels = 3  # they are given no alpha
     frames = smooth_frames(7, channels)
     frames[..., 3:] = 255
     path = tmp_path / f"film{extension}"
-    write_film(path, Film(iter(frames), 30, True, iter(frames[::3])))
+    write_film(path, Footage(iter(frames), 30, True, iter(frames[::3])))
     shown = film_frames(path)
     expected = np.stack([np.asarray(picture_of(frame).convert("RGB")) for frame in frames]).astype(int)
     exact = extension == ".png" or (extension, channels) == (".gif", 1)
-    assert np.abs(shown - expected).mean() <= (0 if exact else 6)
+    # An MP4 has a color for four pixels.
+    assert np.abs(shown - expected).mean() <= (0 if exact else 9 if extension == ".mp4" else 6)
     # Dithering and JPEG-like noise stay far below what moves from one frame to the next but one.
     distances = [[np.abs(a - b).mean() for b in expected[::2]] for a in shown[::2]]
     assert np.argmin(distances, axis=1).tolist() == [0, 1, 2, 3]
@@ -187,7 +182,7 @@ def test_a_film_shows_its_frames(tmp_path, extension, channels):
 def test_a_film_keeps_alpha(tmp_path, extension):
     frames = smooth_frames(3, 4)
     path = tmp_path / f"film{extension}"
-    write_film(path, Film(iter(frames), 30, False, iter(())))
+    write_film(path, Footage(iter(frames), 30, False, iter(())))
     with Image.open(path) as film:
         assert film.mode == "RGBA"
         for index in range(3):
@@ -209,7 +204,7 @@ def test_a_film_keeps_alpha(tmp_path, extension):
 def test_a_film_runs_in_real_time_and_loops_only_when_asked(tmp_path, extension, loop, told):
     frames = smooth_frames(30)
     path = tmp_path / f"film{extension}"
-    write_film(path, Film(iter(frames), 30, loop, iter(frames[:1])))
+    write_film(path, Footage(iter(frames), 30, loop, iter(frames[:1])))
     with Image.open(path) as film:
         assert film.n_frames == 30
         assert film.info.get("loop") == told
@@ -225,7 +220,7 @@ def test_a_film_runs_in_real_time_and_loops_only_when_asked(tmp_path, extension,
 def test_the_colors_of_a_gif_do_not_change_from_frame_to_frame(tmp_path):
     path = tmp_path / "film.gif"
     frames = smooth_frames(4)
-    write_film(path, Film(iter(frames), 25, True, iter(frames)))
+    write_film(path, Footage(iter(frames), 25, True, iter(frames)))
     with Image.open(path) as film:
         palettes = []
         for index in range(film.n_frames):
@@ -262,7 +257,7 @@ def test_a_walk_between_equal_codes_stays():
 def test_a_walk_meets_its_seeds_and_a_loop_has_no_doubled_frame(trained, loop):
     seeds = [5, 2, 9]
     at_seeds = dict(zip(seeds, trained.draw_seeds(seeds), strict=True))
-    walk = list(trained.draw_walk(seeds, 4, loop=loop))
+    walk = list(trained.draw_walk(seeds, even_route(3, 4, loop=loop)))
     assert len(walk) == (12 if loop else 9)
     for index, seed in zip(range(0, 12, 4), seeds, strict=True):
         np.testing.assert_array_equal(walk[index], at_seeds[seed])
@@ -372,9 +367,22 @@ def test_samples_are_files_named_and_marked_by_their_seed(tiny_run, trained, tmp
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"seed-{seed:06d}.png" for seed in (0, 1, 3)]
     for seed, drawn in zip((0, 3), trained.draw_seeds([0, 3]), strict=True):
         with Image.open(tmp_path / f"seed-{seed:06d}.png") as picture:
-            assert picture.text == {"run": tiny_run.name, "step": "8", "seed": str(seed)}
+            assert picture.text == {"run": tiny_run.name, "step": "8", "seed": str(seed), "Software": "SLE-GAN"}
             np.testing.assert_array_equal(np.asarray(picture), drawn)
-    assert capsys.readouterr().out == f"4 pictures of step 8 in {tmp_path}\n"
+    assert capsys.readouterr().out == f"3 pictures of step 8 in {tmp_path}, each seed once\n"
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "sheet.jpg", "deep/sheet.WEBP"])
+def test_a_grid_is_the_file_that_is_named(tiny_run, trained, tmp_path, name, capsys):
+    assert generate(tiny_run, "samples", "--seeds", "5,2", "--grid", "--output", tmp_path / name) == 0
+    assert capsys.readouterr().out == f"2 pictures of step 8 in {tmp_path / name}\n"
+    assert [path for path in tmp_path.rglob("sheet*") if path.is_file()] == [tmp_path / name]
+    expected = image_sheet(np.stack(list(trained.draw_seeds([5, 2]))))
+    assert pixels(tmp_path / name).shape == expected.shape
+    if name.endswith("png"):
+        np.testing.assert_array_equal(pixels(tmp_path / name), expected)
+    assert generate(tiny_run, "samples", "--seeds", "5", "--output", tmp_path / "single.png") == 2
+    assert "--output must be a folder, or a file with --grid" in capsys.readouterr().err
 
 
 def test_a_grid_is_one_sheet_in_the_order_of_the_seeds(tiny_run, trained):
@@ -382,7 +390,7 @@ def test_a_grid_is_one_sheet_in_the_order_of_the_seeds(tiny_run, trained):
     sheet = tiny_run.path / "generated" / "grid-000005-000000.png"
     np.testing.assert_array_equal(pixels(sheet), image_sheet(np.stack(list(trained.draw_seeds([5, 2, 9, 0])))))
     with Image.open(sheet) as picture:
-        assert picture.text == {"run": tiny_run.name, "step": "8", "seeds": "5,2,9,0"}
+        assert picture.text == {"run": tiny_run.name, "step": "8", "seeds": "5,2,9,0", "Software": "SLE-GAN"}
 
 
 def test_a_walk_is_a_film_or_a_folder_of_frames(tiny_run, trained, tmp_path, capsys):
@@ -390,8 +398,8 @@ def test_a_walk_is_a_film_or_a_folder_of_frames(tiny_run, trained, tmp_path, cap
     assert generate(tiny_run, *words, "--output", tmp_path / "deep" / "walk.png") == 0
     assert generate(tiny_run, *words, "--output", tmp_path / "frames") == 0
     names = [f"frame-{index:05d}.png" for index in range(4)]
-    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == names
-    walk = np.stack(list(trained.draw_walk([0, 1], 3, loop=False)))
+    assert sorted(path.name for path in (tmp_path / "frames").glob("*.png")) == names
+    walk = np.stack(list(trained.draw_walk([0, 1], even_route(2, 3, loop=False))))
     np.testing.assert_array_equal(np.stack([pixels(tmp_path / "frames" / name) for name in names]), walk)
     np.testing.assert_array_equal(film_frames(tmp_path / "deep" / "walk.png"), walk)
     assert generate(tiny_run, *words, "--output", tmp_path / "frames") == 2
@@ -401,12 +409,13 @@ def test_a_walk_is_a_film_or_a_folder_of_frames(tiny_run, trained, tmp_path, cap
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["samples", "--seeds", "3-1"], "must be whole numbers and ranges such as 0-15,20; got '3-1'"),
+        (["samples", "--seeds", "3-1"], "must be ranges that rise, such as 1-3; got 3-1"),
         (["samples", "--seeds", "1,,2"], "got '1,,2'"),
         (["samples", "--seeds", ""], "got ''"),
         (["samples", "--seeds=-3"], "got '-3'"),
         (["samples", "--seeds", "a"], "got 'a'"),
-        (["samples", "--seeds", "2147483648"], "got '2147483648'"),
+        (["samples", "--seeds", "2147483648"], "must be from 0 to 2147483647; got 2147483648"),
+        (["samples", "--seeds", "0-99999999999"], "must be from 0 to 2147483647; got 99999999999"),
         (["samples", "--seeds", "0", "--step", "x"], "must be a whole number from 0; got 'x'"),
         (["samples", "--seeds", "0", "--format", "bmp"], "invalid choice: 'bmp'"),
         (["interpolate", "--seeds", "0,1", "--frames", "1", "--output", "a.gif"], "from 2; got '1'"),
@@ -427,8 +436,8 @@ def test_bad_arguments_end_in_one_line_and_exit_code_2(words, told, capsys):
     ("words", "told"),
     [
         (["--seeds", "4", "--output", "a.gif"], "two seeds at least; got 4"),
-        (["--seeds", "0-1", "--output", "a.mp4"], "must end in .gif, .webp, .png, or be a folder; got a.mp4"),
-        (["--seeds", "0-1", "--output", "a.gif", "--fps", "51"], "--fps must be 50 at most in a .gif; got 51"),
+        (["--seeds", "0-1", "--output", "a.avi"], "must end in .gif, .webp, .png, .mp4, or be a folder; got a.avi"),
+        (["--seeds", "0-1", "--output", "a.gif", "--fps", "51"], "--fps must be from 1 to 50 in a .gif; got 51"),
         (["--seeds", "0-1", "--output", "a.gif", "--step", "5"], "has a checkpoint of: 4, 8; got 5"),
     ],
 )
@@ -485,13 +494,13 @@ def test_settings_that_describe_another_network_are_refused(copied_run, capsys, 
     assert error.count("\n") == 1
 
 
-def test_the_script_in_a_process_of_its_own_writes_the_same_bytes_for_a_seed(tiny_run, tmp_path):
-    command = [sys.executable, str(ROOT / "generate.py"), "samples", tiny_run.name]
+def test_the_script_in_processes_of_its_own_writes_the_same_bytes_for_a_seed(tiny_run, tmp_path):
     alone, among = tmp_path / "alone", tmp_path / "among"
-    command += ["--output-folder", str(tiny_run.path.parent), "--seeds", "11,6", "--output", str(alone)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert (done.stdout, done.stderr) == (f"2 pictures of step 8 in {alone}\n", "")
-    assert generate(tiny_run, "samples", "--seeds", "0-11", "--output", among) == 0
+    for output, seeds, count in ((alone, "11,6", 2), (among, "0-11", 12)):
+        command = [sys.executable, str(ROOT / "generate.py"), "samples", tiny_run.name, "--seeds", seeds]
+        command += ["--output-folder", str(tiny_run.path.parent), "--output", str(output)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        assert (done.stdout, done.stderr) == (f"{count} pictures of step 8 in {output}\n", "")
     for name in ("seed-000006.png", "seed-000011.png"):
         assert (alone / name).read_bytes() == (among / name).read_bytes()
 

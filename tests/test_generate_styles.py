@@ -9,6 +9,7 @@ from sle_gan.assembly.opened_run import OpenedRun
 from sle_gan.cli.generate import main
 from sle_gan.data.pictures import image_sheet
 from sle_gan.errors import InputError
+from sle_gan.export.route import even_route
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.models.generators.stylegan2 import styles as styles_of
 from sle_gan.models.io import latent_codes, postprocess_images
@@ -104,7 +105,7 @@ def test_a_walk_among_styles_is_straight_and_another_than_among_codes(run, tmp_p
     assert np.abs(among_codes[1:4] - among_styles[1:4]).mean() > 0.5
     assert np.abs(truncated - among_styles).mean() > 1
     trained = TrainedGenerator(run, truncation=1.0)
-    looped = np.stack(list(trained.draw_style_walk([0, 1, 2], 4, loop=True)))
+    looped = np.stack(list(trained.draw_style_walk([0, 1, 2], even_route(3, 4, loop=True))))
     assert len(looped) == 12
     np.testing.assert_array_equal(looped[:5], among_styles)
 

@@ -14,9 +14,10 @@ from inception_file import CONVOLUTIONS, drawn_weights, write_state_dict
 from PIL import Image
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation import NETWORKS, download
-from sle_gan.evaluation.networks.efficientnet_lite0 import weights_path
-from sle_gan.evaluation.networks.inception import inception
+from sle_gan.evaluation import download
+from sle_gan.pretrained import NETWORKS
+from sle_gan.pretrained.efficientnet_lite0 import weights_path
+from sle_gan.pretrained.inception import inception
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +263,7 @@ def test_a_network_tells_the_checksum_of_its_weights(lite0):
 
 
 def test_lite0_takes_bytes_as_its_model_takes_numbers_from_minus_1_to_1(lite0):
-    from sle_gan.evaluation.networks.efficientnet_lite0 import efficientnet_lite0
+    from sle_gan.pretrained.efficientnet_lite0 import efficientnet_lite0
 
     images = np.random.default_rng(5).integers(0, 256, [2, 224, 224, 3]).astype(np.uint8)
     expected = efficientnet_lite0(("pooled",))(tf.cast(images, tf.float32) / 127.5 - 1)

@@ -8,9 +8,9 @@ import pytest
 
 from sle_gan.assembly.resolve import resolve
 from sle_gan.errors import InputError
-from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.judges import FLATTERING, JUDGES, describe_network, is_party, judge_of
 from sle_gan.models import DISCRIMINATORS
+from sle_gan.pretrained import NETWORKS
 
 
 def settings(**given):

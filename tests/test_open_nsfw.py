@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation.networks.onnx_file import Node, read_onnx
-from sle_gan.evaluation.networks.open_nsfw import feature_network, open_nsfw, weights_path
+from sle_gan.pretrained.onnx_file import Node, read_onnx
+from sle_gan.pretrained.open_nsfw import feature_network, open_nsfw, weights_path
 
 
 def varint(number):

@@ -48,6 +48,11 @@ def exported(trained, tmp_path_factory):
     return export_saved_model(trained, folder)
 
 
+@pytest.fixture(scope="module")
+def loaded(exported):
+    return tf.saved_model.load(str(exported))
+
+
 def test_an_export_needs_tensorflow_alone_and_draws_the_pictures_of_the_run(trained, exported, tmp_path):
     codes = latent_codes([1, 2, 3], 256)
     np.save(tmp_path / "codes.npy", codes)
@@ -115,10 +120,33 @@ def test_an_export_that_draws_other_pictures_is_not_kept(trained, tmp_path, monk
     monkeypatch.setattr(trained, "draw_seeds", lambda seeds: drawn)
     with pytest.raises(StorageError, match=r"sample of the export must .* by up to [45] of 255; nothing is kept"):
         export_saved_model(trained, tmp_path / "exports")
-    assert not list((tmp_path / "exports").iterdir())
+    assert [path.name for path in (tmp_path / "exports").iterdir()] == [".sle-gan-output"]
 
 
 def test_a_folder_that_cannot_be_written_is_told(trained, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
         export_saved_model(trained, tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("signature", "arguments", "told"),
+    [
+        ("sample", {"seed": -1, "n": 1}, "seed, and the last of n seeds, must be from 0 to 2147483647; got"),
+        ("sample", {"seed": 2**31 - 2, "n": 3}, "seed, and the last of n seeds, must be from 0 to 2147483647; got"),
+        ("sample", {"seed": 0, "n": 0}, "n must be from 1 to 2147483647; got"),
+        ("sample", {"seed": 0, "n": -5}, "n must be from 1"),
+        ("interpolate", {"seed_a": -3, "seed_b": 1, "steps": 2}, "seed_a must be from 0"),
+        ("interpolate", {"seed_a": 3, "seed_b": -1, "steps": 2}, "seed_b must be from 0"),
+        ("interpolate", {"seed_a": 3, "seed_b": 1, "steps": 1}, "steps must be from 2"),
+    ],
+)
+def test_an_export_refuses_numbers_out_of_their_range(loaded, signature, arguments, told):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+        loaded.signatures[signature](**{name: tf.constant(value) for name, value in arguments.items()})
+
+
+def test_an_export_draws_the_last_seed_of_all(loaded, trained):
+    drawn = loaded.signatures["sample"](seed=tf.constant(2**31 - 1), n=tf.constant(1))["images"].numpy()
+    expected = np.stack(list(trained.draw_seeds([2**31 - 1])))
+    assert np.abs(drawn.astype(int) - expected).max() <= 1

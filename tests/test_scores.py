@@ -13,7 +13,6 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import distances, scores
 from sle_gan.evaluation.distances import neighbor_distances
 from sle_gan.evaluation.diversity import Diversity, UnitMaps
-from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance
 from sle_gan.evaluation.scores import (
     Moments,
     frechet_distance,
@@ -22,6 +21,7 @@ from sle_gan.evaluation.scores import (
     precision_recall,
     random_halves,
 )
+from sle_gan.pretrained.perceptual import PerceptualDistance
 
 LITE0 = "efficientnet-lite0"
 

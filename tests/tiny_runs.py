@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from sle_gan.assembly.resolve import resolve
-from sle_gan.data.folder import manifest, scan
+from sle_gan.data.folder import scan
+from sle_gan.data.manifest import manifest
 from sle_gan.json_files import write_json
 from sle_gan.models import GENERATORS, MODELS
 from sle_gan.run import RunFolder, start_run

@@ -1,4 +1,4 @@
-"""The perceptual distance of `evaluation/networks/efficientnet_lite0.py` in plain PyTorch, with the same weights.
+"""The perceptual distance of `pretrained/efficientnet_lite0.py` in plain PyTorch, with the same weights.
 
 Source: Tan & Le 2019, arXiv:1905.11946, in its "lite" form; Zhang et al. 2018, arXiv:1801.03924.
 """

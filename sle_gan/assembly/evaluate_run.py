@@ -15,11 +15,12 @@ from sle_gan.assembly.references import TRAINING_SPLIT, ReferenceImages, read_re
 from sle_gan.data.pictures import opaque, write_picture
 from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError
-from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES, NETWORKS, check_metrics
+from sle_gan.evaluation import FEWEST_IMAGES, METRICS, check_metrics
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.evaluation.judges import describe_network, judge_of
 from sle_gan.evaluation.pace import tell_pace
 from sle_gan.export.drawing import plan_drawing
+from sle_gan.pretrained import MODES, NETWORKS
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
 
@@ -35,7 +36,7 @@ class Evaluation:
     Attributes:
         metrics: some of `sle_gan.evaluation.METRICS`: `fid`, `kid`, `prdc` (precision, recall, density and coverage),
             `is` (the Inception Score), `swd` (the sliced Wasserstein distance, without a network), `diversity`.
-        network: one of `sle_gan.evaluation.NETWORKS`, whose features are compared; `auto`: the first that is no part
+        network: one of `sle_gan.pretrained.NETWORKS`, whose features are compared; `auto`: the first that is no part
             of the run's loss.
         mode: one of `sle_gan.evaluation.MODES`, how images are resized for it.
         number_of_images: drawn and scored, six or more.

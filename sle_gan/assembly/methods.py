@@ -7,10 +7,10 @@ import tf_keras as keras
 from sle_gan.assembly.weights import trained_discriminator
 from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.diffaugment import DiffAugment
-from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance
 from sle_gan.models import DISCRIMINATORS, GENERATORS
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import feature_splits, training_graph
+from sle_gan.pretrained.perceptual import PerceptualDistance
 from sle_gan.settings import SparseFromScratchSettings, TicketSearchSettings, TrainSettings
 from sle_gan.training.distillation import Distillation
 from sle_gan.training.ema import MovingAverage, average_decay

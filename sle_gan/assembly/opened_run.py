@@ -10,19 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sle_gan.assembly.drawable_run import DrawableRun
 from sle_gan.assembly.evaluate_run import Evaluation, evaluate_run
 from sle_gan.errors import InputError
 from sle_gan.evaluation.health import Verdict, judge
-from sle_gan.export.drawing import Drawing, plan_drawing
 from sle_gan.export.pictures import check_output
-from sle_gan.export.samples import MIX_FROM_PX, Samples
 from sle_gan.export.sizes import WeightSizes, weight_sizes
-from sle_gan.export.walk import FRAMES, Walk
 from sle_gan.report.card import run_card
 from sle_gan.report.record import RunRecord, damage_as_input_error, metric_arrays, read_record
 from sle_gan.report.run_report import write_report
-from sle_gan.run import RunFolder, find_run
-from sle_gan.settings import TrainSettings
+from sle_gan.run import find_run
 
 EXPORT_FORMATS = ("saved-model",)
 
@@ -41,7 +38,7 @@ class Exported(NamedTuple):
     sizes: WeightSizes
 
 
-class OpenedRun:
+class OpenedRun(DrawableRun):
     """A run folder and what can be done with it; `sle_gan.open_run` makes it.
 
     A notebook shows its newest sheet of samples. The generator that was last drawn with stays loaded.
@@ -53,10 +50,6 @@ class OpenedRun:
         folder: the `RunFolder`.
     """
 
-    def __init__(self, folder: RunFolder):
-        self.folder = folder
-        self._drawing: Drawing | None = None
-
     def __repr__(self) -> str:
         return f"OpenedRun({str(self.folder.path)!r})"
 
@@ -64,143 +57,6 @@ class OpenedRun:
         """Shows the run in a notebook: its newest sheet and a line of facts."""
         with damage_as_input_error(self.folder.path):
             return run_card(self.record())
-
-    @property
-    def settings(self) -> TrainSettings:
-        """The resolved settings of the run, as its `config.json` holds them."""
-        return self.folder.settings()
-
-    def draw(
-        self,
-        seeds: Iterable[int],
-        class_name: str | None = None,
-        truncation: float | None = None,
-        step: int | None = None,
-    ) -> np.ndarray:
-        """Draws the picture of each seed: the pixels that `generate.py samples` writes as PNG.
-
-            >>> import sle_gan
-            >>> run = sle_gan.open_run("00000-fastgan-flowers")
-            >>> run.draw(range(4)).shape
-            (4, 64, 64, 3)
-
-        On the CPU a picture is the same, bit for bit, whatever other seeds are drawn beside it.
-
-        Args:
-            seeds: whole numbers from 0 to 2**31 - 1, one or more.
-            class_name: of a run with classes, the class of all pictures; the classes in turn if None.
-            truncation: of a network with styles, how far pictures go from the average one, from 0 to 2; 1 changes
-                nothing.
-            step: of an older checkpoint that is still kept; the newest if None.
-
-        Returns:
-            uint8 `[count, side, side, channels]` in [0, 255], in the order of the seeds.
-
-        Raises:
-            InputError: a `ValueError`: if an argument is out of its range, the run has no such checkpoint or class,
-                or what is restored is damaged.
-        """
-        return np.stack(list(self.samples(seeds, class_name=class_name, truncation=truncation, step=step)))
-
-    def draw_mixed(
-        self,
-        seeds: Iterable[int],
-        mix_seeds: Iterable[int],
-        mix_from: int = MIX_FROM_PX,
-        class_name: str | None = None,
-        truncation: float | None = None,
-        step: int | None = None,
-    ) -> np.ndarray:
-        """Draws each seed with the finer styles of each other seed, with a network that has styles.
-
-        Args:
-            seeds: whole numbers from 0 to 2**31 - 1, whose styles shape the coarser maps.
-            mix_seeds: likewise, whose styles shape the finer maps.
-            mix_from: side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures' own.
-            class_name: see `draw`.
-            truncation: see `draw`.
-            step: see `draw`.
-
-        Returns:
-            uint8 `[len(seeds), len(mix_seeds), side, side, channels]` in [0, 255].
-
-        Raises:
-            InputError: see `draw`; and if the network has no styles.
-        """
-        mixed = self.samples(seeds, mix_seeds, mix_from, class_name, truncation, step)
-        pictures = np.stack(list(mixed))
-        return pictures.reshape(len(mixed.seeds), -1, *pictures.shape[1:])
-
-    def samples(
-        self,
-        seeds: Iterable[int],
-        mix_seeds: Iterable[int] | None = None,
-        mix_from: int = MIX_FROM_PX,
-        class_name: str | None = None,
-        truncation: float | None = None,
-        step: int | None = None,
-    ) -> Samples:
-        """Plans the pictures of seeds, to be drawn one after another or written as files.
-
-            >>> import sle_gan
-            >>> run = sle_gan.open_run("00000-fastgan-flowers")
-            >>> saved = run.samples(range(3)).save("drawn/")
-            >>> sorted(path.name for path in saved.output.iterdir())
-            ['seed-000000.png', 'seed-000001.png', 'seed-000002.png']
-
-        Args:
-            seeds: whole numbers from 0 to 2**31 - 1, one or more.
-            mix_seeds: see `draw_mixed`; None to mix nothing.
-            mix_from: see `draw_mixed`.
-            class_name: see `draw`.
-            truncation: see `draw`.
-            step: see `draw`.
-
-        Returns:
-            `Samples`: an iterable of uint8 `[side, side, channels]` with `save(folder, ...)`.
-
-        Raises:
-            InputError: see `draw`.
-        """
-        drawing = self._planned(step, class_name, truncation, with_styles=mix_seeds is not None)
-        return Samples(drawing, seeds, mix_seeds, mix_from)
-
-    def film(
-        self,
-        seeds: Iterable[int],
-        frames: int = FRAMES,
-        *,
-        loop: bool = False,
-        space: str = "z",
-        class_name: str | None = None,
-        truncation: float | None = None,
-        step: int | None = None,
-    ) -> Walk:
-        """Plans a walk from seed to seed, to be drawn frame by frame or written as a film.
-
-            >>> import sle_gan
-            >>> run = sle_gan.open_run("00000-fastgan-flowers")
-            >>> film = run.film([0, 1], frames=3, loop=True)
-            >>> len(film), film.save("walk.gif", fps=10).name
-            (6, 'walk.gif')
-
-        Args:
-            seeds: two whole numbers or more, from 0 to 2**31 - 1.
-            frames: from one seed to the next, two or more.
-            loop: whether to return to the first seed, so that the film has no end; otherwise it ends on the last.
-            space: `z` to walk among latent codes, or `w` among the styles of a network that has them.
-            class_name: see `draw`.
-            truncation: see `draw`.
-            step: see `draw`.
-
-        Returns:
-            A `Walk`: an iterable of uint8 `[side, side, channels]` with `save(file or folder, fps)`.
-
-        Raises:
-            InputError: see `draw`.
-        """
-        drawing = self._planned(step, class_name, truncation, with_styles=space == "w")
-        return Walk(drawing, seeds, frames, loop=loop, space=space)
 
     def record(self) -> RunRecord:
         """Reads all that the run has written so far.
@@ -328,20 +184,6 @@ class OpenedRun:
     def report(self) -> Path:
         """Writes the report of the run anew, one file to be opened in a browser, and returns its path."""
         return write_report(self.folder)
-
-    def _planned(
-        self,
-        step: int | None = None,
-        class_name: str | None = None,
-        truncation: float | None = None,
-        *,
-        with_styles: bool = False,
-    ) -> Drawing:
-        """Plans a drawing; where it is the last one again, that one, whose generator is loaded."""
-        drawing = plan_drawing(self.folder, step, class_name, truncation, with_styles=with_styles)
-        if self._drawing != drawing:
-            self._drawing = drawing
-        return self._drawing
 
 
 def open_run(path_or_name: Path | str, output_folder: Path | str = "runs") -> OpenedRun:

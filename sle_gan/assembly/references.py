@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sle_gan.data.decode import decode_images
-from sle_gan.data.folder import Manifest, manifest, scan
+from sle_gan.data.folder import scan
+from sle_gan.data.manifest import Manifest, manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
@@ -46,7 +47,7 @@ def read_reference_images(
     """
     scanned = scan(folder)
     images, kept, failures = decode_images(scanned, settings)
-    for path, reason in (*scanned.skipped, *failures):
+    for path, reason in (*scanned.unusable(), *failures):
         tell(f"skipped {path}: {reason}")
     if len(images) < FEWEST_IMAGES:
         raise InputError(f"--reference-folder must hold {FEWEST_IMAGES} images at least; got {len(images)}")

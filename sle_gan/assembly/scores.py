@@ -7,11 +7,11 @@ import numpy as np
 from sle_gan.assembly.references import TRAINING_SPLIT, ReferenceImages, read_reference_images
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.scores import Scores
-from sle_gan.data.folder import read_manifest
+from sle_gan.data.manifest import read_manifest
 from sle_gan.data.pictures import opaque
-from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.judges import describe_network
 from sle_gan.evaluation.scoring import Reference, Scoring, features_file_name
+from sle_gan.pretrained import NETWORKS
 from sle_gan.run import RunFolder
 from sle_gan.settings import ScoreSettings, TrainSettings
 from sle_gan.training.ema import Calibration

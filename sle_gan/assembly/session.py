@@ -95,6 +95,7 @@ def fit(
         settings.run.checkpoint_frequency,
         settings.run.keep_checkpoints,
         calibrate,
+        run.config().last_change_step(),
     )
     rollback = Rollback(gan, checkpoints, calibrate, run.metrics_file)
     done = rollback.resume()
@@ -138,9 +139,9 @@ def fit(
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end
-    with _disk_errors(checkpoints):
+    with _disk_errors(run, checkpoints):
         if done < steps:
-            _fit_with_rollbacks(gan, fit_from, rollback, progress)
+            _fit_with_rollbacks(run, gan, fit_from, rollback, progress)
         _save_weights(run, gan.average_generator, discriminator)
     return _end(run, signals.received, sparsity)
 
@@ -181,7 +182,7 @@ def _print_lines(lines: Iterable[str]) -> None:
 
 def _end(run: RunFolder, signal: int | None, sparsity: Sparsity) -> int:
     if signal is not None:
-        print(f"saved; the same command goes on with {run.path}")
+        print(f"saved in {run.path}; {run.way_on()}")
         return 128 + signal
     _print_lines(sparsity.summary())
     print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
@@ -189,7 +190,7 @@ def _end(run: RunFolder, signal: int | None, sparsity: Sparsity) -> int:
 
 
 def _fit_with_rollbacks(
-    gan: GAN, fit_from: Callable[[int], None], rollback: Rollback, progress: TrainingProgress
+    run: RunFolder, gan: GAN, fit_from: Callable[[int], None], rollback: Rollback, progress: TrainingProgress
 ) -> None:
     """Trains to the end; numbers that are not finite take the training back, until they do so too often."""
     while True:
@@ -200,7 +201,7 @@ def _fit_with_rollbacks(
         except tf.errors.ResourceExhaustedError as error:
             if is_full(error):
                 raise
-            raise TrainingError("out of memory; give --accumulate, or a smaller --batch-size or --width") from error
+            raise TrainingError(f"out of memory; {run.way_on_in_less_memory()}") from error
         else:
             return
         finally:
@@ -227,7 +228,7 @@ def _check_space_for_checkpoints(
 
 
 @contextlib.contextmanager
-def _disk_errors(checkpoints: Checkpoints) -> Iterator[None]:
+def _disk_errors(run: RunFolder, checkpoints: Checkpoints) -> Iterator[None]:
     """Tells of a full disk what is kept of the run."""
     try:
         yield
@@ -236,7 +237,7 @@ def _disk_errors(checkpoints: Checkpoints) -> Iterator[None]:
             raise
         kept = checkpoints.latest_step()
         kept_text = "no checkpoint was written yet" if kept is None else f"checkpoint {kept} is kept"
-        raise StorageError(f"disk full: {kept_text}; free space, and the same command goes on") from error
+        raise StorageError(f"disk full: {kept_text}; free space, then {run.way_on()}") from error
 
 
 def _size_bytes(folder: Path) -> int:

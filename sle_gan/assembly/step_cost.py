@@ -3,8 +3,9 @@
 import functools
 import os
 
-from sle_gan.evaluation import NETWORKS
-from sle_gan.evaluation.networks.efficientnet_lite0 import PerceptualDistance, efficientnet_lite0
+from sle_gan.pretrained import NETWORKS
+from sle_gan.pretrained.efficientnet_lite0 import efficientnet_lite0
+from sle_gan.pretrained.perceptual import PerceptualDistance
 from sle_gan.settings import SparseFromScratchSettings, TicketSearchSettings, TrainSettings
 from sle_gan.sparsity.flops import layer_macs, network_macs
 from sle_gan.training.gan import GAN

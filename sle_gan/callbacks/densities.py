@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from sle_gan.callbacks.clock import Logs, StepClock
 from sle_gan.callbacks.metrics import append_row, keep_rows_until
+from sle_gan.marks import SOFTWARE
 from sle_gan.sparsity.record import SparsityRecord
 
 
@@ -49,7 +50,7 @@ class Densities(StepClock):
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Writes the plot and closes the event file."""
         figure = density_plot(self._rows(), int(self.model.steps.numpy()))
-        figure.savefig(self.plot)
+        figure.savefig(self.plot, metadata={"Software": SOFTWARE})
         self._writer.close()
 
     def _rows(self) -> list[dict[str, Any]]:

@@ -7,13 +7,12 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from sle_gan.assembly.estimate import estimate_needs
 from sle_gan.assembly.hours import fit_steps
 from sle_gan.assembly.probe import TIMED_STEPS, ask_times
 from sle_gan.assembly.resolve import resolve
-from sle_gan.cli.program import ArgumentParser, run_program
+from sle_gan.cli.program import ArgumentParser, file_path, run_program
 from sle_gan.cli.settings_flags import add_setting, reader
 from sle_gan.cli.train_flags import CHOICES
 from sle_gan.data.doctor import describe_diagnosis, diagnose
@@ -23,7 +22,7 @@ from sle_gan.models.rates import describe_rates
 from sle_gan.settings.kinds import HOURS
 from sle_gan.settings.train import GIVABLE
 
-_PASSED_ON = ("resolution", "channels", "fit", "model", "width", "batch_size", "cache_limit")
+_PASSED_ON = ("resolution", "channels", "fit", "range", "model", "width", "batch_size", "cache_limit")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = result.add_argument_group("the images").add_argument
     add("data_folder", metavar="DATA", help="images, also in sub-folders")
-    add("--json", type=Path, metavar="FILE", help="write what was found there too")
+    add("--json", type=file_path, metavar="FILE", help="write what was found there too")
     add("--debug", action="store_true", help="show the traceback of an error")
     group = result.add_argument_group("the training that is planned, as for train")
     for name in _PASSED_ON:
@@ -69,7 +68,7 @@ def _examine(arguments: argparse.Namespace) -> int:
     settings = resolve({**given, "data_folder": arguments.data_folder})
     found = scan(arguments.data_folder)
     print(f"{found.folder}: looking at {len(found.images)} images", flush=True)
-    diagnosis = diagnose(found, settings.images.resolution)
+    diagnosis = diagnose(found, settings.images.resolution, settings.images.range)
     print("\n".join(describe_diagnosis(diagnosis)), flush=True)
     content = asdict(diagnosis)
     if not arguments.no_estimate:

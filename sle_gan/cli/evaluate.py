@@ -6,16 +6,16 @@ The arguments, the run, its images and the network's weights are checked before 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from sle_gan.assembly.evaluate_run import NETWORK_CHOICES, Evaluation
 from sle_gan.assembly.opened_run import open_run
-from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, file_path, run_program
 from sle_gan.errors import InputError
-from sle_gan.evaluation import FEWEST_IMAGES, METRICS, MODES
+from sle_gan.evaluation import FEWEST_IMAGES, METRICS
 from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.evaluation.self_check import check_inception
+from sle_gan.pretrained import MODES
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,10 +83,10 @@ def parser() -> argparse.ArgumentParser:
         help="score against these images, such as a test split, made square as the training images; copies and "
         "diversity stay those of the training images",
     )
-    add("--inception-weights", type=Path, metavar="FILE", help="the cache folder's, or fetched, without it")
+    add("--inception-weights", type=file_path, metavar="FILE", help="the cache folder's, or fetched, without it")
     add = result.add_argument_group("without a run").add_argument
     add("--self-check", action="store_true", help="compare a score of CIFAR-10 with the published one")
-    add("--cifar10", type=Path, metavar="FILE", help="cifar-10-binary.tar.gz; the cache folder's without it")
+    add("--cifar10", type=file_path, metavar="FILE", help="cifar-10-binary.tar.gz; the cache folder's without it")
     return result
 
 

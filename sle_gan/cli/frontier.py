@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from sle_gan.assembly.generator_cost import generator_cost
-from sle_gan.cli.program import ArgumentParser, HelpFormatter, run_program
+from sle_gan.cli.program import ArgumentParser, HelpFormatter, file_path, run_program
 from sle_gan.cli.settings_flags import reader
+from sle_gan.cli.terminal import print_table
 from sle_gan.errors import InputError
 from sle_gan.evaluation import kid_name
 from sle_gan.evaluation.judges import judge_of
-from sle_gan.report.frontier import Trained, frontier_plot, frontier_table
+from sle_gan.marks import SOFTWARE
+from sle_gan.report.frontier import Trained, frontier_cells, frontier_plot, to_markdown
 from sle_gan.report.record import read_record
 from sle_gan.run import RunFolder
 from sle_gan.settings import TicketSearchSettings
@@ -67,7 +69,13 @@ def parser() -> argparse.ArgumentParser:
     )
     add = result.add_argument
     add("--data-folder", required=True, metavar="FOLDER", help="images")
-    add("--output-folder", type=Path, default="frontier", metavar="FOLDER", help="of the runs, the table and the plot")
+    add(
+        "--output-folder",
+        type=file_path,
+        default="frontier",
+        metavar="FOLDER",
+        help="of the runs, the table and the plot",
+    )
     add("--seeds", type=_several(int, 0), default="0,1", metavar="NUMBERS", help="each method is trained with each")
     add("--sparsities", type=_several(reader(RATE)), default="0.3", metavar="SHARES", help="of Re-GAN's sparse phases")
     add(
@@ -135,7 +143,7 @@ def points(arguments: argparse.Namespace) -> list[Point]:
 
 
 def _frontier(arguments: argparse.Namespace, common: Sequence[str]) -> int:
-    if not Path(arguments.data_folder).is_dir():
+    if not Path(arguments.data_folder).expanduser().is_dir():
         raise InputError(f"--data-folder must be a folder of images; got {arguments.data_folder}")
     common = ["--data-folder", arguments.data_folder, "--output-folder", str(arguments.output_folder), *common]
     trained = []
@@ -153,10 +161,10 @@ def _frontier(arguments: argparse.Namespace, common: Sequence[str]) -> int:
             if point.method is not None:
                 trained.append(_measured(point, run, arguments, seed))
     name = f"KID x 10^3 ({judge_of(run.settings())}, {arguments.number_of_images} images)"
-    table = "\n".join(frontier_table(trained, name))
-    (arguments.output_folder / "frontier.md").write_text(table + "\n", encoding="utf-8")
-    frontier_plot(trained, name).savefig(arguments.output_folder / "frontier.png")
-    print(table)
+    table = frontier_cells(trained, name)
+    (arguments.output_folder / "frontier.md").write_text(to_markdown(*table), encoding="utf-8")
+    frontier_plot(trained, name).savefig(arguments.output_folder / "frontier.png", metadata={"Software": SOFTWARE})
+    print_table(*table)
     print(f"floor of the KID, between halves of the images: {trained[0].floor:.1f}")
     print(f"written: {arguments.output_folder / 'frontier.md'}, {arguments.output_folder / 'frontier.png'}")
     return 0

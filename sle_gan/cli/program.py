@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NoReturn
 
 from sle_gan.disk import is_full
@@ -15,6 +16,11 @@ from sle_gan.errors import SleGanError
 
 STORAGE_EXIT_CODE = 4
 INTERRUPT_EXIT_CODE = 130
+
+
+def file_path(text: str) -> Path:
+    """Returns a word of the command line as a path; a `~` at its beginning is a home folder."""
+    return Path(text).expanduser()
 
 
 class ArgumentParser(argparse.ArgumentParser):

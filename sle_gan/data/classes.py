@@ -5,6 +5,7 @@ Imports no TensorFlow.
 
 import collections
 import os
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from sle_gan.data.folder import FolderScan, ImageFile
 from sle_gan.errors import InputError
+
+_SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev"})
 
 
 def class_names(scanned: FolderScan) -> list[str]:
@@ -26,8 +29,8 @@ def class_names(scanned: FolderScan) -> list[str]:
         label of its class.
 
     Raises:
-        InputError: if an image lies in no sub-folder, there are less than two, or two have what a person would take
-            for the same name.
+        InputError: if an image lies in no sub-folder, there are less than two, the classes lie one level deeper, or two
+            have what a person would take for the same name.
     """
     outside = [image.path for image in scanned.images if "/" not in image.path]
     if outside:
@@ -36,6 +39,13 @@ def class_names(scanned: FolderScan) -> list[str]:
             f"lie in none, such as {outside[0]}"
         )
     names = sorted({_class_of(image) for image in scanned.images}, key=os.fsencode)
+    deeper = _classes_below(scanned.images)
+    if deeper and (len(names) < 2 or {name.casefold() for name in names} <= _SPLITS):
+        folder, below = deeper
+        raise InputError(
+            f"--conditional takes the sub-folders of {scanned.folder} as classes, which are {', '.join(names)}; "
+            f"{', '.join(below)} lie one level deeper: give --data-folder {shlex.quote(str(scanned.folder / folder))}"
+        )
     if len(names) < 2:
         raise InputError(f"--conditional needs two sub-folders with images at least; {scanned.folder} has {names[0]!r}")
     alike: dict[str, list[str]] = collections.defaultdict(list)
@@ -47,6 +57,28 @@ def class_names(scanned: FolderScan) -> list[str]:
         if len(same) > 1:
             raise InputError(f"each class must have a name of its own; got {same[0]!r} and {same[1]!r}; rename one")
     return names
+
+
+def classes_without_images(scanned: FolderScan, names: Iterable[str]) -> list[str]:
+    """Says of each sub-folder without a usable image, which is no class, what lies there.
+
+    Args:
+        scanned: a `FolderScan`.
+        names: of the classes, as `class_names` returns them.
+
+    Returns:
+        Texts such as `dog (8 HEIC files)`.
+    """
+    found: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    for path, kind in scanned.unread:
+        found[path.partition("/")[0]][kind.name] += 1
+    for path, _ in scanned.skipped:
+        found[path.partition("/")[0]]["broken"] += 1
+    empty = [name for name in scanned.folders if name not in set(names)]
+    return [
+        f"{name} ({', '.join(f'{count} {kind} files' for kind, count in found[name].items()) or 'no image'})"
+        for name in empty
+    ]
 
 
 def count_class_folders(images: Sequence[ImageFile]) -> int:
@@ -116,6 +148,18 @@ def label_of(name: str, names: Sequence[str]) -> int:
     if _normalized(name) not in normalized_names:
         raise InputError(f"--class must be one of {', '.join(names)}; got {name!r}")
     return normalized_names.index(_normalized(name))
+
+
+def _classes_below(images: Iterable[ImageFile]) -> tuple[str, list[str]] | None:
+    """Returns the first sub-folder whose own sub-folders hold all of its images, and their names; None without one."""
+    below: dict[str, set[str]] = collections.defaultdict(set)
+    for image in images:
+        name, *deeper, _ = image.path.split("/")
+        below[name].add(deeper[0] if deeper else "")
+    for name in sorted(below, key=os.fsencode):
+        if "" not in below[name] and len(below[name]) > 1:
+            return name, sorted(below[name], key=os.fsencode)
+    return None
 
 
 def _class_of(image: ImageFile) -> str:

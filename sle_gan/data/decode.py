@@ -30,10 +30,18 @@ _ALIGNMENT_BYTES = 64  # what TensorFlow needs to use an array without a copy
 _Decoding = concurrent.futures.Future[NDArray[np.uint8]]
 
 # The ends of the ranges that 32-bit values are assumed to fill, by Pillow's mode: I is integer, F is float.
-_RANGES: dict[str, tuple[int, ...]] = {"I": (255, 65535), "F": (1,)}
+_RANGES: dict[str, tuple[float, ...]] = {"I": (255.0, 65535.0), "F": (1.0,)}
+DEEP_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N", *_RANGES})  # of Pillow, of more than 8 bits
 
 
-def read_image(path: Path, resolution: int, channels: int, fit: str, background: Sequence[int]) -> NDArray[np.uint8]:
+def read_image(
+    path: Path,
+    resolution: int,
+    channels: int,
+    fit: str,
+    background: Sequence[int],
+    value_range: Sequence[float] | None = None,
+) -> NDArray[np.uint8]:
     """Decodes one image.
 
     Args:
@@ -42,6 +50,8 @@ def read_image(path: Path, resolution: int, channels: int, fit: str, background:
         channels: 1 (grey), 3 (RGB) or 4 (RGB and alpha).
         fit: `crop` cuts the middle out, `pad` adds borders of the background, `stretch` changes the aspect.
         background: three numbers in [0, 255]: the color under transparency and of the borders of `pad`.
+        value_range: both ends of the values that are mapped to [0, 255] in an image of more than 8 bits; those beyond
+            are cut off. None for the range of its format, as below.
 
     Returns:
         uint8 `[resolution, resolution, channels]`; of an animated image, the first frame. Values of more than 8 bits
@@ -57,7 +67,7 @@ def read_image(path: Path, resolution: int, channels: int, fit: str, background:
                 _verify_png_checksums(path)
             image.draft("RGB", (2 * resolution, 2 * resolution))  # only for JPEG: decodes at a smaller scale
             image.load()
-            image = _to_eight_bits(ImageOps.exif_transpose(image))
+            image = _to_eight_bits(ImageOps.exif_transpose(image), value_range)
     except (OSError, *DAMAGE) as error:
         if isinstance(error, InputError):
             raise
@@ -105,37 +115,23 @@ def decode_images(
         InputError: if none could be decoded.
         StorageError: if the file cannot be written.
     """
-    return decode_folder(
-        scanned,
-        resolution=settings.resolution,
-        channels=settings.channels,
-        fit=settings.fit,
-        background=settings.background_rgb,
-        memory_limit_bytes=sys.maxsize if cache_file is None else settings.cache_limit_bytes,
-        cache_file=cache_file,
-        progress=None,
-    )
+    limit = sys.maxsize if cache_file is None else settings.cache_limit_bytes
+    return decode_folder(scanned, settings, memory_limit_bytes=limit, cache_file=cache_file)
 
 
 def decode_folder(
     scanned: FolderScan,
+    settings: ImageSettings,
     *,
-    resolution: int,
-    channels: int,
-    fit: str,
-    background: Sequence[int],
     memory_limit_bytes: int,
     cache_file: Path | None,
-    progress: Progress | None,
+    progress: Progress | None = None,
 ) -> tuple[NDArray[np.uint8], tuple[ImageFile, ...], tuple[tuple[str, str], ...]]:
     """Decodes all images of a scanned folder, on all cores.
 
     Args:
         scanned: a `FolderScan`.
-        resolution: side of the results in pixels.
-        channels: 1, 3 or 4; see `read_image`.
-        fit: see `read_image`.
-        background: see `read_image`.
+        settings: side, channels, fit, background and range of the results; see `read_image`.
         memory_limit_bytes: a larger result is written to a file and mapped from there.
         cache_file: path of that file, a `.npy`, which appears when it is whole; only one program at a time may write
             it. None if the memory limit is never reached.
@@ -149,12 +145,14 @@ def decode_folder(
         InputError: if none could be decoded.
         StorageError: if the file cannot be written.
     """
-    shape = (len(scanned.images), resolution, resolution, channels)
+    side, channels = settings.resolution, settings.channels
+    shape = (len(scanned.images), side, side, channels)
     kept: list[ImageFile] = []
     failures: list[tuple[str, str]] = []
 
     def decode(image: ImageFile) -> NDArray[np.uint8]:
-        return read_image(scanned.folder / image.path, resolution, channels, fit, background)
+        file, background = scanned.folder / image.path, settings.background_rgb
+        return read_image(file, side, channels, settings.fit, background, settings.range)
 
     def decoded() -> Iterator[NDArray[np.uint8]]:
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -243,18 +241,30 @@ def _pixels_or_error(future: _Decoding) -> NDArray[np.uint8] | InputError:
         return error
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scales images of more than 8 bits to 8; others are returned as they are."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image).astype(np.float64) / 257).round().astype(np.uint8))
-    if image.mode not in _RANGES:
-        return image
-    values = np.asarray(image).astype(np.float64)
-    values = np.nan_to_num(values, posinf=0, neginf=0)
-    low, high = min(values.min(), 0), max(values.max(), 1)
+def full_range(mode: str, low: float, high: float) -> tuple[float, float]:
+    """Returns what is mapped to [0, 255] in an image of more than 8 bits, where nothing else is asked for.
+
+    Args:
+        mode: Pillow's name for its values, one of `DEEP_MODES`.
+        low: its smallest value.
+        high: its largest.
+    """
+    if mode.startswith("I;16"):
+        return 0.0, 65535.0
+    low, high = min(low, 0.0), max(high, 1.0)
     if low == 0:
-        high = next((end for end in _RANGES[image.mode] if high <= end), high)
-    return Image.fromarray(((values - low) / (high - low) * 255).round().astype(np.uint8))
+        high = next((end for end in _RANGES[mode] if high <= end), high)
+    return low, high
+
+
+def _to_eight_bits(image: Image.Image, value_range: Sequence[float] | None) -> Image.Image:
+    """Scales images of more than 8 bits to 8; others are returned as they are."""
+    if image.mode not in DEEP_MODES:
+        return image
+    values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0, neginf=0)
+    low, high = value_range or full_range(image.mode, values.min(), values.max())
+    shares = (values - low).clip(0, high - low) / (high - low)
+    return Image.fromarray((shares * 255).round().astype(np.uint8))
 
 
 def _over_background(image: Image.Image, channels: int, background: Sequence[int]) -> Image.Image:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sle_gan.data.decode import read_image
 from sle_gan.data.folder import FEW_IMAGES, FolderScan, ImageFile, pillow_warnings_ignored
 from sle_gan.data.near_duplicates import SIDE_PX, near_duplicates
+from sle_gan.data.value_ranges import describe_value_ranges
 from sle_gan.errors import InputError
 
 ENOUGH_IMAGES = 100
@@ -37,6 +38,8 @@ class Diagnosis:
         usable: number of images that can be decoded.
         broken: (path, reason) of the files that are named like images and cannot be used.
         ignored: number of other files and folders.
+        unread: number of files by the kind of their pictures, of kinds that are not read.
+        written: paths of what this tool wrote, which is left out.
         exact_duplicates: groups of paths whose files are equal.
         near_duplicates: groups of paths whose images show the same, or its mirror image; of equal files only the
             first is listed.
@@ -47,6 +50,7 @@ class Diagnosis:
         classes: number of images by top-level sub-folder, `.` for the folder itself; empty without sub-folders.
         smaller: number of images smaller than the resolution.
         animated: number of images of several frames.
+        values: lines of text on the images of more than 8 bits.
         advice: lines of text.
     """
 
@@ -55,6 +59,8 @@ class Diagnosis:
     usable: int
     broken: tuple[tuple[str, str], ...]
     ignored: int
+    unread: dict[str, int]
+    written: tuple[str, ...]
     exact_duplicates: Groups
     near_duplicates: Groups
     shorter_side_px: tuple[float, float, float]
@@ -64,15 +70,17 @@ class Diagnosis:
     classes: dict[str, int]
     smaller: int
     animated: int
+    values: tuple[str, ...]
     advice: tuple[str, ...]
 
 
-def diagnose(scanned: FolderScan, resolution: int) -> Diagnosis:
+def diagnose(scanned: FolderScan, resolution: int, value_range: Sequence[float] | None = None) -> Diagnosis:
     """Decodes every image of a scanned folder and says what is good and bad about it.
 
     Args:
         scanned: a `FolderScan`.
         resolution: side of the images in training, in pixels.
+        value_range: values of images of more than 8 bits that become 0 and 255; those of the format if None.
 
     Returns:
         A `Diagnosis`.
@@ -80,7 +88,7 @@ def diagnose(scanned: FolderScan, resolution: int) -> Diagnosis:
     Raises:
         InputError: if no image can be decoded.
     """
-    images, pictures, broken = _decode(scanned)
+    images, pictures, broken = _decode(scanned, value_range)
     if not images:
         path, reason = broken[0]
         raise InputError(f"none of the {len(broken)} images can be decoded; the first: {path}: {reason}")
@@ -102,7 +110,10 @@ def diagnose(scanned: FolderScan, resolution: int) -> Diagnosis:
         resolution=resolution,
         broken=broken,
         ignored=scanned.ignored,
-        advice=tuple(_advice(facts, resolution)),
+        unread=_counts(kind.name for _, kind in scanned.unread),
+        written=scanned.written,
+        values=tuple(describe_value_ranges(scanned, value_range)),
+        advice=(*_advice(facts, resolution), *_advice_on_kinds(scanned)),
         **facts,
     )
 
@@ -121,6 +132,8 @@ def describe_diagnosis(diagnosis: Diagnosis) -> list[str]:
         f"usable: {diagnosis.usable}",
         *_list_lines("broken", [f"{path} ({reason})" for path, reason in diagnosis.broken]),
         f"other files: {diagnosis.ignored}",
+        *(f"{kind} files, which are not read: {count}" for kind, count in diagnosis.unread.items()),
+        *(_list_lines("left out, since SLE-GAN wrote them", diagnosis.written) if diagnosis.written else ()),
         *_list_lines("copies of equal bytes", [" = ".join(group) for group in diagnosis.exact_duplicates]),
         *_list_lines("near duplicates", [" ~ ".join(group) for group in diagnosis.near_duplicates]),
         f"shorter side: {low:g} to {high:g} px, median {middle:g} px",
@@ -128,6 +141,7 @@ def describe_diagnosis(diagnosis: Diagnosis) -> list[str]:
         "channels: " + ", ".join(f"{count} {mode}" for mode, count in diagnosis.modes.items()),
         "formats: " + ", ".join(f"{count} {name}" for name, count in diagnosis.formats.items()),
         f"smaller than {diagnosis.resolution} px: {diagnosis.smaller}",
+        *(f"values: {line}" for line in diagnosis.values),
     ]
     if diagnosis.animated:
         lines.append(f"of several frames: {diagnosis.animated}; the first frame is used")
@@ -136,12 +150,14 @@ def describe_diagnosis(diagnosis: Diagnosis) -> list[str]:
     return lines + [f"advice: {line}" for line in diagnosis.advice]
 
 
-def _decode(scanned: FolderScan) -> tuple[list[ImageFile], list[NDArray[np.uint8]], tuple[tuple[str, str], ...]]:
+def _decode(
+    scanned: FolderScan, value_range: Sequence[float] | None
+) -> tuple[list[ImageFile], list[NDArray[np.uint8]], tuple[tuple[str, str], ...]]:
     """Returns the `ImageFile`s that can be decoded, grey thumbnails of them, and (path, reason) of the others."""
 
     def small_picture(image: ImageFile) -> NDArray[np.uint8] | str:
         try:
-            return read_image(scanned.folder / image.path, SIDE_PX, 1, "stretch", _WHITE)[..., 0]
+            return read_image(scanned.folder / image.path, SIDE_PX, 1, "stretch", _WHITE, value_range)[..., 0]
         except InputError as error:
             return str(error)
 
@@ -202,6 +218,12 @@ def _advice(facts: dict[str, Any], resolution: int) -> Iterator[str]:
     counts = facts["classes"].values()
     if counts and max(counts) > _UNEVEN * min(counts):
         yield f"the largest sub-folder has {max(counts) / min(counts):.0f} times the images of the smallest"
+
+
+def _advice_on_kinds(scanned: FolderScan) -> Iterator[str]:
+    """Yields how files of kinds that are not read become usable."""
+    for kind, count in collections.Counter(kind for _, kind in scanned.unread).items():
+        yield f"{count} {kind.name} files are not used: {kind.mend}"
 
 
 def _advice_on_number(count: int) -> str:

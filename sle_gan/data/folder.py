@@ -1,4 +1,4 @@
-"""A folder of images: which are usable, which are not and why, and the manifest of them that a run keeps.
+"""A folder of images: which are usable, and which are not and why.
 
 Imports no TensorFlow, so that an empty folder is reported within a second.
 """
@@ -8,29 +8,24 @@ import contextlib
 import hashlib
 import os
 import random
-import re
-import stat
 import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
+from sle_gan.data.folder_entries import FolderEntries, reason_of
+from sle_gan.data.picture_kinds import UnreadKind, formats
 from sle_gan.errors import InputError
-from sle_gan.json_files import read_json, stays_below
+from sle_gan.marks import is_marked
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 MOST_PIXELS = 100_000_000
 MOST_ASPECT = 20
 FEW_IMAGES = 20
-MANIFEST_SCHEMA = 1
-
-Manifest = dict[str, Any]  # see `manifest`
 # What Pillow raises, besides OSError, for a damaged file.
 DAMAGE = (SyntaxError, ValueError, TypeError, EOFError, LookupError, ArithmeticError, struct.error, zlib.error)
 
@@ -68,15 +63,28 @@ class FolderScan:
     Attributes:
         folder: path of the folder.
         images: usable images, in the order of their paths' bytes.
-        skipped: (path, reason) of the files named like images, and the folders, that cannot be read; in the same order.
-        ignored: number of other entries: files of other extensions, pipes and devices, files and folders whose names
+        skipped: (path, reason) of the files that look like images, and the folders, that cannot be read; in the same
+            order.
+        ignored: number of other entries: files without a picture, pipes and devices, files and folders whose names
             begin with a dot.
+        unread: (path, kind) of the files with pictures of kinds that are not read here; in the same order.
+        written: paths of the folders, with a `/` at their ends, and of the pictures that this tool wrote and that are
+            left out; in the same order.
+        folders: names of the sub-folders that were entered.
     """
 
     folder: Path
     images: tuple[ImageFile, ...]
-    skipped: tuple[tuple[str, str], ...]
-    ignored: int
+    skipped: tuple[tuple[str, str], ...] = ()
+    ignored: int = 0
+    unread: tuple[tuple[str, UnreadKind], ...] = ()
+    written: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+    def unusable(self) -> tuple[tuple[str, str], ...]:
+        """Returns (path, reason) of all pictures that cannot be used: those skipped, and those of unread kinds."""
+        unread = [(path, f"{kind.name}; {kind.mend}") for path, kind in self.unread if kind.is_picture]
+        return (*self.skipped, *unread)
 
     def duplicates(self) -> tuple[tuple[str, ...], ...]:
         """Returns the paths of images whose files are equal, a tuple for each group."""
@@ -86,11 +94,14 @@ class FolderScan:
         return tuple(tuple(paths) for paths in groups.values() if len(paths) > 1)
 
 
-def scan(folder: Path | str) -> FolderScan:
+def scan(folder: Path | str, *, with_written: bool = False) -> FolderScan:
     """Finds the images in a folder and its sub-folders. Reads headers and computes checksums; decodes nothing.
+
+    A file is an image by its first bytes, or by its name.
 
     Args:
         folder: path of the folder.
+        with_written: whether the pictures that this tool wrote count too.
 
     Returns:
         A `FolderScan` with at least one usable image.
@@ -98,28 +109,42 @@ def scan(folder: Path | str) -> FolderScan:
     Raises:
         InputError: if the folder cannot be read, or there is no usable image in it.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     try:
         os.listdir(folder)  # noqa: PTH208  (only to learn whether it can be read)
     except (OSError, ValueError) as error:
-        raise InputError(f"the data folder must be a folder of images; got {folder} ({_reason(error)})") from None
-    candidates, skipped, ignored = _candidates(folder)
+        raise InputError(f"the data folder must be a folder of images; got {folder} ({reason_of(error)})") from None
+    entries = FolderEntries(folder, with_written=with_written)
     images = []
     with pillow_warnings_ignored():
-        for path in candidates:
+        for path in sorted(entries.candidates, key=os.fsencode):
             try:
-                images.append(_inspect(folder, path))
+                image = _inspect(folder, path, with_written=with_written)
             except (InputError, OSError) as error:
-                skipped.append((path, _reason(error)))
-    skipped.sort(key=lambda path_and_reason: os.fsencode(path_and_reason[0]))
+                entries.skipped.append((path, reason_of(error)))
+                continue
+            if image is None:
+                entries.written.append(path)
+            else:
+                images.append(image)
+    scanned = FolderScan(
+        folder,
+        tuple(images),
+        tuple(sorted(entries.skipped, key=lambda entry: os.fsencode(entry[0]))),
+        entries.ignored,
+        tuple(sorted(entries.unread, key=lambda entry: os.fsencode(entry[0]))),
+        tuple(sorted(entries.written, key=os.fsencode)),
+        tuple(entries.folders),
+    )
     if not images:
-        looked_at = len(skipped) + ignored
-        why = f"; the first: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
+        looked_at = len(scanned.skipped) + len(scanned.unread) + scanned.ignored
+        skipped = [f"the first: {path}: {reason}" for path, reason in scanned.skipped[:1]]
+        why = "; ".join(["", *skipped, *_left_out_lines(scanned)])
         raise InputError(
             f"0 usable images of {looked_at} files in {folder} and its sub-folders{why}; "
-            f"give a folder of {', '.join(FORMATS)} files"
+            f"give a folder of {', '.join(formats())} files"
         )
-    return FolderScan(folder, tuple(images), tuple(skipped), ignored)
+    return scanned
 
 
 def subsample(scanned: FolderScan, share: float, seed: int) -> FolderScan:
@@ -195,6 +220,7 @@ def describe_images(scanned: FolderScan, resolution: int) -> list[str]:
     ]
     if scanned.ignored:
         lines.append(f"{_count_of(scanned.ignored, 'other file')} ignored")
+    lines += _left_out_lines(scanned)
     if scanned.skipped:
         skipped = [f"{path} ({reason})" for path, reason in scanned.skipped]
         lines.append(f"{_count_of(len(skipped), 'file')} skipped: {format_some(skipped)}")
@@ -213,73 +239,8 @@ def describe_images(scanned: FolderScan, resolution: int) -> list[str]:
     return lines
 
 
-def manifest(scanned: FolderScan, held_out: FolderScan | None = None) -> Manifest:
-    """Returns what a run keeps of its images, ready for JSON.
-
-    Args:
-        scanned: a `FolderScan` of the images to train on.
-        held_out: a `FolderScan` of the held-out images, or None.
-
-    Returns:
-        A dictionary: `schema`; `images`, a list of `ImageFile`s as dictionaries; `held_out`, the same of the held-out
-        images; `skipped`, path and reason of each; `ignored`, the number of other files.
-    """
-    return {
-        "schema": MANIFEST_SCHEMA,
-        "images": [asdict(image) for image in scanned.images],
-        "held_out": [asdict(image) for image in held_out.images] if held_out else [],
-        "skipped": scanned.skipped,
-        "ignored": scanned.ignored,
-    }
-
-
-def read_manifest(file: Path) -> Manifest:
-    """Reads a manifest.
-
-    Args:
-        file: path of `manifest.json`.
-
-    Returns:
-        The dictionary that `manifest` made.
-
-    Raises:
-        InputError: if it is damaged.
-    """
-    try:
-        content: Manifest = read_json(file)
-        images = content["images"] + content.get("held_out", [])
-        if content["schema"] == MANIFEST_SCHEMA and all(
-            stays_below(image["path"]) and re.fullmatch(r"[0-9a-f]{64}", image["sha256"]) for image in images
-        ):
-            return content
-    except (InputError, KeyError, TypeError, AttributeError):
-        pass  # reported below, like a manifest of another schema
-    raise InputError(f"{file} is damaged or of another version; restore it, or give another --name")
-
-
-def changed_images(old: Manifest, new: Manifest) -> tuple[list[str], list[str], list[str]]:
-    """Compares two manifests, the held-out images included.
-
-    Args:
-        old: the manifest of the run.
-        new: the manifest of the folder as it is now.
-
-    Returns:
-        `(added, removed, changed)`: lists of paths.
-    """
-    before, now = (
-        {image["path"]: image["sha256"] for image in content["images"] + content.get("held_out", [])}
-        for content in (old, new)
-    )
-    return (
-        [path for path in now if path not in before],
-        [path for path in before if path not in now],
-        [path for path in now if path in before and now[path] != before[path]],
-    )
-
-
 def open_image(path: Path) -> Image.Image:
-    """Opens an image of an allowed format, size and aspect (see the constants above); decodes nothing.
+    """Opens an image of an allowed format, size and aspect (see `MOST_PIXELS`, `MOST_ASPECT`); decodes nothing.
 
     Args:
         path: the file.
@@ -291,9 +252,9 @@ def open_image(path: Path) -> Image.Image:
         InputError: if it is not such an image.
     """
     try:
-        image = Image.open(path, formats=FORMATS)
+        image = Image.open(path, formats=formats())
     except UnidentifiedImageError:
-        raise InputError(f"not a {', '.join(FORMATS)} image") from None
+        raise InputError(f"not a {', '.join(formats())} image") from None
     except Image.DecompressionBombError:
         raise InputError(f"more than {MOST_PIXELS // 1_000_000} megapixels") from None
     except DAMAGE as error:
@@ -326,50 +287,30 @@ def format_some(texts: list[str]) -> str:
     return ", ".join(texts[:_NAMED_AT_MOST]) + more
 
 
-def _candidates(folder: Path) -> tuple[list[str], list[tuple[str, str]], int]:
-    """Returns the paths of files named like images, (path, reason) of what cannot be read, and the number of others."""
-    entered, paths, unreadable, ignored = set(), [], list[tuple[str, str]](), 0
-
-    def cannot_be_listed(error: OSError) -> None:
-        unreadable.append((_relative(error.filename, folder), _reason(error)))
-
-    for below, folders, names in os.walk(folder, onerror=cannot_be_listed, followlinks=True):
-        status = Path(below).stat()
-        if (status.st_dev, status.st_ino) in entered:
-            folders.clear()  # a link to a folder that was entered before
-            continue
-        entered.add((status.st_dev, status.st_ino))
-        ignored += sum(name.startswith(".") for name in folders)
-        # Sorted, so that of two names for one folder the same one is entered on every machine.
-        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=os.fsencode)
-        for name in names:
-            path = Path(below, name)
-            if name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
-                ignored += 1
-                continue
-            try:
-                regular = stat.S_ISREG(path.stat().st_mode)
-            except OSError as error:
-                unreadable.append((_relative(path, folder), _reason(error)))
-                continue
-            if regular:
-                paths.append(_relative(path, folder))
-            else:
-                ignored += 1
-    return sorted(paths, key=os.fsencode), unreadable, ignored
+def _left_out_lines(scanned: FolderScan) -> list[str]:
+    """Says what is left out of a folder, by kind, and how its pictures can be used."""
+    by_kind: dict[UnreadKind, list[str]] = collections.defaultdict(list)
+    for path, kind in scanned.unread:
+        by_kind[kind].append(path)
+    lines = [
+        f"{_count_of(len(paths), f'{kind.name} file')} left out ({format_some(paths)}): {kind.mend}"
+        for kind, paths in by_kind.items()
+    ]
+    if scanned.written:
+        lines.append(f"left out, since SLE-GAN wrote them: {format_some(list(scanned.written))}")
+    return lines
 
 
-def _relative(path: Path | str, folder: Path) -> str:
-    return Path(path).relative_to(folder).as_posix()
-
-
-def _inspect(folder: Path, path: str) -> ImageFile:
+def _inspect(folder: Path, path: str, *, with_written: bool) -> ImageFile | None:
+    """Returns what is known of an image; None of a picture that this tool wrote."""
     file = folder / path
     if file.stat().st_size == 0:
         raise InputError("an empty file")
     with open_image(file) as image:
         width, height = image.size
         try:
+            if not with_written and is_marked(image):
+                return None
             # To look for EXIF data behind the pixels of a PNG, Pillow would decode all of them.
             has_exif = image.format != "PNG" or "exif" in image.info
             lies_on_its_side = has_exif and image.getexif().get(_EXIF_ORIENTATION, 1) in {5, 6, 7, 8}
@@ -389,10 +330,6 @@ def _sha256(content: IO[bytes]) -> str:  # Python 3.10 has no hashlib.file_diges
     for block in iter(lambda: content.read(2**20), b""):
         digest.update(block)
     return digest.hexdigest()
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _count_of(number: int, noun: str) -> str:

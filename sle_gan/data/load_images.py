@@ -20,6 +20,7 @@ def load_images(
     fit: str = ImageSettings.fit,
     background: str = ImageSettings.background,
     *,
+    range: tuple[float, float] | None = ImageSettings.range,
     strict: bool = False,
 ) -> NDArray[np.uint8]:
     """Decodes the images of a folder and its sub-folders to squares of one size, as a training does.
@@ -39,6 +40,8 @@ def load_images(
         fit: what makes an image square: `crop` cuts the middle out, `pad` adds borders of the background, `stretch`
             changes the aspect.
         background: under transparency and around `pad`: a color as Pillow reads it, such as `white` or `#204060`.
+        range: values of images of more than 8 bits that become 0 and 255; those of the format if None: 16-bit ones are
+            mapped from [0, 65535], floats from [0, 1].
         strict: whether an image that cannot be used is an error.
 
     Returns:
@@ -51,11 +54,11 @@ def load_images(
     Warns:
         UserWarning: names up to five of the images that were skipped, each with the reason.
     """
-    asked = {"resolution": resolution, "channels": channels, "fit": fit, "background": background}
+    asked = {"resolution": resolution, "channels": channels, "fit": fit, "background": background, "range": range}
     settings = make_group(ImageSettings, asked | {"data_folder": folder})
     scanned = scan(folder)
     images, _, failures = decode_images(scanned, settings)
-    skipped = [f"{path} ({reason})" for path, reason in (*scanned.skipped, *failures)]
+    skipped = [f"{path} ({reason})" for path, reason in (*scanned.unusable(), *failures)]
     if skipped:
         message = f"{len(skipped)} of {len(skipped) + len(images)} images in {folder} cannot be used: "
         message += format_some(skipped)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from sle_gan.errors import InputError
+from sle_gan.marks import SOFTWARE, exif_mark
 
 _GAP_PX = 2
 _LARGEST_SIDE_PX = {"JPEG": 65500, "WEBP": 16383}
@@ -52,7 +53,7 @@ def write_picture(path: Path, image: NDArray[np.uint8], text: Mapping[str, str])
     Args:
         path: `Path` of the file; its extension names the format.
         image: uint8 `[height, width, channels]` of 1, 3 or 4 channels.
-        text: text chunks of a PNG, by keyword; other formats leave them out.
+        text: text chunks of a PNG, by keyword; other formats leave them out. All are marked as this tool's.
 
     Raises:
         InputError: if the format cannot hold a picture of this size.
@@ -64,10 +65,10 @@ def write_picture(path: Path, image: NDArray[np.uint8], text: Mapping[str, str])
         width, height = picture.size
         raise InputError(f"a side of a {format_name} must be at most {largest} px; got {width} x {height}; write PNG")
     information = PngImagePlugin.PngInfo()
-    for name, value in text.items():
+    for name, value in {**text, "Software": SOFTWARE}.items():
         information.add_text(name, value)
     png_options: dict[str, Any] = {"pnginfo": information, "compress_level": _PNG_LEVEL}
-    options = png_options if format_name == "PNG" else {"quality": 95}
+    options = png_options if format_name == "PNG" else {"quality": 95, "exif": exif_mark()}
     content = io.BytesIO()  # Pillow does not say that a disk is full
     picture.save(content, format_name, **options)
     with whole_file(path) as temporary:

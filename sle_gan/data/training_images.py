@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sle_gan.data.decode import decode_images
-from sle_gan.data.folder import Manifest, changed_images, manifest, read_manifest, scan
+from sle_gan.data.folder import scan
+from sle_gan.data.manifest import Manifest, changed_images, manifest, read_manifest
 from sle_gan.data.pictures import opaque
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder

@@ -9,8 +9,8 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation import NETWORKS
-from sle_gan.evaluation.networks.efficientnet_lite0 import unit_length
+from sle_gan.pretrained import NETWORKS
+from sle_gan.pretrained.perceptual import unit_length
 
 _BATCH_SIZE = 8  # always, the last batch padded
 _ENOUGH_PX = 256
@@ -27,7 +27,7 @@ class UnitMaps:
     Attributes:
         map_count: number of maps of an image.
 
-    Source: that of `sle_gan.evaluation.networks.efficientnet_lite0.PerceptualDistance`.
+    Source: that of `sle_gan.pretrained.perceptual.PerceptualDistance`.
     """
 
     def __init__(self, side_px: int, network_name: str) -> None:

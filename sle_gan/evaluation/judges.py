@@ -39,7 +39,7 @@ def networks_in_loss(settings: TrainSettings) -> frozenset[str]:
         settings: of the run.
 
     Returns:
-        Names in `sle_gan.evaluation.NETWORKS`.
+        Names in `sle_gan.pretrained.NETWORKS`.
     """
     return _networks_of(settings.network.discriminator, settings.optimization.reconstruction_loss)
 

@@ -14,9 +14,9 @@ import tf_keras as keras
 
 from sle_gan.data.pictures import image_sheet
 from sle_gan.errors import InputError
-from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.distances import blocks, squared_distances
-from sle_gan.evaluation.networks.efficientnet_lite0 import unit_length
+from sle_gan.pretrained import NETWORKS
+from sle_gan.pretrained.perceptual import unit_length
 
 NEAR_COPY_RATIO = 0.7
 _BATCH_SIZE = 16  # always, the last batch padded

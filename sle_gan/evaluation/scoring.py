@@ -13,8 +13,8 @@ from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.diversity import Diversity, UnitMaps
 from sle_gan.evaluation.judges import is_party, judge_of
 from sle_gan.evaluation.memorization import CopyDetector, Memorization
-from sle_gan.evaluation.networks.feature_network import FeatureNetwork
 from sle_gan.evaluation.set_scores import BATCH_SIZE, OF_FEATURES, FeatureScores, PatchScores, SetScores
+from sle_gan.pretrained.feature_network import FeatureNetwork
 from sle_gan.settings import ImageSettings, TrainSettings
 
 _DIVERSITY_IMAGES = 250

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation import NETWORKS
 from sle_gan.evaluation.download import INCEPTION_ADDRESS, cache_folder, inception_file, inception_weights
 from sle_gan.evaluation.pace import tell_pace
 from sle_gan.evaluation.scores import inception_score
+from sle_gan.pretrained import NETWORKS
 from sle_gan.quiet import quiet_start
 
 CIFAR10_ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"

@@ -12,8 +12,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from sle_gan.data.pictures import whole_file
-from sle_gan.evaluation import FEWEST_IMAGES, NETWORKS, PATCH_SCORE, check_metrics
-from sle_gan.evaluation.networks.feature_network import FeatureNetwork
+from sle_gan.evaluation import FEWEST_IMAGES, PATCH_SCORE, check_metrics
 from sle_gan.evaluation.scores import (
     Moments,
     frechet_distance,
@@ -23,6 +22,8 @@ from sle_gan.evaluation.scores import (
     random_halves,
 )
 from sle_gan.evaluation.sliced_wasserstein import PATCHES, LevelPatches, sliced_wasserstein
+from sle_gan.pretrained import NETWORKS
+from sle_gan.pretrained.feature_network import FeatureNetwork
 
 Values = dict[str, tuple[float, float | None]]  # (value, spread) by the name of the score
 ScoreRows = dict[str, dict[str, float | None]]  # value, spread and floor by the name of the score

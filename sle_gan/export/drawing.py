@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sle_gan.export.trained import TrainedGenerator
 
 LARGEST_TRUNCATION = 2
-_SEED_END = 2**31
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,8 @@ def checked_seeds(seeds: Iterable[int], flag: str = "--seeds", *, least: int = 1
         count = "a seed" if least == 1 else "two seeds"
         raise InputError(f"{flag} must name {count} at least; got {format_seeds(numbers) or 'none'}")
     for seed in (numbers[0], numbers[-1]) if isinstance(numbers, range) else numbers:
-        if not 0 <= seed < _SEED_END:
-            raise InputError(f"{flag} must be from 0 to {_SEED_END - 1}; got {seed}")
+        if not 0 <= seed <= LARGEST_SEED:
+            raise InputError(f"{flag} must be from 0 to {LARGEST_SEED}; got {seed}")
     return numbers
 
 

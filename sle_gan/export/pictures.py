@@ -1,52 +1,28 @@
-"""Many pictures as files: threads that encode while the next are drawn, and films of three formats.
+"""Many pictures as files: threads that encode while the next are drawn.
 
 Imports no TensorFlow.
 """
 
 import collections
 import concurrent.futures
-import io
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sle_gan.data.pictures import image_sheet, picture_of, whole_file
 from sle_gan.disk import check_space
 from sle_gan.run import check_writable
 
-Pixels = NDArray[np.uint8]  # [height, width, channels]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# The most frames in a second. A GIF counts in hundredths of a second, and programs show a frame of one hundredth for
-# ten of them. The other formats count in thousandths.
-LARGEST_FPS = {".gif": 50, ".webp": 1000, ".png": 1000}
-FILM_EXTENSIONS = tuple(LARGEST_FPS)
 _WAITING_AT_MOST = 32  # pictures drawn and not yet encoded
 # The least size of a picture file, as a share of the bytes of its pixels.
-_LEAST_SHARES = {".png": 0.2, ".webp": 0.05, ".jpg": 0.02, ".gif": 0.02}
-_NO_ALPHA = {".jpg", ".gif"}
-
-
-class Film(NamedTuple):
-    """What a film shows.
-
-    Attributes:
-        frames: iterator of uint8 `[height, width, channels]` of 1, 3 or 4 channels, 3 at most for a GIF.
-        fps: frames shown in a second: at most 50 in a GIF, 1000 in other formats.
-        loop: whether it is repeated; otherwise it stops at its last frame.
-        key_frames: iterator of the frames that the 256 colors of a GIF are chosen from.
-    """
-
-    frames: Iterator[Pixels]
-    fps: int
-    loop: bool
-    key_frames: Iterator[Pixels]
+_LEAST_SHARES = {".png": 0.2, ".webp": 0.05, ".jpg": 0.02, ".gif": 0.02, ".mp4": 0.001}
+_NO_ALPHA = {".jpg", ".gif", ".mp4"}
 
 
 def check_output(output: Path, pictures: tuple[int, str] | None = None, picture_bytes: int = 0) -> None:
@@ -69,7 +45,9 @@ def check_output(output: Path, pictures: tuple[int, str] | None = None, picture_
         check_space(folder, least_bytes, f"{count:,} pictures", "or ask for fewer, or for another --output")
 
 
-def without_alpha(images: Iterable[Pixels], extension: str, background: tuple[int, int, int]) -> Iterator[Pixels]:
+def without_alpha(
+    images: Iterable[NDArray[np.uint8]], extension: str, background: tuple[int, int, int]
+) -> Iterator[NDArray[np.uint8]]:
     """Composites pictures with alpha over a color, if the format of a file has no alpha.
 
     Args:
@@ -111,44 +89,3 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iter
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)  # after an error, the other results are not needed
-
-
-def write_film(path: Path, film: Film) -> None:
-    """Writes a film atomically: the file is either whole or not there. All frames are held in memory.
-
-    Args:
-        path: `Path` of the file; its extension is one of `FILM_EXTENSIONS`.
-        film: the `Film`.
-    """
-    extension = path.suffix.lower()
-    pictures = [picture_of(frame) for frame in film.frames]
-    ticks_per_second = 100 if extension == ".gif" else 1000
-    options = {"loop": 0} if film.loop else {} if extension == ".gif" else {"loop": 1}
-    if extension == ".gif":
-        pictures = _with_one_palette(pictures, film.key_frames)
-    content = io.BytesIO()  # Pillow does not say that a disk is full
-    pictures[0].save(
-        content,
-        Image.registered_extensions()[extension],
-        save_all=True,
-        append_images=pictures[1:],
-        duration=_durations_ms(len(pictures), film.fps, ticks_per_second),
-        quality=90,
-        **options,
-    )
-    with whole_file(path) as temporary:
-        temporary.write_bytes(content.getbuffer())
-
-
-def _with_one_palette(pictures: Sequence[Image.Image], key_frames: Iterable[Pixels]) -> list[Image.Image]:
-    """Reduces pictures to 256 colors chosen from the key frames; with a palette for each frame they would flicker."""
-    if pictures[0].mode == "L":
-        return list(pictures)  # 256 greys are a palette already
-    palette = picture_of(image_sheet(np.stack(list(key_frames)))).quantize(256, Image.Quantize.MEDIANCUT)
-    return [picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for picture in pictures]
-
-
-def _durations_ms(count: int, fps: int, ticks_per_second: int) -> list[int]:
-    """Returns how long each frame is shown, in milliseconds: whole ticks, which add up to the right time."""
-    ends = [round(index * ticks_per_second / fps) for index in range(count + 1)]
-    return [(end - start) * 1000 // ticks_per_second for start, end in itertools.pairwise(ends)]

@@ -13,6 +13,7 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation.judges import judge_of
 from sle_gan.export.drawing import Drawing, checked_seeds, format_seeds
 from sle_gan.export.pictures import check_output, map_ahead, without_alpha
+from sle_gan.marks import make_output_folder
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}  # of the files by format
 MIX_SIDES_PX = tuple(2**power for power in range(2, 11))
@@ -93,7 +94,8 @@ class Samples:
         The names of the files tell the seeds, and a PNG says in it the run, the step, the class and the seeds.
 
         Args:
-            folder: where they are written; `generated` in the run folder if None.
+            folder: where they are written; `generated` in the run folder if None. With `grid` also the file of the
+                sheet, whose ending names the format.
             format: `png`, `jpeg` or `webp`. A JPEG holds no alpha: the run's background is laid below.
             grid: whether to write one sheet, with `mix_seeds` a row for each seed, instead of a file for each picture.
             reject_copies: whether to leave out the seeds whose own pictures are near copies of a training image.
@@ -110,13 +112,18 @@ class Samples:
             raise InputError(f"--format must be one of {', '.join(EXTENSIONS)}; got {format!r}")
         drawing, extension = self.drawing, EXTENSIONS[format]
         folder = drawing.run.path / "generated" if folder is None else Path(folder)
+        file = None
+        if folder.suffix.lower() in EXTENSIONS.values() and not folder.is_dir():
+            if not grid:
+                raise InputError(f"--output must be a folder, or a file with --grid; got {folder}")
+            file, folder, extension = folder, folder.parent, folder.suffix.lower()
         check_output(folder, (len(self), extension), drawing.picture_bytes)
         kept, copies = self._part_copies(data_folder) if reject_copies else (self, [])
         pictures = without_alpha(kept, extension, drawing.background)
         step = drawing.trained.step  # loads it: what is wrong with it leaves no folder behind
-        folder.mkdir(parents=True, exist_ok=True)
+        make_output_folder(folder)
         if grid:
-            output = folder / f"{kept._sheet_name()}{extension}"
+            output = file or folder / f"{kept._sheet_name()}{extension}"
             columns = None if self.mix_seeds is None else len(self.mix_seeds)
             write_picture(output, image_sheet(np.stack(list(pictures)), columns), kept._sheet_words())
         else:
@@ -124,7 +131,7 @@ class Samples:
             write = kept._writer(folder, extension)
             for _ in map_ahead(write, zip(kept._numbers(), pictures, strict=True)):
                 pass
-        return SavedSamples(output, len(kept), step, copies)
+        return SavedSamples(output, len(kept) if grid else len(set(kept._numbers())), step, copies)
 
     def _part_copies(self, data_folder: Path | str | None) -> tuple["Samples", list[int]]:
         """Returns the samples whose seeds draw no near copies of training images, and the other seeds."""

@@ -10,8 +10,10 @@ import tensorflow as tf
 
 from sle_gan.disk import reason
 from sle_gan.errors import StorageError
+from sle_gan.export.drawing import LARGEST_SEED
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.json_files import write_json
+from sle_gan.marks import make_output_folder
 from sle_gan.models.io import EACH_ITS_OWN, interpolate_codes, postprocess_images, seed_inputs
 
 _CHECKED_SEEDS = 8
@@ -30,7 +32,9 @@ def export_saved_model(trained: TrainedGenerator, folder: Path) -> Path:
     With classes, each also takes `label`: int32 `[batch]` for `serving_default`, an int32 scalar for the others. There
     -1 draws the classes in turn, each seed its own.
 
-    All images of a call are drawn in one batch. `assets.extra/generator.json` says where the generator comes from.
+    A number out of its range, a label among them, is an `InvalidArgumentError` that says the range: seeds are from 0 to
+    2**31 - 1, counts from 1, steps from 2. All images of a call are drawn in one batch. `assets.extra/generator.json`
+    says where the generator comes from, and holds the names of the classes in the order of their labels.
 
     Args:
         trained: a `TrainedGenerator`.
@@ -46,7 +50,7 @@ def export_saved_model(trained: TrainedGenerator, folder: Path) -> Path:
     version = folder / str(max(numbers, default=0) + 1)
     unfinished = folder / f".unfinished-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_output_folder(folder)
         module, signatures = _module(trained)
         tf.saved_model.save(module, str(unfinished), signatures=signatures)
         (unfinished / "assets.extra").mkdir()
@@ -68,13 +72,20 @@ def _module(trained: TrainedGenerator) -> tuple[tf.Module, dict[str, Any]]:
 
     # With classes, each signature has one more argument: the label.
     def serving_default(z: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"images": generator([z, *(tf.one_hot(part, len(trained.class_names)) for part in label)])}
+        checked = _checked_labels(label, 0, trained.class_names)
+        return {"images": generator([z, *(tf.one_hot(part, len(trained.class_names)) for part in checked)])}
 
     def sample(seed: tf.Tensor, n: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
-        return drawn_images(seed_inputs(generator, seed + tf.range(n), *label))
+        n = _checked(n, 1, LARGEST_SEED, "n")
+        seed = _checked(seed, 0, LARGEST_SEED - n + 1, "seed, and the last of n seeds,")
+        return drawn_images(
+            seed_inputs(generator, seed + tf.range(n), *_checked_labels(label, -1, trained.class_names))
+        )
 
     def interpolate(seed_a: tf.Tensor, seed_b: tf.Tensor, steps: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = seed_inputs(generator, tf.stack([seed_a, seed_b]), *label)
+        seeds = [_checked(seed_a, 0, LARGEST_SEED, "seed_a"), _checked(seed_b, 0, LARGEST_SEED, "seed_b")]
+        steps, label = _checked(steps, 2, LARGEST_SEED, "steps"), _checked_labels(label, -1, trained.class_names)
+        inputs = seed_inputs(generator, tf.stack(seeds), *label)
         codes, *labels = tf.nest.flatten(inputs)
         shares = tf.linspace(0.0, 1.0, steps)
         walked = [interpolate_codes(codes[0], codes[1], shares)]
@@ -96,6 +107,21 @@ def _module(trained: TrainedGenerator) -> tuple[tf.Module, dict[str, Any]]:
     # of its layers, the file would be twice as large and take three times as long to load.
     module.weights = generator.variables
     return module, signatures
+
+
+def _checked(value: tf.Tensor, least: int, most: int | tf.Tensor, name: str, more: str = "") -> tf.Tensor:
+    """Returns whole numbers, or fails where they are drawn if one is out of its range."""
+    inside = tf.reduce_all((value >= least) & (value <= most))
+    most_told = most if isinstance(most, int) else LARGEST_SEED
+    check = tf.debugging.Assert(inside, [f"{name} must be from {least} to {most_told}{more}; got", value], summarize=8)
+    with tf.control_dependencies([check]):
+        return tf.identity(value)
+
+
+def _checked_labels(labels: tuple[tf.Tensor, ...], least: int, class_names: list[str]) -> tuple[tf.Tensor, ...]:
+    named = ", ".join(f"{number} {name}" for number, name in enumerate(class_names))
+    more = f" ({named}{'; -1 for the classes in turn' if least < 0 else ''})"
+    return tuple(_checked(part, least, len(class_names) - 1, "label", more) for part in labels)
 
 
 def _description(trained: TrainedGenerator, signatures: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The trained generator of a run, and drawing with it."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
+from sle_gan.export.route import Route
 from sle_gan.models import GENERATORS
 from sle_gan.models.build import build_generator
 from sle_gan.models.io import (
@@ -19,6 +19,8 @@ from sle_gan.models.io import (
     batch_at,
     draw_padded,
     interpolate_codes,
+    interpolate_straight,
+    latent_codes,
     postprocess_images,
     seed_inputs,
 )
@@ -102,49 +104,127 @@ class TrainedGenerator:
             for first in range(0, len(mixed), DRAWN_BATCH):
                 yield from draw_padded(self._draw_styles, mixed[first : first + DRAWN_BATCH])
 
-    def draw_style_walk(self, seeds: Sequence[int], frames: int, *, loop: bool) -> Iterator[NDArray[np.uint8]]:
+    def draw_style_walk(self, seeds: Sequence[int], route: Route) -> Iterator[NDArray[np.uint8]]:
         """Draws a walk from seed to seed in the space of styles, where straight lines are walked.
 
         Args:
             seeds: two whole numbers or more, from 0 to 2**31 - 1.
-            frames: pictures from one seed to the next, the next left out.
-            loop: whether to return to the first seed; the film then has no end, otherwise it ends on the last.
+            route: the place of each frame among them.
 
         Yields:
-            uint8 `[side, side, channels]`, `frames` for each leg, and one more without `loop`.
+            uint8 `[side, side, channels]`, a picture for each frame.
         """
-        styles = self._styles_of_seeds([*seeds, seeds[0]] if loop else seeds)
+        styles = self._styles_of_seeds(seeds)
         layer_count = self._parts.synthesis.input_shape[1]
-        shares = tf.range(frames, dtype=tf.float32)[:, None] / frames
-        legs = [start + shares * (end - start) for start, end in itertools.pairwise(styles)]
-        walk = tf.concat(legs if loop else [*legs, styles[-1:]], axis=0)
-        for first in range(0, len(walk), DRAWN_BATCH):
-            batch = tf.repeat(walk[first : first + DRAWN_BATCH, None], layer_count, axis=1)
-            yield from draw_padded(self._draw_styles, batch)
+        for part in _batches(route):
+            walked = interpolate_straight(tf.gather(styles, part.starts), tf.gather(styles, part.ends), part.shares)
+            yield from draw_padded(self._draw_styles, tf.repeat(walked[:, None], layer_count, axis=1))
 
-    def draw_walk(self, seeds: Sequence[int], frames: int, *, loop: bool) -> Iterator[NDArray[np.uint8]]:
+    def draw_walk(self, seeds: Sequence[int], route: Route, *, straight: bool = False) -> Iterator[NDArray[np.uint8]]:
         """Draws a walk from seed to seed; from class to class along the straight line between their labels.
 
         Args:
             seeds: two whole numbers or more, from 0 to 2**31 - 1.
-            frames: pictures from one seed to the next, the next left out.
-            loop: whether to return to the first seed; the film then has no end, otherwise it ends on the last.
+            route: the place of each frame among them. A frame on a seed is its own picture, to the last bit.
+            straight: whether codes are joined by straight lines; otherwise along the sphere where they lie.
 
         Yields:
-            uint8 `[side, side, channels]`, `frames` for each leg, and one more without `loop`.
+            uint8 `[side, side, channels]`, a picture for each frame.
         """
-        inputs = seed_inputs(self.generator, list(seeds) + ([seeds[0]] if loop else []), self.label)
+        inputs = seed_inputs(self.generator, list(seeds), self.label)
         codes, *labels = tf.nest.flatten(inputs)
-        shares = tf.range(frames, dtype=tf.float32)[:, None] / frames
-        for leg in range(len(codes) - 1):
-            between = interpolate_codes(codes[leg], codes[leg + 1], shares[1:, 0])
-            walked = [tf.concat([codes[leg][None], between], axis=0)]  # a seed's own code, to the last bit
-            walked += [(1.0 - shares) * part[leg] + shares * part[leg + 1] for part in labels]
-            walked = tf.nest.pack_sequence_as(inputs, walked)
-            for first in range(0, frames, DRAWN_BATCH):
-                yield from draw_padded(self._draw, batch_at(walked, first, DRAWN_BATCH))
-        if not loop:
-            yield from draw_padded(self._draw, batch_at(inputs, len(codes) - 1, 1))
+        between = interpolate_straight if straight else interpolate_codes
+        for part in _batches(route):
+            starts = tf.gather(codes, part.starts)
+            walked = between(starts, tf.gather(codes, part.ends), tf.constant(part.shares))
+            parts = [tf.where(part.shares[:, None] == 0, starts, walked)]
+            parts += [
+                interpolate_straight(tf.gather(label, part.starts), tf.gather(label, part.ends), part.shares)
+                for label in labels
+            ]
+            yield from draw_padded(self._draw, tf.nest.pack_sequence_as(inputs, parts))
+
+    def draw_moved(self, seeds: Sequence[int], moves: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
+        """Draws the pictures of each seed, whose code, or style where there are styles, is moved.
+
+        Args:
+            seeds: whole numbers from 0 to 2**31 - 1.
+            moves: float32 `[count, size]` that are added. Zeros give the seed's own picture, to the last bit.
+
+        Yields:
+            uint8 `[side, side, channels]`: of the first seed with every move, then of the second, ...
+        """
+        of_seeds, of_moves = (part.ravel() for part in np.indices([len(seeds), len(moves)]))
+        rows = [slice(first, first + DRAWN_BATCH) for first in range(0, len(of_seeds), DRAWN_BATCH)]
+        if self.truncation is not None:
+            layer_count = self._parts.synthesis.input_shape[1]
+            styles = self.styles(seeds)
+            for part in rows:
+                moved = styles[of_seeds[part]] + moves[of_moves[part]]
+                yield from draw_padded(self._draw_styles, tf.repeat(moved[:, None], layer_count, axis=1))
+            return
+        inputs = seed_inputs(self.generator, list(seeds), self.label)
+        codes, *labels = tf.nest.flatten(inputs)
+        for part in rows:
+            parts = [tf.gather(codes, of_seeds[part]) + moves[of_moves[part]]]
+            parts += [tf.gather(label, of_seeds[part]) for label in labels]
+            yield from draw_padded(self._draw, tf.nest.pack_sequence_as(inputs, parts))
+
+    def codes(self, seeds: Sequence[int]) -> NDArray[np.float32]:
+        """Returns what a picture is searched among: the style of each seed with a truncation, else its latent code.
+
+        Args:
+            seeds: whole numbers from 0 to 2**31 - 1.
+
+        Returns:
+            float32 `[count, size]`.
+        """
+        if self.truncation is not None:
+            return self.styles(seeds)
+        return latent_codes(list(seeds), self.latent_size).numpy()
+
+    def images_of(self, codes: tf.Tensor) -> tf.Tensor:
+        """Draws codes, or styles with a truncation, so that gradients flow.
+
+        Args:
+            codes: float32 `[count, size]`, as `codes` returns them.
+
+        Returns:
+            float `[count, side, side, channels]` in about [-1, 1]; with classes, of the class of `label`, or of none
+            without one.
+        """
+        if self.truncation is not None:
+            layer_count = self._parts.synthesis.input_shape[1]
+            return self._parts.synthesis(tf.repeat(codes[:, None], layer_count, axis=1), training=False)
+        if not self.class_names:
+            return self.generator(codes, training=False)
+        labels = tf.one_hot(tf.fill([len(codes)], self.label), len(self.class_names))
+        return self.generator([codes, labels], training=False)
+
+    def styles(self, seeds: Sequence[int]) -> NDArray[np.float32]:
+        """Returns the style of each seed, float32 `[count, size]`, at this truncation."""
+        return self._styles_of_seeds(seeds).numpy()
+
+    def first_responses(self) -> NDArray[np.float32]:
+        """Returns what the first layers make of each number of a code alone, or of a style where there are styles.
+
+        Returns:
+            float32 `[size, units]`: with a first layer x W + b it is W.
+        """
+        module = GENERATORS[self.run.settings().network.generator].module()
+        if self.truncation is not None:
+            network = module.style_scales(self.generator)
+            size, layer_count = self._parts.average.shape[0], self._parts.synthesis.input_shape[1]
+            alone: Any = tf.repeat(tf.eye(size + 1, size)[:, None], layer_count, axis=1)  # the last row is 0
+            outputs = network(alone, training=False)
+        else:
+            network = module.feature_split(self.generator).first
+            alone = tf.eye(self.latent_size + 1, self.latent_size)
+            if self.class_names:
+                alone = [alone, tf.zeros([self.latent_size + 1, len(self.class_names)])]
+            (outputs,), _ = network(alone, training=False)
+        outputs = tf.cast(tf.reshape(outputs, [len(outputs), -1]), tf.float32)
+        return (outputs[:-1] - outputs[-1:]).numpy()
 
     def _draw_truncated(self, inputs: Any) -> tf.Tensor:
         layer_count = self._parts.synthesis.input_shape[1]
@@ -161,6 +241,12 @@ class TrainedGenerator:
     def _styles_of(self, inputs: Any) -> tf.Tensor:
         average = self._parts.average
         return average + self.truncation * (self._parts.mapping(inputs, training=False) - average)
+
+
+def _batches(route: Route) -> Iterator[Route]:
+    for first in range(0, len(route.shares), DRAWN_BATCH):
+        rows = slice(first, first + DRAWN_BATCH)
+        yield Route(route.starts[rows], route.ends[rows], route.shares[rows])
 
 
 def _styles(run: RunFolder, generator: keras.Model) -> Any:

@@ -1,116 +1,147 @@
-"""A walk from seed to seed, frame by frame, and its film. TensorFlow is loaded when the first frame is drawn."""
+"""A walk from seed to seed, frame by frame. TensorFlow is loaded when the first frame is drawn."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sle_gan.data.pictures import write_picture
+from sle_gan.data.pictures import image_sheet
 from sle_gan.errors import InputError
 from sle_gan.export.drawing import Drawing, checked_seeds, format_seeds
-from sle_gan.export.pictures import (
-    FILM_EXTENSIONS,
-    LARGEST_FPS,
-    Film,
-    check_output,
-    map_ahead,
-    without_alpha,
-    write_film,
-)
+from sle_gan.export.film import FPS, Film
+from sle_gan.export.route import Route, even_route, timed_route
 
 SPACES = ("z", "w")  # of latent codes, and of styles
+PATHS = ("sphere", "straight")
 FRAMES = 60  # from one seed to the next, unless told otherwise
-FPS = 30
 _KEY_SEEDS = 16  # of a film's seeds, to choose a GIF's colors from
 
 
-class Walk:
-    """The frames of a walk from seed to seed; each is drawn when it is asked for, anew each time.
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How a walk goes from seed to seed.
+
+    Attributes:
+        frames: from one seed to the next, the next left out; two or more.
+        loop: whether to return to the first seed, so that the film has no end; otherwise it ends on the last.
+        easing: `even`, or `smooth` to slow down at each seed.
+        beat: when the film is at each seed, in seconds, instead of `frames`; with `loop` one time more, for the return.
+        fps: frames shown in a second.
+    """
+
+    frames: int = FRAMES
+    loop: bool = False
+    easing: str = "even"
+    beat: tuple[float, ...] | None = None
+    fps: int = FPS
+
+    def route(self, seeds: int) -> Route:
+        """Returns the place of each frame among so many seeds.
+
+        Raises:
+            InputError: if a number is out of its range.
+        """
+        if self.frames < 2:
+            raise InputError(f"--frames must be a whole number from 2; got {self.frames}")
+        if self.fps < 1:
+            raise InputError(f"--fps must be a whole number from 1; got {self.fps}")
+        if self.beat is None:
+            route = even_route(seeds, self.frames, loop=self.loop)
+        else:
+            route = timed_route(seeds, self.beat, self.fps, loop=self.loop)
+        return route.eased(self.easing)
+
+
+class Walk(Film):
+    """The frames of a walk from seed to seed.
 
     Args:
         drawing: the `Drawing`; for the space `w` of a network with styles.
         seeds: two whole numbers or more, from 0 to 2**31 - 1.
-        frames: from one seed to the next, the next left out; two or more.
-        loop: whether to return to the first seed, so that the film has no end; otherwise it ends on the last.
-        space: `z` to walk among latent codes, on the sphere where they lie, or `w` among styles, straight.
+        pace: the `Pace`.
+        space: `z` to walk among latent codes, or `w` among styles, always straight.
+        path: among latent codes, along the `sphere` where they lie, or `straight`.
 
     Raises:
         InputError: if an argument is out of its range.
     """
 
     def __init__(
-        self,
-        drawing: Drawing,
-        seeds: Iterable[int],
-        frames: int = FRAMES,
-        *,
-        loop: bool = False,
-        space: str = "z",
+        self, drawing: Drawing, seeds: Iterable[int], pace: Pace, space: str = SPACES[0], path: str = PATHS[0]
     ):
         self.drawing = drawing
         self.seeds = checked_seeds(seeds, least=2)
-        if frames < 2:
-            raise InputError(f"--frames must be a whole number from 2; got {frames}")
         if space not in SPACES:
             raise InputError(f"--space must be z or w; got {space!r}")
-        self.frames, self.loop, self.space = frames, loop, space
+        if path not in PATHS:
+            raise InputError(f"--path must be sphere or straight; got {path!r}")
+        self.space, self.path = space, path
+        self.route = pace.route(len(self.seeds))
+        self.loop, self.fps = pace.loop, pace.fps
+        self.origin = drawing.origin | {"seeds": format_seeds(self.seeds)}
+        self.background, self.frame_bytes = drawing.background, drawing.picture_bytes
 
     def __len__(self) -> int:
-        return self.frames * len(self.seeds) if self.loop else self.frames * (len(self.seeds) - 1) + 1
+        return len(self.route.shares)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """Draws the frames, uint8 `[side, side, channels]` each."""
-        return self._drawn(self.seeds, self.frames)
+        return self._drawn(self.seeds, self.route)
 
-    def save(self, output: Path | str, fps: int = FPS) -> Path:
-        """Writes the walk as a film, or as a picture for each frame.
+    def key_frames(self) -> Iterator[NDArray[np.uint8]]:
+        """Draws some of the seeds, and the middle between each and the next."""
+        seeds = self.seeds[:: -(-len(self.seeds) // _KEY_SEEDS)]
+        if len(seeds) < 2:
+            seeds = self.seeds[:2]
+        return self._drawn(seeds, even_route(len(seeds), 2, loop=self.loop))
 
-        Args:
-            output: a `.gif`, `.webp` or `.png` file, or a folder that holds no frames yet.
-            fps: frames shown in a second; 50 at most in a GIF, 1000 in others. A folder has none.
+    def prepare(self) -> None:
+        """Loads the generator."""
+        _ = self.drawing.trained
 
-        Returns:
-            The path of the film or the folder.
-
-        Raises:
-            InputError: if the film's name or pace cannot be, or the folder holds frames.
-            StorageError: if it cannot be written, or there is no room.
-        """
-        output = Path(output)
-        extension = output.suffix.lower()
-        self._check(output, extension, fps)
-        check_output(output, (len(self), extension or ".png"), self.drawing.picture_bytes)
-        origin = self.drawing.origin | {"seeds": format_seeds(self.seeds)}
-        frames = without_alpha(self, extension, self.drawing.background)
-        if extension:
-            _ = self.drawing.trained  # what is wrong with it leaves no folder behind
-            output.parent.mkdir(parents=True, exist_ok=True)
-            key_seeds = self.seeds[:: -(-len(self.seeds) // _KEY_SEEDS)]
-            keys = without_alpha(self._drawn(key_seeds, 2), extension, self.drawing.background)
-            write_film(output, Film(frames, fps, self.loop, keys))
-            return output
-
-        def write(numbered: tuple[int, NDArray[np.uint8]]) -> None:
-            index, image = numbered
-            write_picture(output / f"frame-{index:05d}.png", image, origin | {"frame": f"{index} of {len(self)}"})
-
-        output.mkdir(parents=True, exist_ok=True)
-        for _ in map_ahead(write, enumerate(frames)):
-            pass
-        return output
-
-    def _drawn(self, seeds: Sequence[int], frames: int) -> Iterator[NDArray[np.uint8]]:
+    def _drawn(self, seeds: Sequence[int], route: Route) -> Iterator[NDArray[np.uint8]]:
         trained = self.drawing.trained
-        draw_walk = trained.draw_style_walk if self.space == "w" else trained.draw_walk
-        return draw_walk(seeds, frames, loop=self.loop)
+        if self.space == "w":
+            return trained.draw_style_walk(seeds, route)
+        return trained.draw_walk(seeds, route, straight=self.path == "straight")
 
-    def _check(self, output: Path, extension: str, fps: int) -> None:
-        if extension not in {"", *FILM_EXTENSIONS}:
-            raise InputError(f"--output must end in {', '.join(FILM_EXTENSIONS)}, or be a folder; got {output}")
-        if fps < 1:
-            raise InputError(f"--fps must be a whole number from 1; got {fps}")
-        if extension and fps > LARGEST_FPS[extension]:
-            raise InputError(f"--fps must be {LARGEST_FPS[extension]} at most in a {extension}; got {fps}")
-        if not extension and any(output.glob("frame-*.png")):
-            raise InputError(f"--output must be a folder without frames, or two films would mix; {output} holds some")
+
+class WalkSheet(Film):
+    """Several walks side by side, as a sheet in each frame.
+
+    Args:
+        walks: with as many seeds each, of one pace and one run.
+
+    Raises:
+        InputError: if they differ in their length.
+    """
+
+    def __init__(self, walks: Sequence[Walk]):
+        counts = sorted({len(walk.seeds) for walk in walks})
+        if len(counts) > 1:
+            raise InputError(f"--seeds of walks side by side must be as many each; got {counts[0]} and {counts[-1]}")
+        self.walks = walks
+        first = walks[0]
+        self.loop, self.fps, self.background = first.loop, first.fps, first.background
+        self.origin = first.origin | {"seeds": " ".join(format_seeds(walk.seeds) for walk in walks)}
+        self.frame_bytes = sum(walk.frame_bytes for walk in walks)
+
+    def __len__(self) -> int:
+        return len(self.walks[0])
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """Draws the frames, uint8 `[height, width, channels]` each."""
+        return map(_sheet, zip(*self.walks, strict=True))
+
+    def key_frames(self) -> Iterator[NDArray[np.uint8]]:
+        """Draws some frames of each walk."""
+        return map(_sheet, zip(*(walk.key_frames() for walk in self.walks), strict=True))
+
+    def prepare(self) -> None:
+        """Loads the generator."""
+        self.walks[0].prepare()
+
+
+def _sheet(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return image_sheet(np.stack(pictures))

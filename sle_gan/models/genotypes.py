@@ -111,7 +111,7 @@ def settle_genotype(given: str) -> str:
         except ValueError as error:
             raise InputError(f"--genotype: {error}") from None
     try:
-        content = read_json(given)
+        content = read_json(Path(given).expanduser())
     except OSError as error:
         names = ", ".join(GENOTYPES)
         raise InputError(f"--genotype must be one of {names}, or a file; {given} cannot be read ({error})") from None

@@ -121,11 +121,11 @@ def postprocess_images(images: tf.Tensor | NDArray[np.floating], dtype: tf.DType
 
 
 def interpolate_codes(start: tf.Tensor, end: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
-    """Walks from one latent code to another along the sphere, where Gaussian codes lie.
+    """Walks from latent codes to others along the sphere, where Gaussian codes lie.
 
     Args:
-        start: float32 `[latent_size]`.
-        end: float32 `[latent_size]`, not opposite to `start`.
+        start: float32 `[latent_size]` or `[count, latent_size]`.
+        end: likewise, not opposite to `start`.
         shares: float32 `[count]`: 0 is `start`, 1 is `end`.
 
     Returns:
@@ -133,11 +133,26 @@ def interpolate_codes(start: tf.Tensor, end: tf.Tensor, shares: tf.Tensor) -> tf
 
     Source: White 2016, arXiv:1609.04468.
     """
-    lengths = tf.norm(start), tf.norm(end)
+    lengths = tf.norm(start, axis=-1, keepdims=True), tf.norm(end, axis=-1, keepdims=True)
     a, b = start / lengths[0], end / lengths[1]
-    angle = tf.acos(tf.clip_by_value(tf.reduce_sum(a * b), -1.0, 1.0))
+    angle = tf.acos(tf.clip_by_value(tf.reduce_sum(a * b, axis=-1, keepdims=True), -1.0, 1.0))
     shares = shares[:, None]
     even = tf.maximum(tf.sin(angle), 1e-6)  # equal codes: the sines below vanish too
     direction = (tf.sin((1.0 - shares) * angle) * a + tf.sin(shares * angle) * b) / even
     direction = tf.where(angle < 1e-3, (1.0 - shares) * a + shares * b, direction)
     return direction * ((1.0 - shares) * lengths[0] + shares * lengths[1])
+
+
+def interpolate_straight(start: tf.Tensor, end: tf.Tensor, shares: tf.Tensor | NDArray[np.float32]) -> tf.Tensor:
+    """Walks from vectors to others along straight lines.
+
+    Args:
+        start: float32 `[size]` or `[count, size]`.
+        end: likewise.
+        shares: float32 `[count]`: 0 is `start`, 1 is `end`.
+
+    Returns:
+        float32 `[count, size]`.
+    """
+    shares = tf.convert_to_tensor(shares)[:, None]
+    return (1.0 - shares) * start + shares * end

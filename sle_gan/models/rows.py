@@ -96,8 +96,8 @@ class GeneratorRow(NamedTuple):
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         is_remapped: whether TensorFlow's remapper, which fuses operations, can rewrite a training step of it. Where
             convolutions with biases are added up it cannot: it prints an error and leaves the step as it is.
-        has_styles: whether the file has `styles(generator)` and `first_layer_from(side)`: a space of styles between
-            two parts of the network.
+        has_styles: whether the file has `styles(generator)`, `style_scales(generator)` and `first_layer_from(side)`: a
+            space of styles between two parts of the network.
         takes: names of the `NetworkOptions` that its builder takes.
     """
 

@@ -4,13 +4,15 @@ import contextlib
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sle_gan.data.folder import FolderScan, ImageFile, read_manifest
+from sle_gan.data.folder import FolderScan, ImageFile
+from sle_gan.data.manifest import read_manifest
 from sle_gan.errors import InputError, SleGanError
 from sle_gan.evaluation.judges import is_party
 from sle_gan.json_files import read_json
@@ -55,8 +57,10 @@ class RunRecord(NamedTuple):
 
     @property
     def settings(self) -> TrainSettings:
-        """The settings of the run."""
-        return self.config.settings
+        """The settings of the run; one that an older version took further than it began with is as long as it is."""
+        settings = self.config.settings
+        steps = max(settings.optimization.steps, self.step)
+        return replace(settings, optimization=replace(settings.optimization, steps=steps))
 
     @property
     def step(self) -> int:
@@ -98,7 +102,7 @@ def read_record(run: RunFolder) -> RunRecord:
         densities=sorted(read_rows(run.densities_file), key=lambda row: row["step"]),
         timings=read_rows(run.timings_file),
         networks=_networks(run.networks_file),
-        sheets=_sheets(run.samples),
+        sheets=sheets_of(run.samples),
     )
 
 
@@ -191,7 +195,8 @@ def _networks(file: Path) -> dict[str, Any]:
     return content
 
 
-def _sheets(folder: Path) -> list[tuple[int, Path]]:
+def sheets_of(folder: Path) -> list[tuple[int, Path]]:
+    """Returns (step, path) of the sheets in a folder of samples, in the order of their steps."""
     # A run folder may come from someone else: a link would put another file into the report.
     files = [path for path in folder.glob("*.png") if path.is_file() and not path.is_symlink()]
     sheets = [(match, path) for path in files if (match := _SHEET.fullmatch(path.name))]

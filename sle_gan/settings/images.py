@@ -6,7 +6,7 @@ from typing import ClassVar
 from PIL import ImageColor
 
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, POSITIVE, SWITCH, TEXT, TEXTS, choice
+from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, PATH, POSITIVE, RANGE, SWITCH, TEXTS, choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class ImageSettings(SettingsGroup):
 
     title: ClassVar[str] = "the images"
 
-    data_folder: str = setting(TEXT, "images, also in sub-folders", unit="FOLDER", is_free=True)
+    data_folder: str = setting(PATH, "images, also in sub-folders", unit="FOLDER", is_free=True)
     conditional: bool = setting(SWITCH, "draw by class: each sub-folder of the data folder is one", False)
     resolution: int = setting(
         POSITIVE,
@@ -30,12 +30,18 @@ class ImageSettings(SettingsGroup):
         "crop",
     )
     background: str = setting(COLOR, "under transparency and around --fit pad", "#ffffff", unit="COLOR")
+    range: tuple[float, float] | None = setting(
+        RANGE,
+        "values of images of more than 8 bits that are black and white; those of the format without it",
+        None,
+        unit="LOW,HIGH",
+    )
     data_ratio: float = setting(DENSITY, "of the images, drawn by --seed, is trained on", 1.0, unit="SHARE")
     held_out: float = setting(DECAY, "of the images, to judge the discriminator by alone", 0.0, unit="SHARE")
     strict: bool = setting(
         SWITCH, "end with exit code 2 if a file named like an image cannot be used", False, is_free=True
     )
-    flip: bool = setting(SWITCH, "mirror half of the images", True, flag=Flag(is_flip=True))
+    flip: bool = setting(SWITCH, "mirror half of the images", True, flag=Flag(is_flip=True), fits_weights=True)
     cache_limit: int = setting(POSITIVE, "decoded images beyond this lie in a file", 4096, unit="MB", is_free=True)
     class_names: tuple[str, ...] = setting(TEXTS, "of the sub-folders, with --conditional", (), flag=None)
 

@@ -25,6 +25,7 @@ class Kind:
         requirement: what a value must be, as an error says it.
         choices: the values, where they can be listed.
         read_word: function of a word of the command line -> a value; the type itself without it.
+        is_path: whether it is a path, whose `~` means a home folder.
     """
 
     python_type: type
@@ -32,6 +33,7 @@ class Kind:
     requirement: str
     choices: tuple[Any, ...] = ()
     read_word: Callable[[str], Any] | None = None
+    is_path: bool = False
 
     def read(self, text: str) -> Any:
         """Reads a word of the command line.
@@ -40,7 +42,7 @@ class Kind:
             ValueError: if it is not allowed; the message says what it must be.
         """
         try:
-            value = (self.read_word or self.python_type)(text)
+            value = self._expanded(text) if self.is_path else (self.read_word or self.python_type)(text)
         except ValueError:
             value = None
         if value is None or not self.allows(value):
@@ -64,6 +66,9 @@ class Kind:
             raise ValueError(f"must be {self.requirement}; got {_shortened(value)}")
         return converted
 
+    def _expanded(self, text: str) -> str:
+        return os.path.expanduser(text)  # noqa: PTH111 (a `Path` would not keep the text as it is)
+
     def _converted(self, value: object) -> Any:
         if isinstance(value, bool):
             return value if self.python_type is bool else None
@@ -72,7 +77,7 @@ class Kind:
         if isinstance(value, numbers.Real) and self.python_type is float:
             return float(value)
         if isinstance(value, str | os.PathLike) and self.python_type is str:
-            return os.fspath(value)
+            return self._expanded(os.fspath(value)) if self.is_path else os.fspath(value)
         return tuple(value) if isinstance(value, list | tuple) and self.python_type is tuple else None
 
 
@@ -90,6 +95,15 @@ def choice(*values: Any) -> Kind:
 def _read_hours(text: str) -> float:
     number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS_OF_AN_HOUR else (text, "h")
     return float(number) / _UNITS_OF_AN_HOUR[unit]
+
+
+def _read_range(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def _is_range(value: tuple[Any, ...]) -> bool:
+    are_numbers = all(isinstance(end, numbers.Real) and not isinstance(end, bool) for end in value)
+    return len(value) == 2 and are_numbers and -math.inf < value[0] < value[1] < math.inf
 
 
 def _is_text(value: object) -> bool:
@@ -127,8 +141,11 @@ WEIGHT = Kind(float, lambda value: 0 <= value < math.inf, "a number from 0")
 HOURS = Kind(
     float, lambda value: 0 < value < math.inf, "a number of hours above 0, or of minutes such as 45m", (), _read_hours
 )
+RANGE = Kind(tuple, _is_range, "two rising numbers such as 0,4095", (), _read_range)
 SWITCH = Kind(bool, lambda value: True, "true or false")
 TEXT = Kind(str, _is_text, "text")
-UTF8_TEXT = Kind(str, _is_utf8_text, "UTF-8 text")  # TensorFlow opens files of such names alone
+PATH = Kind(str, _is_text, "text", is_path=True)
+UTF8_PATH = Kind(str, _is_utf8_text, "UTF-8 text", is_path=True)  # TensorFlow opens files of such names alone
+UTF8_TEXT = Kind(str, _is_utf8_text, "UTF-8 text")
 COLOR = Kind(str, _is_color, "a color such as white or #204060")
 TEXTS = Kind(tuple, lambda value: len(value) <= _MOST_TEXTS and all(map(_is_text, value)), "a list of texts")

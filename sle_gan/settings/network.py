@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import POSITIVE, TEXT, UTF8_TEXT
+from sle_gan.settings.kinds import POSITIVE, TEXT, UTF8_PATH
 
 LARGEST_WIDTH = 1024
 
@@ -45,10 +45,10 @@ class NetworkSettings(SettingsGroup):
         unit="NAME",
     )
     generator_weights: str | None = setting(
-        UTF8_TEXT, "start from these weights of the generator (.h5)", None, unit="FILE", is_free=True
+        UTF8_PATH, "start from these weights of the generator (.h5)", None, unit="FILE", is_free=True
     )
     discriminator_weights: str | None = setting(
-        UTF8_TEXT, "start from these weights of the discriminator (.h5)", None, unit="FILE", is_free=True
+        UTF8_PATH, "start from these weights of the discriminator (.h5)", None, unit="FILE", is_free=True
     )
 
     def check(self) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sle_gan.settings.field import SettingsGroup, setting
-from sle_gan.settings.kinds import POSITIVE, UTF8_TEXT
+from sle_gan.settings.kinds import POSITIVE, UTF8_PATH, UTF8_TEXT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class RunSettings(SettingsGroup):
 
     title: ClassVar[str] = "the run"
 
-    output_folder: str = setting(UTF8_TEXT, "where runs are written", "runs", unit="FOLDER", is_free=True)
+    output_folder: str = setting(UTF8_PATH, "where runs are written", "runs", unit="FOLDER", is_free=True)
     name: str | None = setting(
         UTF8_TEXT,
         "name of the run; the next number, model and data folder without it",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import POSITIVE, SWITCH, TEXT, choice
+from sle_gan.settings.kinds import PATH, POSITIVE, SWITCH, choice
 from sle_gan.settings.optimization import AUTO
 
 KID_NETWORKS = ("efficientnet-lite0", "open-nsfw")
@@ -33,7 +33,7 @@ class ScoreSettings(SettingsGroup):
         flag=Flag(words=(AUTO,)),
     )
     reference_folder: str | None = setting(
-        TEXT,
+        PATH,
         "images that KID and FID compare with, such as a test split; the training images without it",
         None,
         unit="FOLDER",
@@ -46,5 +46,5 @@ class ScoreSettings(SettingsGroup):
     fid_frequency: int = setting(POSITIVE, "steps between them", 10_000, unit="STEPS", is_free=True)
     fid_number_of_images: int = setting(POSITIVE, "drawn for each", 5000, unit="IMAGES", is_free=True)
     inception_weights: str | None = setting(
-        TEXT, "of the 2015 Inception; the cache folder's, or fetched, without it", None, unit="FILE", is_free=True
+        PATH, "of the 2015 Inception; the cache folder's, or fetched, without it", None, unit="FILE", is_free=True
     )

@@ -126,6 +126,20 @@ def styles(generator_model: keras.Model) -> Styles:
     return Styles(layer("mapping"), mixing, layer("synthesis"), layer("style_average").average)
 
 
+def style_scales(generator_model: keras.Model) -> keras.Model:
+    """Brings out what styles are made into first: the scales of the channels of all layers; nothing is copied.
+
+    Args:
+        generator_model: as `generator` builds it.
+
+    Returns:
+        A model of styles of all layers `[batch, layers, size]` -> scales float32 `[batch, channels of all layers]`.
+    """
+    synthesis = generator_model.get_layer("synthesis")
+    scales = [layer.output for layer in synthesis.layers if layer.name.endswith("_style")]
+    return keras.Model(synthesis.input, tf.concat(scales, axis=1))
+
+
 def first_layer_from(side: int) -> int:
     """Returns the index of the first style that maps of `side` pixels take.
 

@@ -17,8 +17,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation.networks.feature_network import FeatureNetwork
-from sle_gan.evaluation.networks.onnx_file import Node, read_onnx
+from sle_gan.pretrained.feature_network import FeatureNetwork
+from sle_gan.pretrained.onnx_file import Node, read_onnx
 
 Weights = tuple[np.ndarray, np.ndarray]  # kernel `[height, width, in, out]` or `[in, out]`, and bias `[out]`
 

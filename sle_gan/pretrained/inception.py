@@ -13,8 +13,8 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation.networks.feature_network import FeatureNetwork
-from sle_gan.evaluation.networks.torch_archive import read_state_dict
+from sle_gan.pretrained.feature_network import FeatureNetwork
+from sle_gan.pretrained.torch_archive import read_state_dict
 
 SIDE_PX = 299
 _EPSILON = 1e-3  # of its batch normalization

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sle_gan.errors import InputError
-from sle_gan.evaluation import MODES
+from sle_gan.pretrained import MODES
 
 BATCH_SIZE = 16  # always, the last batch padded: how a feature is rounded must not depend on how many are asked for
 
