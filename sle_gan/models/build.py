@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
-from sle_gan.models.rows import ChannelLimits, NetworkOptions
+from sle_gan.models.rows import ChannelLimits, FeatureOptions, NetworkOptions
 from sle_gan.settings import ImageSettings, NetworkSettings
 
 if TYPE_CHECKING:
@@ -53,4 +53,7 @@ def _options(network: NetworkSettings) -> NetworkOptions:
     limits = None
     if network.channel_base is not None and network.channel_max is not None:
         limits = ChannelLimits(network.channel_base, network.channel_max)
-    return NetworkOptions(network.mapping_layers, limits, network.genotype)
+    features = None
+    if network.feature_side is not None and network.feature_share is not None:
+        features = FeatureOptions(network.feature_side, network.feature_share)
+    return NetworkOptions(network.mapping_layers, limits, network.genotype, features)

@@ -65,6 +65,22 @@ class ChannelLimits(NamedTuple):
         return min(self.base // side, self.largest)
 
 
+class FeatureOptions(NamedTuple):
+    """How a discriminator looks through a frozen network.
+
+    Attributes:
+        side_px: side that images are brought to before, a multiple of 32, 64 at least.
+        share: between 0 and 1, what the heads on it have of the gradient at the generator's pictures, where another
+            discriminator stands beside them.
+    """
+
+    side_px: int
+    share: float
+
+
+USUAL_FEATURES = FeatureOptions(side_px=128, share=0.9)
+
+
 class NetworkOptions(NamedTuple):
     """What some networks are built from beside the shape of their images; None for what is usual.
 
@@ -72,11 +88,13 @@ class NetworkOptions(NamedTuple):
         mapping_layers: of a generator with styles.
         limits: of the channels, in place of those that follow from the width.
         genotype: which cells a generator is made of, as `sle_gan.models.genotypes` writes it.
+        features: how a discriminator looks through a frozen network, if it does.
     """
 
     mapping_layers: int | None = None
     limits: ChannelLimits | None = None
     genotype: str | None = None
+    features: FeatureOptions | None = None
 
     def given(self, takes: Container[str]) -> dict[str, Any]:
         """Returns those of the options that are not None, by name, of a network that takes options of some names."""
@@ -154,6 +172,8 @@ class DiscriminatorRow(NamedTuple):
         is_remapped: as that of a generator.
         takes: as that of a generator.
         has_decoders: whether `training_graph` holds decoders, which redraw the images from the discriminator's maps.
+        frozen_network: name in `sle_gan.pretrained.NETWORKS` of the frozen network that it looks through; empty without.
+        can_be_split: whether the file has `feature_split`.
     """
 
     file: str
@@ -163,6 +183,13 @@ class DiscriminatorRow(NamedTuple):
     is_remapped: bool = False
     takes: tuple[str, ...] = ()
     has_decoders: bool = False
+    frozen_network: str = ""
+    can_be_split: bool = True
+
+    @property
+    def has_features(self) -> bool:
+        """Whether it looks through a frozen network."""
+        return bool(self.frozen_network)
 
     def module(self) -> ModuleType:
         """Loads the file."""
