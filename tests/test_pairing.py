@@ -43,7 +43,7 @@ def drawn_images(count=2):
         (("other", "sngan", 64, 3), "--generator must be one of autogan, biggan, fastgan, sngan, stylegan2; got other"),
         (
             ("sngan", "other", 64, 3),
-            "--discriminator must be one of autogan, biggan, biggan-brock, fastgan, sngan, stylegan2; got other",
+            "--discriminator must be one of autogan, biggan, biggan-brock, both, fastgan, projected",
         ),
     ],
 )

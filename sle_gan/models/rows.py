@@ -172,7 +172,8 @@ class DiscriminatorRow(NamedTuple):
         is_remapped: as that of a generator.
         takes: as that of a generator.
         has_decoders: whether `training_graph` holds decoders, which redraw the images from the discriminator's maps.
-        frozen_network: name in `sle_gan.pretrained.NETWORKS` of the frozen network that it looks through; empty without.
+        frozen_network: name in `sle_gan.pretrained.NETWORKS` of the frozen network that it looks through; empty if
+            it does not.
         can_be_split: whether the file has `feature_split`.
     """
 
