@@ -27,6 +27,7 @@ OF_PROGRAMS = {
             ),
             *(
                 "disk",
+                "evaluate_folders",
                 "doctor",
                 "evaluate",
                 "films",
