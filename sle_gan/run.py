@@ -1,7 +1,7 @@
 """The run folder: everything that one training leaves behind, and from which it resumes.
 
     runs/00003-fastgan-flowers/
-      config.json       what was resolved from the command line, the versions, the command
+      config.json       the settings as they are now, the versions, the command, the history of all commands
       manifest.json     the images that it trains on
       checkpoints/      networks, averaged generator, optimizers
       best/             the averaged generator where it scored best
@@ -27,7 +27,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from sle_gan.errors import InputError, StorageError
 from sle_gan.json_files import write_json
 from sle_gan.marks import mark_folder
 from sle_gan.run_config import RunConfig, read_config
-from sle_gan.settings.train import TrainSettings, differing_settings
+from sle_gan.settings.train import TrainSettings, differing_settings, fits_weights
 
 
 class RunFolder:
@@ -96,6 +96,23 @@ class RunFolder:
         steps = [int(match[1]) for match in map(_CHECKPOINT_INDEX.fullmatch, _names(self.checkpoints)) if match]
         return max(steps, default=None)
 
+    def way_on(self, more: Sequence[str] = ()) -> str:
+        """Says how the run is trained further; see `RunConfig.way_on`.
+
+        Args:
+            more: words to be added to the command.
+        """
+        return self.config().way_on(self.name, self.latest_step() or 0, more)
+
+    def way_on_in_less_memory(self) -> str:
+        """Says how the run goes on where its step does not fit into memory."""
+        optimization = self.settings().optimization
+        size, shares = optimization.batch_size, optimization.accumulate
+        more = next((count for count in range(shares + 1, size + 1) if size % count == 0), None)
+        if more is None:
+            return "a step goes through one image at a time already; begin a run of a smaller --width or --resolution"
+        return f"in less of it, {self.way_on(['--change-settings', '--accumulate', str(more)])}"
+
     def generator_checkpoint(self, step: int | None = None) -> tuple[int, Path]:
         """Finds a checkpoint that holds the averaged generator, among the newest and the best.
 
@@ -142,9 +159,7 @@ class RunFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 lock.seek(0)
-                raise InputError(
-                    f"{self.path} is in use by {lock.read().strip()}; wait for it, or give another --name"
-                ) from None
+                raise InputError(f"{self.path} is in use by {lock.read().strip()}; wait until that has ended") from None
             lock.truncate(0)
             since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
             lock.write(f"process {os.getpid()} since {since}\n")
@@ -155,7 +170,7 @@ class RunFolder:
 _CHECKPOINT_INDEX = re.compile(r"ckpt-(\d+)\.index")
 
 
-def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: bool) -> RunFolder:
+def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: bool, change: bool = False) -> RunFolder:
     """Finds the folder that a training writes to: a run to go on with, or a new one.
 
     Args:
@@ -163,16 +178,17 @@ def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: b
         settings: of the training.
         resume: whether an unfinished run of the same settings goes on.
         override: whether an existing run of this name is to be deleted.
+        change: whether a run of other settings goes on with these, if they fit its weights.
 
     Returns:
         A `RunFolder`; it exists if the training goes on with it.
 
     Raises:
-        InputError: if the name holds something else than a run of these settings.
+        InputError: if the name holds something else than a run of these settings, or there is no run to change.
     """
     output_folder, name = Path(settings.run.output_folder), settings.run.name
     if name is None:
-        return _numbered_run(output_folder, label, settings, resume=resume)
+        return _numbered_run(output_folder, label, settings, resume=resume, change=change)
     if name in {"", ".", ".."} or Path(name).name != name:
         raise InputError(f"--name must be a plain folder name; got {name!r}")
     run = RunFolder(output_folder / name)
@@ -185,22 +201,55 @@ def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: b
     if not resume:
         raise InputError(f"{run.path} exists; give another --name, --resume auto, or --override to delete it")
     config = run.config()
-    different = differing_settings(config.settings, settings)
-    if different:
+    fits, different = fits_weights(config.settings, settings), differing_settings(config.settings, settings)
+    if different and not (change and fits):
+        mend = "--change-settings to go on with it nevertheless, " if fits else ""
         raise InputError(
             f"{run.path} holds a run of other settings ({different}): the run is {_shape(config.settings)}; give "
-            f"another --name, or --override to delete it; it goes on with: {_command(config)}"
+            f"{mend}another --name, or --override to delete it; {run.way_on()}"
         )
     return run
 
 
+def passed_over(run: RunFolder, settings: TrainSettings) -> str | None:
+    """Says which unfinished run of the same images a training begins beside, and how that goes on.
+
+    Args:
+        run: the new one that the training is to write.
+        settings: of the training.
+
+    Returns:
+        A line of text on the one that was trained last; None if there is none.
+    """
+    unfinished = []
+    for name in _names(run.path.parent):
+        other = RunFolder(run.path.parent / name)
+        try:
+            config = other.config() if other.path != run.path else None
+            began = other.config_file.stat().st_mtime_ns
+        except (InputError, OSError):
+            continue
+        if config is None or config.settings.images.data_folder != settings.images.data_folder:
+            continue
+        if not config.is_done(other.latest_step() or 0):
+            unfinished.append((began, other, config))
+    if not unfinished:
+        return None
+    _, other, config = max(unfinished, key=lambda one: (one[0], one[1].name))
+    step = other.latest_step() or 0
+    different = differing_settings(config.settings, settings)
+    way = other.way_on()
+    if different and fits_weights(config.settings, settings):
+        way = f"the same command with --name {shlex.quote(other.name)} --change-settings goes on with it"
+    elif not different:
+        way = f"the same command with --name {shlex.quote(other.name)} goes on with it"
+    reason = f", with other settings ({different})" if different else ""
+    steps = config.settings.optimization.steps
+    return f"{other.path} is an unfinished run of the same images, at step {step} of {steps}{reason}; {way}"
+
+
 def _shape(settings: TrainSettings) -> str:
     return f"{settings.network.model} {settings.images.resolution} of {settings.images.channels} channels"
-
-
-def _command(config: RunConfig) -> str:
-    # A run may come from elsewhere: what would move the cursor is no part of a command.
-    return "".join(c if c.isprintable() else "?" for c in shlex.join(config.command))
 
 
 def start_run(run: RunFolder, config: RunConfig, manifest: dict[str, Any]) -> None:
@@ -299,7 +348,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _numbered_run(output_folder: Path, label: str, settings: TrainSettings, *, resume: bool) -> RunFolder:
+def _numbered_run(output_folder: Path, label: str, settings: TrainSettings, *, resume: bool, change: bool) -> RunFolder:
     numbered = {}
     for name in _names(output_folder):
         match = re.match(r"(\d{5})-", name)
@@ -307,17 +356,23 @@ def _numbered_run(output_folder: Path, label: str, settings: TrainSettings, *, r
             numbered[int(match[1])] = name
     for number in sorted(numbered, reverse=True) if resume else ():
         run = RunFolder(output_folder / numbered[number])
-        if run.name == f"{number:05d}-{label}" and run.exists() and _unfinished(run, settings):
+        if run.name == f"{number:05d}-{label}" and run.exists() and _unfinished(run, settings, change=change):
             return run
+    if change:
+        raise InputError(
+            f"--change-settings goes on with an unfinished run, and {output_folder} has none of {label} whose weights "
+            "these settings fit; give the --name of a run, or leave the flag out"
+        )
     return RunFolder(output_folder / f"{max(numbered, default=-1) + 1:05d}-{label}")
 
 
-def _unfinished(run: RunFolder, settings: TrainSettings) -> bool:
+def _unfinished(run: RunFolder, settings: TrainSettings, *, change: bool) -> bool:
     try:
-        same = not differing_settings(run.settings(), settings)
+        old = run.settings()
     except InputError:
         return False  # a damaged run of this label is left alone
-    return same and (run.latest_step() or 0) < settings.optimization.steps
+    fits = fits_weights(old, settings) if change else not differing_settings(old, settings)
+    return fits and (run.latest_step() or 0) < settings.optimization.steps
 
 
 def _unwritable(folder: Path, error: OSError, flag: str = "--output-folder") -> StorageError:

@@ -16,6 +16,7 @@ OF_PROGRAMS = {
             *(
                 "access",
                 "batch_size",
+                "changed_settings",
                 "class_methods",
                 "class_networks",
                 "classes",

@@ -213,9 +213,13 @@ def test_a_schedule_of_schema_1_that_is_none_is_refused(schedule, tmp_path, caps
 @pytest.mark.parametrize(
     ("part", "value", "told"),
     [
-        ("hook", "os.system", "must hold command, schema, settings, versions alone; got 'hook' too"),
+        ("hook", "os.system", "must hold command, history, schema, settings, versions alone; got 'hook' too"),
         ("versions", ["3"], "versions must be texts by name"),
         ("command", "train.py", "command must be a list of words"),
+        ("history", {}, "history must be a list of commands"),
+        ("history", [{"first_step": 1, "command": ["x"]}], "history must be a list of commands"),
+        ("history", [{"first_step": -1, "command": [], "changed": {}}], "history must be a list of commands"),
+        ("history", [{"first_step": 1, "command": [], "changed": {"steps": 3}}], "history must be a list"),
     ],
 )
 def test_other_parts_of_a_configuration_are_refused(part, value, told, tmp_path):
@@ -288,5 +292,5 @@ def test_another_shape_than_the_runs_is_told_with_the_command_to_use(tmp_path):
     assert str(found.value) == (
         f"{run.path} holds a run of other settings (resolution 64, asked for 512): the run is fastgan 64 of 3 "
         "channels; give another --name, or --override to delete it; it goes on with: "
-        "train.py --data-folder 'my flowers' --name 'flowers?[2J'"
+        "python train.py --data-folder 'my flowers' --name 'flowers?[2J'"
     )

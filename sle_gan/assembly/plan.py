@@ -27,8 +27,9 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.models.rates import describe_rates
-from sle_gan.run import RunFolder, check_writable, choose_run
+from sle_gan.run import RunFolder, check_writable, choose_run, passed_over
 from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, TrainSettings
+from sle_gan.settings.train import differing_settings, with_times_of
 from sle_gan.sparsity.times import sparsity_timeline
 
 Images = tuple[FolderScan, FolderScan | None, Sequence[str]]
@@ -67,7 +68,7 @@ class TrainingPlan:
     def describe(self) -> Iterator[str]:
         """Yields lines of text: the run, what was found in the images, the rates, when what happens to the masks."""
         images = self.settings.images
-        yield f"run {self.run.path}"
+        yield from self._describe_run()
         yield from (f"data: {line}" for line in describe_images(self.folder, images.resolution))
         yield from (f"data: {line}" for line in describe_value_ranges(self.folder, images.range))
         count, images_per_step = len(self.folder.images), self.settings.optimization.images_per_step
@@ -86,6 +87,20 @@ class TrainingPlan:
         for line in sparsity_timeline(self.settings.sparsity, self.settings.optimization.steps):
             yield f"sparsity: {line}"
 
+    def _describe_run(self) -> Iterator[str]:
+        yield f"run {self.run.path}"
+        if self.goes_on:
+            different, step = differing_settings(self.run.settings(), self.settings), self.run.latest_step() or 0
+            if different:
+                yield (
+                    f"settings: changed from step {step} on ({different}); bit equality with a run that keeps its "
+                    "settings ends there"
+                )
+        elif self.command.resume == "auto" and self.settings.run.name is None:
+            other = passed_over(self.run, self.settings)
+            if other is not None:
+                yield f"note: {other}"
+
 
 def plan_training(given: Mapping[str, object], command: CommandSettings) -> TrainingPlan:
     """Works out what a training would do; nothing is written.
@@ -102,20 +117,15 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
     plan_of = functools.partial(_plan, command=command, find_images=functools.cache(_find_images))
     check_length(given)
     check_batch_size(given)
-    given = with_settled(given, plan_of)
+    given = with_settled(given, plan_of, change=command.change_settings)
     given = with_batch_size(given, command, plan_of, ask_memory)
     plan = plan_of(with_steps(given, plan_of, ask_times))
     if not plan.is_written:
         return plan
     if plan.goes_on:
-        return replace(plan, settings=with_times_of(plan.run, plan.settings))
+        return replace(plan, settings=with_times_of(plan.run.settings(), plan.settings))
     check_initial_run(plan.settings, plan.run)
     return plan
-
-
-def with_times_of(run: RunFolder, settings: TrainSettings) -> TrainSettings:
-    """Returns the settings with the phases of a run that goes on: a longer training does not move them."""
-    return replace(settings, sparsity=run.settings().sparsity)
 
 
 def _plan(
@@ -176,4 +186,5 @@ def _chosen_run(settings: TrainSettings, command: CommandSettings) -> RunFolder:
     # TensorFlow opens files of UTF-8 names alone.
     folder_name = os.fsencode(Path(settings.images.data_folder).name).decode("utf-8", "replace")
     label = f"{settings.network.model}-{folder_name}"
-    return choose_run(label, settings, resume=command.resume == "auto", override=command.override)
+    how = {"resume": command.resume == "auto", "override": command.override, "change": command.change_settings}
+    return choose_run(label, settings, **how)

@@ -13,6 +13,7 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from sle_gan.assembly.building import build_training
+from sle_gan.assembly.frozen import check_frozen, frozen_checksums
 from sle_gan.assembly.scores import score_callbacks, scores_of
 from sle_gan.assembly.sparsity import Sparsity
 from sle_gan.assembly.step_cost import describe_cpu_cost, other_macs_per_step, uncounted
@@ -95,6 +96,7 @@ def fit(
         settings.run.checkpoint_frequency,
         settings.run.keep_checkpoints,
         calibrate,
+        run.config().last_change_step(),
     )
     rollback = Rollback(gan, checkpoints, calibrate, run.metrics_file)
     done = rollback.resume()
@@ -138,9 +140,9 @@ def fit(
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end
-    with _disk_errors(checkpoints):
+    with _disk_errors(run, checkpoints):
         if done < steps:
-            _fit_with_rollbacks(gan, fit_from, rollback, progress)
+            _fit_with_rollbacks(run, gan, fit_from, rollback, progress)
         _save_weights(run, gan.average_generator, discriminator)
     return _end(run, signals.received, sparsity)
 
@@ -164,12 +166,13 @@ def _observers(
 
 
 def _write_costs(run: RunFolder, settings: TrainSettings, gan: GAN) -> None:
-    """Writes what the networks and a step cost in theory; where there is no GPU, says what that means."""
+    """Writes what is frozen and what a step costs in theory; where there is no GPU, says what that means."""
     optimization = settings.optimization
+    check_frozen(run, gan)
     others = other_macs_per_step(gan, optimization.images_per_step)
     sizes = optimization.batch_size, optimization.n_critic
     costs = dense_costs(gan.average_generator, gan.discriminator, *sizes, others)
-    write_json(run.networks_file, costs | {"not_counted": uncounted(settings)})
+    write_json(run.networks_file, costs | {"not_counted": uncounted(settings), "frozen_sha256": frozen_checksums(gan)})
     if not tf.config.list_physical_devices("GPU"):
         print(describe_cpu_cost(costs["training_flops_per_step"], settings), flush=True)
 
@@ -181,7 +184,7 @@ def _print_lines(lines: Iterable[str]) -> None:
 
 def _end(run: RunFolder, signal: int | None, sparsity: Sparsity) -> int:
     if signal is not None:
-        print(f"saved; the same command goes on with {run.path}")
+        print(f"saved in {run.path}; {run.way_on()}")
         return 128 + signal
     _print_lines(sparsity.summary())
     print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
@@ -189,7 +192,7 @@ def _end(run: RunFolder, signal: int | None, sparsity: Sparsity) -> int:
 
 
 def _fit_with_rollbacks(
-    gan: GAN, fit_from: Callable[[int], None], rollback: Rollback, progress: TrainingProgress
+    run: RunFolder, gan: GAN, fit_from: Callable[[int], None], rollback: Rollback, progress: TrainingProgress
 ) -> None:
     """Trains to the end; numbers that are not finite take the training back, until they do so too often."""
     while True:
@@ -200,7 +203,7 @@ def _fit_with_rollbacks(
         except tf.errors.ResourceExhaustedError as error:
             if is_full(error):
                 raise
-            raise TrainingError("out of memory; give --accumulate, or a smaller --batch-size or --width") from error
+            raise TrainingError(f"out of memory; {run.way_on_in_less_memory()}") from error
         else:
             return
         finally:
@@ -227,7 +230,7 @@ def _check_space_for_checkpoints(
 
 
 @contextlib.contextmanager
-def _disk_errors(checkpoints: Checkpoints) -> Iterator[None]:
+def _disk_errors(run: RunFolder, checkpoints: Checkpoints) -> Iterator[None]:
     """Tells of a full disk what is kept of the run."""
     try:
         yield
@@ -236,7 +239,7 @@ def _disk_errors(checkpoints: Checkpoints) -> Iterator[None]:
             raise
         kept = checkpoints.latest_step()
         kept_text = "no checkpoint was written yet" if kept is None else f"checkpoint {kept} is kept"
-        raise StorageError(f"disk full: {kept_text}; free space, and the same command goes on") from error
+        raise StorageError(f"disk full: {kept_text}; free space, then {run.way_on()}") from error
 
 
 def _size_bytes(folder: Path) -> int:

@@ -18,29 +18,33 @@ _FITTED = (*_RATES, "rate_decay")
 _AVERAGE = ("ema_decay", "ema_kimg")
 
 
-def with_settled(given: Mapping[str, Any], plan: Callable[[Mapping[str, Any]], Any]) -> Mapping[str, Any]:
+def with_settled(
+    given: Mapping[str, Any], plan: Callable[[Mapping[str, Any]], Any], *, change: bool = False
+) -> Mapping[str, Any]:
     """Fills in what the run has settled that a training goes on with.
 
     Args:
         given: settings by name, as a command gives them.
         plan: function of settings by name, whose batch size is a number -> what a training would do: the `run` that it
             would write to, and whether it `goes_on` with it.
+        change: whether the run's settings may change: those of its rates that were not given stay nevertheless.
 
     Returns:
         The settings by name; as they were given where the training goes on with no run.
     """
-    for known in _with_choices_of_runs(given):
-        if plan(known).goes_on:
+    for known, run_names in _with_choices_of_runs(given, change=change):
+        planned = plan(known)
+        if planned.goes_on and planned.run.name in run_names:
             return known
     return given
 
 
-def _with_choices_of_runs(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields the settings as each run would have them that may go on, the newest run's first, each once."""
+def _with_choices_of_runs(given: Mapping[str, Any], *, change: bool) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Yields the settings as runs would have them that may go on, each once, the newest first; and their names."""
     values = {**DEFAULTS, **given}
     folder, name = Path(values["output_folder"]), values["name"]
     names = sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
-    seen = []
+    choices: list[tuple[dict[str, Any], list[str]]] = []
     for run_name in names if name is None else [name]:
         run = RunFolder(folder / run_name)
         if not run.exists():
@@ -49,13 +53,16 @@ def _with_choices_of_runs(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             settings = run.settings()
         except (InputError, OSError):  # a damaged one, or somebody else's: told of where it is to go on
             continue
-        known = {**given, **_settled(given, settings)}
-        if known.get("batch_size") != AUTO and known not in seen:
-            seen.append(known)
-            yield known
+        known = {**given, **_settled(given, settings, change=change)}
+        same = next((names for other, names in choices if other == known), None)
+        if same is not None:
+            same.append(run_name)
+        elif known.get("batch_size") != AUTO:
+            choices.append((known, [run_name]))
+    yield from choices
 
 
-def _settled(given: Mapping[str, Any], run: TrainSettings) -> dict[str, Any]:
+def _settled(given: Mapping[str, Any], run: TrainSettings, *, change: bool) -> dict[str, Any]:
     optimization, shares = run.optimization, given.get("accumulate") or 1
     settled: dict[str, Any] = {}
     if given.get("batch_size") == AUTO and optimization.batch_size % shares == 0:
@@ -63,7 +70,7 @@ def _settled(given: Mapping[str, Any], run: TrainSettings) -> dict[str, Any]:
     if given.get("hours") is not None and given["hours"] == optimization.hours:
         settled["steps"] = run.steps_given
     asked = given.get("rates") or optimization.rates
-    if asked != optimization.rates or any(given.get(name) is not None for name in _RATES):
+    if asked != optimization.rates or (not change and any(given.get(name) is not None for name in _RATES)):
         return settled
     settled["rates"] = optimization.rates
     if optimization.rates == AUTO:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sle_gan.assembly.plan import TrainingPlan, with_times_of
+from sle_gan.assembly.plan import TrainingPlan
 from sle_gan.cluster import Cluster, wait_for_chief
 from sle_gan.data.classes import check_classes, class_labels
 from sle_gan.data.decode import check_usable, decode_images
@@ -26,9 +26,9 @@ from sle_gan.errors import InputError
 from sle_gan.json_files import write_json
 from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder, start_run
-from sle_gan.run_config import RunConfig
+from sle_gan.run_config import Command, RunConfig
 from sle_gan.settings import ImageSettings, TrainSettings
-from sle_gan.settings.train import TIMES
+from sle_gan.settings.train import TIMES, with_times_of
 from sle_gan.signals import signals_end_at_once
 
 _VERSIONED = ("sle-gan", "tensorflow", "tf-keras", "numpy", "pillow")
@@ -60,11 +60,17 @@ def train_plan(plan: TrainingPlan, command: Sequence[str]) -> int:
         return _follow(plan, plan.cluster)
     run, images = plan.run, manifest(plan.folder, plan.held_out)
     with run.locked():
-        if plan.goes_on:
-            _check_manifest(run, images, accept=plan.command.accept_data_change)
-        else:
-            start_run(run, RunConfig(plan.settings, _versions(), list(command)), images)
-        return 0 if _is_done(run, plan.settings) else _fit(plan, run)
+        if not plan.goes_on:
+            words = list(command)
+            start_run(run, RunConfig(plan.settings, _versions(), words, (Command(0, words, {}),)), images)
+            return _fit(plan, run)
+        _check_manifest(run, images, accept=plan.command.accept_data_change)
+        if _is_done(run, plan.settings):
+            return 0
+        gone_on = run.config().gone_on(plan.settings, _versions(), command, run.latest_step() or 0)
+        if gone_on != run.config():
+            write_json(run.config_file, gone_on.to_json())
+        return _fit(plan, run)
 
 
 def _follow(plan: TrainingPlan, cluster: Cluster) -> int:
@@ -114,7 +120,7 @@ def _fit_together(plan: TrainingPlan, cluster: Cluster, run: RunFolder, data: _D
     shared = {name: value for name, value in settings.named().items() if name not in _OWN_OF_WORKER}
     same = {"flags": shared, "images": manifest(plan.folder, plan.held_out)}
     with together(cluster, gathered, plan.run, run, same):
-        return fit(run, with_times_of(run, settings), strategy, *data)
+        return fit(run, with_times_of(run.settings(), settings), strategy, *data)
 
 
 def _decoded_data(plan: TrainingPlan, run: RunFolder) -> _Data:
@@ -144,7 +150,8 @@ def _is_done(run: RunFolder, settings: TrainSettings) -> bool:
     done, steps = run.latest_step() or 0, settings.optimization.steps
     if done < steps or not (run.generator_weights.exists() and run.discriminator_weights.exists()):
         return False
-    print(f"nothing to do: the run is at step {done} of {steps}; --steps goes further")
+    last = max(done, run.settings().optimization.steps)
+    print(f"nothing to do: the run is at step {done} of {last}; {run.way_on()}")
     return True
 
 

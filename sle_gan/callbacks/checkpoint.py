@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+import tf_keras as keras
 
 from sle_gan.callbacks.clock import Logs, StepClock
 from sle_gan.disk import is_full, reason
 from sle_gan.errors import InputError, StorageError
 from sle_gan.json_files import replaced
 
+# Means since the last row, by their places in a list of what is logged; norms by the places of images in a batch.
+_OF_SETTINGS = {"loss_means", "dig_norms"}
 _NAME = re.compile(r"ckpt-[0-9]+")
 
 
@@ -25,6 +28,8 @@ class Checkpoints(StepClock):
         frequency_steps: steps between checkpoints.
         keep: number of checkpoints to keep.
         calibrate: function of the step that brings the averaged generator's batch statistics up to date.
+        changed_step: the step at which the settings of the run changed last; checkpoints up to it were written by a
+            training of other settings. None if they never changed.
     """
 
     def __init__(
@@ -34,8 +39,11 @@ class Checkpoints(StepClock):
         frequency_steps: int,
         keep: int,
         calibrate: Callable[[int], object],
+        changed_step: int | None = None,
     ) -> None:
         super().__init__()
+        self._items = items
+        self._changed_step = changed_step
         self.folder = folder
         self.frequency_steps = frequency_steps
         self.calibrate = calibrate
@@ -45,6 +53,9 @@ class Checkpoints(StepClock):
 
     def restore_latest(self) -> int:
         """Restores every item of the newest checkpoint.
+
+        Of one that a training of other settings wrote, an item that it does not have begins anew, and so does what
+        rests on those settings: `_OF_SETTINGS`.
 
         Returns:
             Its step; 0 if there is none.
@@ -56,11 +67,24 @@ class Checkpoints(StepClock):
         if path is None:
             return 0
         try:
-            self._checkpoint.restore(path).assert_consumed()
+            if self._changed_step is not None and _step_of(path) <= self._changed_step:
+                self._restore_what_fits(path)
+            else:
+                self._checkpoint.restore(path).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
             mend = "delete its files to use the one before"
             raise InputError(f"checkpoint {path} cannot be restored ({reason(error)}); {mend}") from error
         return _step_of(path)
+
+    def _restore_what_fits(self, path: str) -> None:
+        names = [name for name, _ in tf.train.list_variables(path)]
+        for item_name, item in self._items.items():
+            if item_name in _OF_SETTINGS or not any(name.startswith(f"{item_name}/") for name in names):
+                continue
+            has_scale = any(name.startswith(f"{item_name}/loss_scale/") for name in names)
+            wanted = item if has_scale or not hasattr(item, "loss_scale") else _without_loss_scale(item)
+            status = tf.train.Checkpoint(**{item_name: wanted}).restore(path)
+            status.assert_existing_objects_matched().expect_partial()
 
     def latest_step(self) -> int | None:
         """Returns the step of the newest checkpoint, or None."""
@@ -102,8 +126,17 @@ class Checkpoints(StepClock):
             _remove(self.folder, step)
             kept_text = "none before it" if kept is None else f"checkpoint {kept} is kept"
             if is_full(error):
-                raise StorageError(f"disk full: {kept_text}; free space, and the same command goes on") from error
+                raise StorageError(f"disk full: {kept_text}; free space, then the run goes on from there") from error
             raise StorageError(f"checkpoint {step} cannot be written ({reason(error)}); {kept_text}") from error
+
+
+def _without_loss_scale(optimizer: keras.mixed_precision.LossScaleOptimizer) -> tf.train.Checkpoint:
+    """Returns what an optimizer has beside the scale of its losses, by the names that checkpoints have for it."""
+    inner = optimizer.inner_optimizer
+    # Keras 2 has no public access to these parts; it changes no more.
+    return tf.train.Checkpoint(
+        **{name: getattr(inner, name) for name in ("_iterations", "_learning_rate", "_variables")}
+    )
 
 
 def _step_of(path: str) -> int:

@@ -6,7 +6,6 @@ imported.
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from sle_gan.assembly.plan import TrainingPlan, plan_training
 from sle_gan.assembly.training import train_plan
@@ -14,6 +13,7 @@ from sle_gan.cli.program import run_program
 from sle_gan.cli.train_flags import Given, parse
 from sle_gan.quiet import quiet_start
 from sle_gan.settings.presets import describe_preset
+from sle_gan.settings.words import as_words
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,17 +29,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parse(argv)
     if given.command.preset is not None:
         print(describe_preset(given.command.preset, given.filled))
-    return run_program(lambda: _train(given, argv), debug=given.command.debug)
+    return run_program(lambda: _train(given), debug=given.command.debug)
 
 
-def _train(given: Given, argv: Sequence[str]) -> int:
+def _train(given: Given) -> int:
     plan = plan_training(given.settings, given.command)
     if plan.is_written:
         for line in plan.describe():
             print(line)
     if plan.command.dry_run:
         return _dry_run(plan)
-    return train_plan(plan, [Path(sys.argv[0]).name, *argv])
+    return train_plan(plan, ["train.py", *_lasting_words(given)])
+
+
+def _lasting_words(given: Given) -> list[str]:
+    """Returns the words of a command line that goes on with a run: without those that are meant for one start alone."""
+    preset = [] if given.command.preset is None else ["--preset", given.command.preset]
+    return preset + as_words({name: value for name, value in given.settings.items() if name not in given.filled})
 
 
 def _dry_run(plan: TrainingPlan) -> int:

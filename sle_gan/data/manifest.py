@@ -58,7 +58,7 @@ def read_manifest(file: Path) -> Manifest:
             return content
     except (InputError, KeyError, TypeError, AttributeError):
         pass  # reported below, like a manifest of another schema
-    raise InputError(f"{file} is damaged or of another version; restore it, or give another --name")
+    raise InputError(f"{file} is damaged or of another version; restore it, or train another run")
 
 
 def changed_images(old: Manifest, new: Manifest) -> tuple[list[str], list[str], list[str]]:

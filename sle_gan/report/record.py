@@ -4,6 +4,7 @@ import contextlib
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,8 +57,10 @@ class RunRecord(NamedTuple):
 
     @property
     def settings(self) -> TrainSettings:
-        """The settings of the run."""
-        return self.config.settings
+        """The settings of the run; one that an older version took further than it began with is as long as it is."""
+        settings = self.config.settings
+        steps = max(settings.optimization.steps, self.step)
+        return replace(settings, optimization=replace(settings.optimization, steps=steps))
 
     @property
     def step(self) -> int:

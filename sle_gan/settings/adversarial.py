@@ -18,13 +18,16 @@ class AdversarialFeatureSettings(SettingsGroup):
     method: ClassVar[str | None] = "adv_augment"
     asked_by: ClassVar[tuple[str, object] | None] = ("adv_augment", True)
     inputs: ClassVar[dict[str, Setting]] = {
-        "adv_augment": Setting(SWITCH, "train both networks also on features that are moved against them", False)
+        "adv_augment": Setting(
+            SWITCH, "train both networks also on features that are moved against them", False, fits_weights=True
+        )
     }
 
-    adv_gamma: float = setting(RATE, "of a step of the features", 0.01, unit="SIZE")
-    adv_steps: int = setting(POSITIVE, "of the features at each step of a network", 1, unit="STEPS")
+    adv_gamma: float = setting(RATE, "of a step of the features", 0.01, unit="SIZE", fits_weights=True)
+    adv_steps: int = setting(POSITIVE, "of the features at each step of a network", 1, unit="STEPS", fits_weights=True)
     adv_sign: str = setting(
         choice("paper", "released"),
         "paper: against the network; released: as the released code, towards higher logits, with half the weights",
         "paper",
+        fits_weights=True,
     )

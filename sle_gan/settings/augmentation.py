@@ -24,7 +24,9 @@ class DiffAugmentSettings(SettingsGroup):
     method: ClassVar[str | None] = "diff"
     asked_by: ClassVar[tuple[str, object] | None] = ("diff_augment", REQUIRED)
     inputs: ClassVar[dict[str, Setting]] = {
-        "augment": Setting(choice("diff", "ada"), "diff: as --diff-augment says; ada: adaptively", "diff")
+        "augment": Setting(
+            choice("diff", "ada"), "diff: as --diff-augment says; ada: adaptively", "diff", fits_weights=True
+        )
     }
 
     diff_augment: str = setting(
@@ -32,12 +34,15 @@ class DiffAugmentSettings(SettingsGroup):
         f"some of {','.join(OPERATIONS)}; {DEFAULT_POLICY} without it",
         unit="POLICY",
         flag=Flag(bare=(DEFAULT_POLICY,), off=("--no-diff-augment", "do not augment")),
+        fits_weights=True,
     )
-    diff_brightness: float = setting(WEIGHT, "greatest, on the scale of [-1, 1]", 0.5, unit="SHIFT")
-    diff_saturation: float = setting(WEIGHT, "greatest, of the factor around 1", 1.0, unit="CHANGE")
-    diff_contrast: float = setting(WEIGHT, "greatest, of the factor around 1", 0.5, unit="CHANGE")
-    diff_translation: float = setting(DECAY, "of the side, the greatest shift", 0.125, unit="SHARE")
-    diff_cutout: float = setting(SHARE, "of the side, the side of the square cut out", 0.5, unit="SHARE")
+    diff_brightness: float = setting(WEIGHT, "greatest, on the scale of [-1, 1]", 0.5, unit="SHIFT", fits_weights=True)
+    diff_saturation: float = setting(WEIGHT, "greatest, of the factor around 1", 1.0, unit="CHANGE", fits_weights=True)
+    diff_contrast: float = setting(WEIGHT, "greatest, of the factor around 1", 0.5, unit="CHANGE", fits_weights=True)
+    diff_translation: float = setting(DECAY, "of the side, the greatest shift", 0.125, unit="SHARE", fits_weights=True)
+    diff_cutout: float = setting(
+        SHARE, "of the side, the side of the square cut out", 0.5, unit="SHARE", fits_weights=True
+    )
 
     def check(self) -> None:
         """Checks the policy.
@@ -60,12 +65,15 @@ class AdaptiveAugmentSettings(SettingsGroup):
     method: ClassVar[str | None] = "ada"
     asked_by: ClassVar[tuple[str, object] | None] = ("augment", "ada")
 
-    augment_target: float = setting(RATE, "ada: mean sign of the logits of reals", 0.6, unit="SIGN")
-    augment_speed: float = setting(ABOVE_ZERO, "ada: thousands of images from none to all", 500.0, unit="KIMG")
+    augment_target: float = setting(RATE, "ada: mean sign of the logits of reals", 0.6, unit="SIGN", fits_weights=True)
+    augment_speed: float = setting(
+        ABOVE_ZERO, "ada: thousands of images from none to all", 500.0, unit="KIMG", fits_weights=True
+    )
     augment_pipe: str = setting(
         choice("b", "bg", "bc", "bgc"),
         "ada: b flips, quarter turns and shifts; g turns, scales and stretches; c colors",
         "bgc",
+        fits_weights=True,
     )
 
 

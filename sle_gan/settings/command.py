@@ -20,6 +20,11 @@ class CommandSettings(SettingsGroup):
         "auto: go on with the run of this name, or the newest unfinished run of the same settings",
         "auto",
     )
+    change_settings: bool = setting(
+        SWITCH,
+        "go on with a run although settings differ that fit its weights: batch, precision, rates, losses, augmentation",
+        False,
+    )
     override: bool = setting(SWITCH, "delete the run of this --name and start anew", False)
     accept_data_change: bool = setting(SWITCH, "resume although the images have changed", False)
     dry_run: bool = setting(SWITCH, "print what would be done, and train nothing", False)
@@ -36,3 +41,5 @@ class CommandSettings(SettingsGroup):
         """
         if self.override and name is None:
             raise InputError("--override needs the --name of the run to delete")
+        if self.change_settings and (self.override or self.resume == "never"):
+            raise InputError("--change-settings goes on with a run; leave out --override and --resume never")

@@ -24,6 +24,7 @@ class DeviceSettings(SettingsGroup):
         choice("bfloat16", "float16"),
         "what the networks compute in; their weights, the losses and the averaged generator stay float32",
         None,
+        fits_weights=True,
     )
     jit: str = setting(
         choice("auto", "on", "off"),

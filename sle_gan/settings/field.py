@@ -53,6 +53,8 @@ class Setting:
         is_free: whether it may differ when a run goes on: it changes when things are written, or for how long.
         flag: how it is spelled; None if the command line does not set it.
         before: its value in files of versions that did not have it, where that is not its default.
+        fits_weights: whether another value fits the weights of the same run: it may change when the run goes on, if
+            that is asked for.
     """
 
     kind: Kind
@@ -62,6 +64,7 @@ class Setting:
     is_free: bool = False
     flag: Flag | None = Flag()
     before: Any = None
+    fits_weights: bool = False
 
     @property
     def has_default(self) -> bool:
@@ -78,6 +81,7 @@ def setting(
     is_free: bool = False,
     flag: Flag | None = Flag(),
     before: Any = None,
+    fits_weights: bool = False,
 ) -> Any:
     """Makes a field of a frozen dataclass of settings.
 
@@ -89,8 +93,9 @@ def setting(
         is_free: whether it may differ when a run goes on.
         flag: how it is spelled on the command line; None if that does not set it.
         before: its value in files of versions that did not have it, where that is not its default.
+        fits_weights: whether it may change when a run goes on, if that is asked for.
     """
-    described = Setting(kind, text, default, unit, is_free, flag, before)
+    described = Setting(kind, text, default, unit, is_free, flag, before, fits_weights)
     own = {"default": default} if described.has_default else {}
     return dataclasses.field(metadata={"setting": described}, **own)
 
@@ -105,6 +110,8 @@ class SettingsGroup:
         method: what it is called, if it is one of several methods or may be left out.
         asked_by: what a method is asked for by: a name, and the value that it then has; `REQUIRED` for any.
         inputs: what the command line says besides the fields, by name.
+        times_follow: the settings that each time of its own was worked out from, by name: a run that goes on keeps the
+            time unless one of them changes.
     """
 
     title: ClassVar[str]
@@ -112,6 +119,7 @@ class SettingsGroup:
     method: ClassVar[str | None] = None
     asked_by: ClassVar[tuple[str, object] | None] = None
     inputs: ClassVar[dict[str, Setting]] = {}
+    times_follow: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     def check(self) -> None:
         """Checks what the range of a value alone does not show.

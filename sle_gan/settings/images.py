@@ -41,7 +41,7 @@ class ImageSettings(SettingsGroup):
     strict: bool = setting(
         SWITCH, "end with exit code 2 if a file named like an image cannot be used", False, is_free=True
     )
-    flip: bool = setting(SWITCH, "mirror half of the images", True, flag=Flag(is_flip=True))
+    flip: bool = setting(SWITCH, "mirror half of the images", True, flag=Flag(is_flip=True), fits_weights=True)
     cache_limit: int = setting(POSITIVE, "decoded images beyond this lie in a file", 4096, unit="MB", is_free=True)
     class_names: tuple[str, ...] = setting(TEXTS, "of the sub-folders, with --conditional", (), flag=None)
 

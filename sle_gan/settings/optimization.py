@@ -42,17 +42,27 @@ class OptimizationSettings(SettingsGroup):
         RECIPE,
         unit="IMAGES",
         flag=Flag(words=(AUTO,)),
+        fits_weights=True,
     )
     accumulate: int = setting(
-        POSITIVE, "equal shares of a batch that a step goes through in turn, in the memory of one", 1, unit="SHARES"
+        POSITIVE,
+        "equal shares of a batch that a step goes through in turn, in the memory of one",
+        1,
+        unit="SHARES",
+        fits_weights=True,
     )
-    n_critic: int = setting(POSITIVE, "discriminator's steps for each of the generator", RECIPE, unit="STEPS")
+    n_critic: int = setting(
+        POSITIVE, "discriminator's steps for each of the generator", RECIPE, unit="STEPS", fits_weights=True
+    )
     loss: str = setting(
         choice("hinge", "non-saturating", "wasserstein", "least-squares"),
         "adversarial loss of both networks",
         RECIPE,
+        fits_weights=True,
     )
-    smallest_margin: float = setting(SHARE, "margins of the hinge are drawn from here to 1", RECIPE, unit="SHARE")
+    smallest_margin: float = setting(
+        SHARE, "margins of the hinge are drawn from here to 1", RECIPE, unit="SHARE", fits_weights=True
+    )
     rates: str = setting(
         choice(AUTO, PAPER),
         "auto: rates that fit the length and the width, where a training is much shorter than the paper's and none are "
@@ -61,29 +71,46 @@ class OptimizationSettings(SettingsGroup):
         is_free=True,
         before=PAPER,
     )
-    G_learning_rate: float = setting(RATE, "of the generator's Adam", RECIPE, unit="RATE")
-    D_learning_rate: float = setting(RATE, "of the discriminator's Adam", RECIPE, unit="RATE")
+    G_learning_rate: float = setting(RATE, "of the generator's Adam", RECIPE, unit="RATE", fits_weights=True)
+    D_learning_rate: float = setting(RATE, "of the discriminator's Adam", RECIPE, unit="RATE", fits_weights=True)
     rate_decay: str = setting(
         choice("constant", "cosine", "linear"),
         "of both rates over the training, to a tenth at its last step",
         "constant",
+        fits_weights=True,
     )
-    adam_beta_1: float = setting(DECAY, "kept of the mean gradient at each step", RECIPE, unit="SHARE")
-    adam_beta_2: float = setting(DECAY, "kept of the mean squared gradient at each step", RECIPE, unit="SHARE")
-    ema_decay: float | None = setting(DECAY, "kept of the averaged generator at each step", RECIPE, unit="SHARE")
+    adam_beta_1: float = setting(
+        DECAY, "kept of the mean gradient at each step", RECIPE, unit="SHARE", fits_weights=True
+    )
+    adam_beta_2: float = setting(
+        DECAY, "kept of the mean squared gradient at each step", RECIPE, unit="SHARE", fits_weights=True
+    )
+    ema_decay: float | None = setting(
+        DECAY, "kept of the averaged generator at each step", RECIPE, unit="SHARE", fits_weights=True
+    )
     ema_kimg: float | None = setting(
         WEIGHT,
         "its half-life in thousands of images, instead of --ema-decay",
         RECIPE,
         unit="KIMG",
         flag=Flag(instead_of="ema_decay"),
+        fits_weights=True,
     )
     ema_ramp: float = setting(
-        WEIGHT, "the half-life is this share of the images shown, at most; 0 for no such bound", 0.05, unit="SHARE"
+        WEIGHT,
+        "the half-life is this share of the images shown, at most; 0 for no such bound",
+        0.05,
+        unit="SHARE",
+        fits_weights=True,
     )
-    ema_start: int = setting(FROM_ZERO, "for which it is a copy, before it averages", RECIPE, unit="STEPS")
+    ema_start: int = setting(
+        FROM_ZERO, "for which it is a copy, before it averages", RECIPE, unit="STEPS", fits_weights=True
+    )
     reconstruction_loss: str = setting(
-        choice("perceptual", "l1"), "distance that the discriminator's decoders minimize", "perceptual"
+        choice("perceptual", "l1"),
+        "distance that the discriminator's decoders minimize",
+        "perceptual",
+        fits_weights=True,
     )
     seed: int = setting(FROM_ZERO, "of initial weights and everything drawn", 0, unit="NUMBER")
 

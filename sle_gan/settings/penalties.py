@@ -14,44 +14,61 @@ class PenaltySettings(SettingsGroup):
     title: ClassVar[str] = "regularization"
 
     r1_gamma: float = setting(
-        WEIGHT, "of R1, the discriminator's slope at real images; 0 is off", RECIPE, unit="WEIGHT"
+        WEIGHT,
+        "of R1, the discriminator's slope at real images; 0 is off",
+        RECIPE,
+        unit="WEIGHT",
+        fits_weights=True,
     )
-    r1_interval: int = setting(POSITIVE, "discriminator's steps from R1 to R1", 16, unit="STEPS")
-    r1_on: str = setting(choice("before", "after"), "slope at the reals before or after augmentation", "after")
+    r2_gamma: float = setting(
+        WEIGHT, "of R2, its slope at generated images; 0 is off", 0.0, unit="WEIGHT", fits_weights=True
+    )
+    r1_interval: int = setting(
+        POSITIVE, "discriminator's steps from R1 to R1, and from R2 to R2", 16, unit="STEPS", fits_weights=True
+    )
+    r1_on: str = setting(
+        choice("before", "after"), "slope at the reals before or after augmentation", "after", fits_weights=True
+    )
     consistency_weight: float = setting(
         WEIGHT,
         "of the change of logits under flips and shifts (bCR); 10 in the paper, 0 is off",
         0.0,
         unit="WEIGHT",
+        fits_weights=True,
     )
     gradient_penalty: float = setting(
         WEIGHT,
         "of the distance of the discriminator's slope from 1; 10 with --loss wasserstein, otherwise off",
         RECIPE,
         unit="WEIGHT",
+        fits_weights=True,
     )
-    dig_weight: float = setting(WEIGHT, "of DigGAN's gap of slopes; 0 is off", 0.0, unit="WEIGHT")
+    dig_weight: float = setting(WEIGHT, "of DigGAN's gap of slopes; 0 is off", 0.0, unit="WEIGHT", fits_weights=True)
     dig_interval: int = setting(
         POSITIVE,
         "discriminator's steps from gap to gap; 4, or --n-critic above 1, without it",
         RECIPE,
         unit="STEPS",
+        fits_weights=True,
     )
     dig_smoothing: bool = setting(
         SWITCH,
         "each slope is half the new one, half the last smoothed one at its place in the batch (DigGAN's code)",
         False,
+        fits_weights=True,
     )
     path_length_weight: float = setting(
         WEIGHT,
         "of the generator's path length, for networks with styles; 2 in the paper, 0 is off",
         0.0,
         unit="WEIGHT",
+        fits_weights=True,
     )
-    path_length_interval: int = setting(POSITIVE, "generator's steps between them", 4, unit="STEPS")
+    path_length_interval: int = setting(POSITIVE, "generator's steps between them", 4, unit="STEPS", fits_weights=True)
     lazy_scaling: bool = setting(
         SWITCH,
         "scale Adam's rate and betas by k / (k + 1) for R1 or path length at every k-th step, as where these have "
         "optimizer steps of their own (StyleGAN2's code)",
         False,
+        fits_weights=True,
     )

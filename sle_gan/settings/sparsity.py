@@ -19,6 +19,7 @@ def _regrow_state() -> Any:
         choice("keep", "reset"),
         "what the optimizer remembers of weights that grow; reset with --exploration rigl without it, otherwise keep",
         RECIPE,
+        fits_weights=True,
     )
 
 
@@ -42,13 +43,18 @@ class ReconfigureSettings(SettingsGroup):
         "reconfigure": _switch("train the generator sparse and dense in turn"),
         "warmup_epoch": Setting(POSITIVE, "--reconfigure-warmup EPOCHS --reconfigure-unit epochs", None, unit="EPOCHS"),
     }
+    times_follow: ClassVar[dict[str, tuple[str, ...]]] = {
+        "warmup_steps": ("reconfigure_warmup", "reconfigure_unit"),
+        "interval_steps": ("reconfigure_interval", "reconfigure_unit"),
+    }
 
-    sparsity: float = setting(RATE, "of each kernel, pruned in sparse phases", 0.3, unit="SHARE")
+    sparsity: float = setting(RATE, "of each kernel, pruned in sparse phases", 0.3, unit="SHARE", fits_weights=True)
     reconfigure_warmup: int | None = setting(
         POSITIVE,
         "before the first sparse phase; a quarter of the training without it (the paper: 10000 steps of 40000)",
         None,
         unit="TIME",
+        fits_weights=True,
     )
     reconfigure_interval: int | None = setting(
         POSITIVE,
@@ -56,8 +62,9 @@ class ReconfigureSettings(SettingsGroup):
         None,
         unit="TIME",
         flag=Flag(names=("--reconfigure-interval", "--g")),
+        fits_weights=True,
     )
-    reconfigure_unit: str = setting(choice("steps", "epochs"), "of both times", "steps")
+    reconfigure_unit: str = setting(choice("steps", "epochs"), "of both times", "steps", fits_weights=True)
     prune_scope: str = setting(
         choice("kernels", "all", "all-but-rgb"),
         "kernels of convolutions, or all weights, or all but those of layers that make colors",
@@ -135,6 +142,11 @@ class SparseFromScratchSettings(SettingsGroup):
     inputs: ClassVar[dict[str, Setting]] = {
         "sparse_from_scratch": _switch("train sparse from the first step to the last")
     }
+    times_follow: ClassVar[dict[str, tuple[str, ...]]] = {
+        "interval_steps": ("exploration", "exploration_interval"),
+        "balance_interval_steps": ("balance",),
+        "exploration_steps": (),
+    }
 
     generator_density: float = setting(RATE, "of the generator's kernels that lives", 0.2, unit="SHARE")
     discriminator_density: float = setting(
@@ -147,17 +159,20 @@ class SparseFromScratchSettings(SettingsGroup):
         choice("off", *PAPER_INTERVALS),
         "the rule by which the generator's masks change; stu without it, adapt with --balance",
         RECIPE,
+        fits_weights=True,
     )
     exploration_interval: int | None = setting(
         POSITIVE,
         "between changes; the paper's without it, or a fiftieth of a short training",
         None,
         unit="STEPS",
+        fits_weights=True,
     )
     balance: str = setting(
         choice("off", *PAPER_BALANCE_INTERVALS),
         "let the discriminator's density follow the balance ratio (ADAPT)",
         "off",
+        fits_weights=True,
     )
     regrow_state: str = _regrow_state()
     interval_steps: int = setting(POSITIVE, "generator steps between changes", RECIPE, is_free=True, flag=None)

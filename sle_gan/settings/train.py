@@ -1,5 +1,6 @@
 """All that a training is asked to be, resolved: what `config.json` holds, and what every room's part is made from."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
@@ -126,6 +127,18 @@ class TrainSettings:
             raise InputError("--freeze-d needs --init-from or --discriminator-weights: what is frozen must be trained")
 
 
+def changed_settings(old: TrainSettings, new: TrainSettings) -> dict[str, tuple[Any, Any]]:
+    """Returns what differs between the settings of a run and others: both values by name, in order of the names.
+
+    Args:
+        old: settings of the run that exists.
+        new: settings that were asked for.
+    """
+    ours, theirs = old.named(), new.named()
+    names = sorted(ours.keys() & theirs.keys())  # those of other methods differ by the methods' names
+    return {name: (ours[name], theirs[name]) for name in names if ours[name] != theirs[name]}
+
+
 def differing_settings(old: TrainSettings, new: TrainSettings) -> str:
     """Says which settings of two runs differ and matter.
 
@@ -136,11 +149,38 @@ def differing_settings(old: TrainSettings, new: TrainSettings) -> str:
     Returns:
         Text such as `resolution 256, asked for 512`; empty if none differ.
     """
-    ours, theirs = old.named(), new.named()
-    names = sorted((ours.keys() & theirs.keys()) - FREE_NAMES)  # those of other methods differ by the methods' names
+    changed = changed_settings(old, new).items()
     return "; ".join(
-        f"{name} {ours[name]!r}, asked for {theirs[name]!r}" for name in names if ours[name] != theirs[name]
+        f"{name} {ours!r}, asked for {theirs!r}" for name, (ours, theirs) in changed if name not in FREE_NAMES
     )
+
+
+def fits_weights(old: TrainSettings, new: TrainSettings) -> bool:
+    """Returns whether a run can go on with other settings, if that is asked for: its weights fit them too.
+
+    Args:
+        old: settings of the run that exists.
+        new: settings that were asked for.
+    """
+    return changed_settings(old, new).keys() <= FREE_NAMES | WEIGHT_FITTING_NAMES
+
+
+def with_times_of(old: TrainSettings, new: TrainSettings) -> TrainSettings:
+    """Returns settings with the phases of a run that goes on: a longer training does not move them.
+
+    Args:
+        old: settings of the run.
+        new: settings that it goes on with; a time that follows from a setting that they change is theirs.
+    """
+    if new.sparsity is None or type(new.sparsity) is not type(old.sparsity):
+        return new
+    changed = changed_settings(old, new).keys()
+    kept = {
+        time: getattr(old.sparsity, time)
+        for time, settings in new.sparsity.times_follow.items()
+        if not changed & set(settings)
+    }
+    return dataclasses.replace(new, sparsity=dataclasses.replace(new.sparsity, **kept))
 
 
 def _plain(value: object) -> object:
@@ -160,4 +200,5 @@ CHOOSERS: dict[str, Setting] = {
 GIVABLE: dict[str, Setting] = CHOOSERS | {name: one for name, one in _SETTINGS.items() if one.flag is not None}
 DEFAULTS: dict[str, Any] = {name: one.default for name, one in _SETTINGS.items() if one.has_default}
 FREE_NAMES = frozenset(name for name, one in _SETTINGS.items() if one.is_free)
+WEIGHT_FITTING_NAMES = frozenset(name for name, one in (_SETTINGS | CHOOSERS).items() if one.fits_weights)
 TIMES = frozenset(name for name, one in _SETTINGS.items() if one.is_free and one.flag is None)  # that were worked out

@@ -20,8 +20,12 @@ class TransferSettings(SettingsGroup):
         POSITIVE, "of the discriminator, from the image on, are not trained", None, unit="BLOCKS"
     )
     teacher: str | None = setting(
-        PATH, "its discriminator judges the generator too (DGL); its width may be another", None, unit="RUN"
+        PATH,
+        "its discriminator judges the generator too (DGL); its width may be another",
+        None,
+        unit="RUN",
+        fits_weights=True,
     )
-    teacher_weight: float = setting(WEIGHT, "of the teacher's loss", 0.1, unit="WEIGHT")
-    teacher_step: int | None = setting(FROM_ZERO, "the teacher's newest step", None, flag=None)
-    teacher_sha256: str | None = setting(TEXT, "of the teacher's weights", None, flag=None)
+    teacher_weight: float = setting(WEIGHT, "of the teacher's loss", 0.1, unit="WEIGHT", fits_weights=True)
+    teacher_step: int | None = setting(FROM_ZERO, "the teacher's newest step", None, flag=None, fits_weights=True)
+    teacher_sha256: str | None = setting(TEXT, "of the teacher's weights", None, flag=None, fits_weights=True)

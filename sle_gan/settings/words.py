@@ -21,7 +21,8 @@ def as_words(given: Mapping[str, object]) -> list[str]:
         if value is None:
             words += [flag.off[0]] if flag.off else []
         elif setting.kind is not SWITCH:
-            words += [spelling, str(value)]
+            text = ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+            words += [f"{spelling}={text}"] if text.startswith("-") else [spelling, text]
         elif value:
             words.append(spelling)
         elif flag.is_flip:
