@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from rich.cells import cell_len
 from run_files import losses, scores, write_run_files
 
 from sle_gan.cli.main import main
@@ -93,11 +94,75 @@ def test_scores_against_other_images_stand_in_columns_of_their_own(record):
     moved = record("c", [kid(500, 60.0)], data_folder="/y/flowers")
     comparison = compare([a, b, moved])
     assert comparison.columns == [
-        f"{KID} ({KIND}), efficientnet-lite0 ab12, images of flowers",
-        f"{KID} ({KIND}), efficientnet-lite0 ab12, images of faces",
+        f"{KID} ({KIND}, efficientnet-lite0 ab12, images of flowers)",
+        f"{KID} ({KIND}, efficientnet-lite0 ab12, images of faces)",
     ]
+    assert comparison.headings == [f"{KID} (images of flowers)", f"{KID} (images of faces)"]
     assert [next(iter(row.scores.values())).value for row in comparison.rows] == [40.0, 50.0, 60.0]
     assert list(comparison.rows[2].scores) == [comparison.columns[0]]
+
+
+def test_other_images_in_folders_of_the_same_name_are_counted(record):
+    runs = [
+        record(
+            name, [kid(500, 40.0)], data_folder=f"/{name}/flowers", images=("a.png", "b.png")[:count], width=8 * count
+        )
+        for name, count in (("x", 1), ("y", 2))
+    ]
+    assert compare(runs).headings == [KID, f"{KID} ([2])"]
+
+
+def test_what_all_scores_have_in_common_stands_once_above_them(record):
+    patches = {"swd_64": {"value": 33.0, "spread": None, "floor": 5.0}}
+    runs = [record("a", [kid(500, 40.0, diversity={"ratio": 0.8}), scores(500, scores=patches)])]
+    comparison = compare([*runs, record("b", [scores(500, scores=patches)], width=16)])
+    assert comparison.conditions == "63 reals, 500 fakes, 64 px, mirrored"
+    assert comparison.headings == [f"{KID} (clean, flattering)", "diversity ratio", "swd_64"]
+    assert "Scores: 63 reals, 500 fakes, 64 px, mirrored." in to_html(comparison).decode()
+    fewer = compare([*runs, record("c", [scores(500, scores=patches, fakes=100)], width=24)])
+    assert fewer.conditions == "63 reals, 64 px, mirrored"
+    assert fewer.headings[2:] == ["swd_64 (500 fakes)", "swd_64 (100 fakes)"]
+    assert compare([record("d")]).conditions == ""
+
+
+WORDS = ["kid", "fid", "precision", "recall", "density", "coverage", "inception_score"]
+MANY = {f"{word}_open_nsfw": {"value": 701.0 + index} for index, word in enumerate(WORDS)}
+OTHERS = {
+    "model": "stylegan2",
+    "batch_size": 32,
+    "loss": "hinge",
+    "r1_gamma": 2.5,
+    "flip": False,
+    "init_from": "/a" * 90,
+}
+
+
+@pytest.mark.parametrize("columns", [30, 80, 120, 400])
+@pytest.mark.parametrize(
+    ("names", "others"),
+    [
+        (["one"], {}),
+        (["one", "two"], {"width": 16}),
+        (["00000-fastgan-flowers", "00001-stylegan2-flowers"], OTHERS),
+        (["n" * 150, "[red]name", "一二三四五六七八九十" * 6], OTHERS),
+        ([f"run-{index}" for index in range(12)], {"batch_size": 32}),
+    ],
+)
+def test_every_line_fits_the_terminal_and_holds_whole_numbers(
+    record, tmp_path, monkeypatch, capsys, columns, names, others
+):
+    for index, name in enumerate(names):
+        changed = {**others, "steps": 1000 + index} if index else {}
+        record(name, [kid(500, 40.0), scores(500, scores=MANY, **NSFW)], **changed)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["compare", *names, "--output-folder", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert max(map(cell_len, told.splitlines())) <= columns
+    numbers = [str(701 + index) for index in range(len(WORDS))]
+    assert {number: told.count(number) for number in numbers} == dict.fromkeys(numbers, len(names))
+    joined = "".join(character for character in told if character.isalnum())
+    assert all("".join(filter(str.isalnum, name)) in joined for name in names)
+    assert " ".join(told.split()).count("500 fakes") == 1
 
 
 def test_the_newest_score_counts_and_the_costs_are_those_of_its_step(record):
@@ -148,6 +213,7 @@ def test_scores_of_the_loss_own_network_are_flattering_and_those_of_the_judge_st
     assert told not in to_html(compare([plain])).decode().replace("&#x27;", "'")
     assert main(["compare", "both", "plain", "--output-folder", str(tmp_path)]) == 0
     assert f"flattering: {told}\n" in capsys.readouterr().out
+    assert comparison.headings == [f"{KID} (flattering)", "kid_open_nsfw", KID]
 
 
 def test_distances_of_patches_have_one_column_whatever_the_network(record):
@@ -164,9 +230,9 @@ def test_copies_found_by_another_network_stand_in_a_column_of_their_own(record):
         kid(1000, 40.0, memorization={"near_copies": 0.5, "network": "open-nsfw"}),
     ]
     (row,) = compare([record("a", rows)]).rows
-    alike = "near copies (63 reals, 500 fakes, 64 px, mirrored)"
-    assert row.scores[f"{alike}, efficientnet-lite0, images of flowers"].value == 0.25
-    assert row.scores[f"{alike}, open-nsfw, images of flowers"].value == 0.5
+    alike = "near copies (63 reals, 500 fakes, 64 px, mirrored"
+    assert row.scores[f"{alike}, efficientnet-lite0, images of flowers)"].value == 0.25
+    assert row.scores[f"{alike}, open-nsfw, images of flowers)"].value == 0.5
 
 
 def test_the_csv_holds_every_number_by_itself(record):
@@ -220,7 +286,8 @@ def test_the_command_prints_and_writes_without_tensorflow(record, tmp_path):
     words = ["compare", "[red]one", "two", "--output-folder", tmp_path, *flags]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
     assert "[red]one" in done.stdout
-    assert f"{KID} ({KIND})" in done.stdout
+    assert done.stdout.startswith(f"scores: {KIND}\n")
+    assert f"{KID} " in done.stdout
     assert all(path.stat().st_size > 100 for path in outputs)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(path.name for path in outputs)
 

@@ -5,18 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, file_path, run_program
+from sle_gan.cli.terminal import print_table, print_text
 from sle_gan.data.pictures import whole_file
 from sle_gan.errors import InputError
 from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.report.comparison import compare_runs, quality_plot, text_cells, to_csv, to_html
 from sle_gan.report.record import damage_as_input_error
-
-_WIDTH_OF_A_FILE = 100_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,9 +48,11 @@ def parser() -> argparse.ArgumentParser:
 def _compare(arguments: argparse.Namespace) -> int:
     comparison = compare_runs(arguments.runs, arguments.output_folder)
     with damage_as_input_error("one of the runs"):
-        _print(*text_cells(comparison))
+        if comparison.conditions:
+            print_text(f"scores: {comparison.conditions}")
+        print_table(*text_cells(comparison))
         if comparison.has_flattering:
-            print(FLATTERING)
+            print_text(FLATTERING)
         if arguments.csv:
             _write(arguments.csv, to_csv(comparison).encode("utf-8"))
         if arguments.html:
@@ -73,13 +70,3 @@ def _write(path: Path, content: bytes) -> None:
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
     print(path)
-
-
-def _print(head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    table = Table()
-    for word in head:
-        table.add_column(Text(word))
-    for line in lines:
-        table.add_row(*(Text(cell) for cell in line))
-    # What is no terminal is read by programs: no line of theirs is folded.
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE).print(table)

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple, cast
 from sle_gan.assembly.generator_cost import generator_cost
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, file_path, run_program
 from sle_gan.cli.settings_flags import reader
+from sle_gan.cli.terminal import print_table
 from sle_gan.errors import InputError
 from sle_gan.evaluation import kid_name
 from sle_gan.evaluation.judges import judge_of
 from sle_gan.marks import SOFTWARE
-from sle_gan.report.frontier import Trained, frontier_plot, frontier_table
+from sle_gan.report.frontier import Trained, frontier_cells, frontier_plot, to_markdown
 from sle_gan.report.record import read_record
 from sle_gan.run import RunFolder
 from sle_gan.settings import TicketSearchSettings
@@ -160,10 +161,10 @@ def _frontier(arguments: argparse.Namespace, common: Sequence[str]) -> int:
             if point.method is not None:
                 trained.append(_measured(point, run, arguments, seed))
     name = f"KID x 10^3 ({judge_of(run.settings())}, {arguments.number_of_images} images)"
-    table = "\n".join(frontier_table(trained, name))
-    (arguments.output_folder / "frontier.md").write_text(table + "\n", encoding="utf-8")
+    table = frontier_cells(trained, name)
+    (arguments.output_folder / "frontier.md").write_text(to_markdown(*table), encoding="utf-8")
     frontier_plot(trained, name).savefig(arguments.output_folder / "frontier.png", metadata={"Software": SOFTWARE})
-    print(table)
+    print_table(*table)
     print(f"floor of the KID, between halves of the images: {trained[0].floor:.1f}")
     print(f"written: {arguments.output_folder / 'frontier.md'}, {arguments.output_folder / 'frontier.png'}")
     return 0

@@ -8,6 +8,7 @@ import csv
 import io
 import statistics
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,12 @@ from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.report.curves import short_number
 from sle_gan.report.page import element, page, picture, table
 from sle_gan.report.record import RunRecord, damage_as_input_error, read_record
-from sle_gan.report.run_report import score_kind, training_flops
+from sle_gan.report.run_report import score_conditions, training_flops
 from sle_gan.run import find_run
 from sle_gan.settings.train import FREE_NAMES
 
 Settings = dict[str, Any]
-ScoreKey = tuple[Any, ...]  # (name, kind, network, SHA-256 of its weights, images)
+ScoreKey = tuple[Any, ...]  # (name, conditions, network, SHA-256 of its weights, images)
 
 # Runs that differ only in these settings are compared as one configuration. Most settings that may change when a run is
 # resumed do not change what is trained; those in `_CHANGE_THE_TRAINING` do.
@@ -84,13 +85,26 @@ class Comparison(NamedTuple):
 
     Attributes:
         rows: the rows.
-        columns: titles of all columns of scores.
+        columns: titles of all columns of scores, each with all of its conditions.
+        headings: the same titles in the same order, without the conditions that all of them have in common.
+        conditions: that all columns have in common, such as `63 reals, 500 fakes, 64 px`; empty if there are none.
         has_flattering: whether some of them are of a network that is part of the training's loss; their titles say so.
     """
 
     rows: list[Row]
     columns: list[str]
+    headings: list[str]
+    conditions: str
     has_flattering: bool
+
+
+class _Column(NamedTuple):
+    score: str
+    conditions: tuple[str, ...]
+
+    def title(self, left_out: Sequence[str] = ()) -> str:
+        conditions = ", ".join(condition for condition in self.conditions if condition not in left_out)
+        return f"{self.score} ({conditions})" if conditions else self.score
 
 
 def compare_runs(runs: Iterable[Path | str], output_folder: Path | str = "runs") -> Comparison:
@@ -132,26 +146,38 @@ def compare(records: Iterable[RunRecord]) -> Comparison:
     groups: dict[tuple[tuple[str, str], ...], list[RunRecord]] = {}
     for record in records:
         groups.setdefault(_configuration(record.settings.named()), []).append(record)
-    titles = _titles({key: record for record in records for key in _newest(record)})
+    columns = _columns({key: record for record in records for key in _newest(record)})
     settings = [group[0].settings.named() for group in groups.values()]
     rows = [
         Row(
             names=[record.run.name for record in group],
             differs=_differences(group[0].settings.named(), settings),
             costs=_means([_costs(record) for record in group]),
-            scores=_means([{titles[key]: value for key, value in _newest(record).items()} for record in group]),
+            scores=_means(
+                [{columns[key].title(): value for key, value in _newest(record).items()} for record in group]
+            ),
         )
         for group in groups.values()
     ]
     has_flattering = any(row["party"] for record in records for row in record.scores)
-    return Comparison(rows, list(titles.values()), has_flattering)
+    conditions = _common([column.conditions for column in columns.values()])
+    return Comparison(
+        rows,
+        columns=[column.title() for column in columns.values()],
+        headings=[column.title(left_out=conditions) for column in columns.values()],
+        conditions=", ".join(conditions),
+        has_flattering=has_flattering,
+    )
 
 
 def text_cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Returns the header and the rows of the table, as text for people."""
+    """Returns the header and the rows of the table, as text for people.
+
+    What all scores have in common stands in `Comparison.conditions`, not in the header.
+    """
     costs = [name for name in ("step", *_COSTS) if any(name in row.costs for row in comparison.rows)]
     has_differences = any(row.differs for row in comparison.rows)
-    head = ["run", *(["differs in"] if has_differences else []), *costs, *comparison.columns]
+    head = ["run", *(["differs in"] if has_differences else []), *costs, *comparison.headings]
     lines = [
         [
             ", ".join(row.names),
@@ -180,7 +206,8 @@ def to_csv(comparison: Comparison) -> str:
 
 def to_html(comparison: Comparison) -> bytes:
     """Returns a self-contained HTML page, as bytes, with the table and the plot, if there is one."""
-    parts = [element("h1", "Comparison of runs"), table(*text_cells(comparison))]
+    conditions = [element("p", f"Scores: {comparison.conditions}.")] if comparison.conditions else []
+    parts = [element("h1", "Comparison of runs"), *conditions, table(*text_cells(comparison))]
     notes = (
         "Numbers of several runs are means and standard deviations over their seeds. Scores stand in one column only "
         "if they were measured alike. FLOPs are counted from shapes and live weights and say nothing of time."
@@ -252,15 +279,15 @@ def _newest(record: RunRecord) -> dict[ScoreKey, float]:
     """Returns the newest value of each score. Its key is all that two scores must have in common to be compared."""
     newest: dict[ScoreKey, float] = {}
     for row in record.scores:
-        of_network = (score_kind(row), row.get("network"), row.get("weights_sha256"))
-        kind, images = score_kind(row, of_network=False), _image_identity(record)
+        of_network = (score_conditions(row), row.get("network"), row.get("weights_sha256"))
+        of_judge, images = score_conditions(row, of_network=False), _image_identity(record)
         scores: dict[ScoreKey, float | None] = {}
         for name, score in row.get("scores", {}).items():
-            key = (name, kind, None, None, images) if is_patch_score(name) else (name, *of_network, images)
+            key = (name, of_judge, None, None, images) if is_patch_score(name) else (name, *of_network, images)
             scores[key] = score.get("value")
         for name, part, number in _OF_JUDGE:
             judged = row.get(part, {})
-            scores[name, kind, judged.get("network", _FIRST_JUDGE), None, images] = judged.get(number)
+            scores[name, of_judge, judged.get("network", _FIRST_JUDGE), None, images] = judged.get(number)
         newest |= {key: value for key, value in scores.items() if value is not None}
     return newest
 
@@ -274,24 +301,32 @@ def _image_identity(record: RunRecord) -> tuple[Any, ...]:
     return tuple(image.sha256 for image in record.images.images)
 
 
-def _titles(measured: Mapping[ScoreKey, RunRecord]) -> dict[ScoreKey, str]:
-    """Makes the titles of the columns, with more details if two would have the same title.
+def _columns(measured: Mapping[ScoreKey, RunRecord]) -> dict[ScoreKey, _Column]:
+    """Names the columns, with more conditions where two would have the same title.
 
     Args:
         measured: for each key of `_newest`, a record that has this score.
     """
-    titles: dict[ScoreKey, str] = {}
+    columns: dict[ScoreKey, _Column] = {}
+    alike: Counter[_Column] = Counter()
     for key, record in measured.items():
-        name, kind, network, weights, _ = key
-        short = f"{name} ({kind})" if kind else name
-        data = record.settings.images.data_folder.rpartition("/")[2]
-        by = [f"{network} {str(weights or '')[:8]}".rstrip()] if network else []
-        fuller = ", ".join([short, *by, f"images of {data}"])
-        is_ambiguous = any(other != key and other[:2] == key[:2] for other in measured)
-        title = fuller if is_ambiguous else short
-        same = sum(other.startswith(title) for other in titles.values())
-        titles[key] = f"{title} [{same + 1}]" if same else title
-    return titles
+        name, conditions, network, weights, _ = key
+        column = _Column(name, conditions)
+        if any(other != key and other[:2] == key[:2] for other in measured):
+            by = [f"{network} {str(weights or '')[:8]}".rstrip()] if network else []
+            folder_name = record.settings.images.data_folder.rpartition("/")[2]
+            column = _Column(name, (*conditions, *by, f"images of {folder_name}"))
+            alike[column] += 1
+            if alike[column] > 1:  # other images in a folder of the same name
+                column = _Column(name, (*column.conditions, f"[{alike[column]}]"))
+        columns[key] = column
+    return columns
+
+
+def _common(of_columns: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Returns the conditions that all columns have, in the order of the first."""
+    first = of_columns[0] if of_columns else ()
+    return tuple(condition for condition in first if all(condition in each for each in of_columns))
 
 
 def _costs(record: RunRecord) -> dict[str, float]:

@@ -33,21 +33,24 @@ class Trained(NamedTuple):
     gzip_bytes: int
 
 
-def frontier_table(trained: Sequence[Trained], score_name: str) -> list[str]:
-    """Makes the table: a row for each method, in the order of their first trainings.
+def frontier_cells(trained: Sequence[Trained], score_name: str) -> tuple[list[str], list[list[str]]]:
+    """Makes the table: a line for each method, in the order of their first trainings.
 
     Args:
         trained: list of `Trained`.
         score_name: name of the score.
 
     Returns:
-        Lines of Markdown. Numbers are means over seeds; the smallest and largest score are in parentheses.
+        The header and the lines. Numbers are means over seeds; the smallest and largest score are in parentheses.
     """
-    lines = [
-        f"| method | seeds | {score_name} | live parameters | training FLOPs / dense | with the search | FLOPs of an "
-        "image, M | weights, MB gzipped |",
-        "|---|---|---|---|---|---|---|---|",
+    costs = [
+        "live parameters",
+        "training FLOPs / dense",
+        "with the search",
+        "FLOPs of an image, M",
+        "weights, MB gzipped",
     ]
+    lines = []
     for method, of_method in _by_method(trained).items():
         scores = [run.score for run in of_method]
 
@@ -56,11 +59,23 @@ def frontier_table(trained: Sequence[Trained], score_name: str) -> list[str]:
 
         search = f"{mean('training_flops') + mean('search_flops'):.2f}" if mean("search_flops") else ""
         lines.append(
-            f"| {method} | {len(of_method)} | {statistics.mean(scores):.1f} ({min(scores):.1f} to {max(scores):.1f}) | "
-            f"{mean('live_parameters'):,.0f} | {mean('training_flops'):.2f} | {search} | "
-            f"{mean('inference_flops') / 1e6:.0f} | {mean('gzip_bytes') / 1e6:.2f} |"
+            [
+                method,
+                f"{len(of_method)}",
+                f"{statistics.mean(scores):.1f} ({min(scores):.1f} to {max(scores):.1f})",
+                f"{mean('live_parameters'):,.0f}",
+                f"{mean('training_flops'):.2f}",
+                search,
+                f"{mean('inference_flops') / 1e6:.0f}",
+                f"{mean('gzip_bytes') / 1e6:.2f}",
+            ]
         )
-    return lines
+    return ["method", "seeds", score_name, *costs], lines
+
+
+def to_markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Returns a table of cells as Markdown."""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ["---"] * len(head), *lines))
 
 
 def frontier_plot(trained: Sequence[Trained], score_name: str) -> Figure:

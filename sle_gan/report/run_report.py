@@ -114,16 +114,16 @@ def _pictures(record: RunRecord) -> Parts:
     return parts
 
 
-def score_kind(row: Row, of_network: bool = True) -> str:
-    """Describes how scores were measured. Only scores of the same kind can be compared.
+def score_conditions(row: Row, of_network: bool = True) -> tuple[str, ...]:
+    """Describes how scores were measured. Only scores of the same conditions can be compared.
 
     Args:
         row: a row of scores.
         of_network: whether the row's network and its preprocessing had a part in it.
 
     Returns:
-        Text such as `legacy, 200 reals, 1,000 fakes, 64 px, mirrored`; it ends with `flattering` if the network is part
-        of the training's loss.
+        Texts such as `legacy`, `200 reals`, `1,000 fakes`, `64 px` and `mirrored`; the last is `flattering` if the
+        network is part of the training's loss.
     """
     words = [row["mode"]] if of_network and row.get("mode") else []
     words += [f"{row[name]:,} {name}" for name in ("reals", "fakes") if name in row]
@@ -131,7 +131,7 @@ def score_kind(row: Row, of_network: bool = True) -> str:
     words += ["mirrored"] if row.get("mirrored") else []
     words += [f"split {row['split']}"] if row.get("split", "train") != "train" else []
     words += ["flattering"] if of_network and row.get("party") else []
-    return ", ".join(words)
+    return tuple(words)
 
 
 def _scores(record: RunRecord) -> Parts:
@@ -140,12 +140,13 @@ def _scores(record: RunRecord) -> Parts:
     for row in record.scores:
         for name, score in row.get("scores", {}).items():
             of_network = not is_patch_score(name)
-            key = (name, score_kind(row, of_network), row.get("weights_sha256") if of_network else None)
+            conditions = ", ".join(score_conditions(row, of_network))
+            key = (name, conditions, row.get("weights_sha256") if of_network else None)
             latest[key] = (row["step"], score)
             series.setdefault(key, []).append((row["step"], score))
     lines = [
-        [name, *(_number_of(score, field) for field in ("value", "spread", "floor")), f"{step:,}", kind]
-        for (name, kind, _), (step, score) in latest.items()
+        [name, *(_number_of(score, field) for field in ("value", "spread", "floor")), f"{step:,}", conditions]
+        for (name, conditions, _), (step, score) in latest.items()
     ]
     parts = []
     if lines:

@@ -22,6 +22,7 @@ _EITHER = ({"steps", "epochs", "hours"}, {"ema_decay", "ema_kimg"})  # of each, 
 
 _FASTGAN = {"model": "fastgan", "steps": 50_000, "rates": "paper"}
 _SNGAN_CIFAR10 = {"model": "sngan", "resolution": 32, "steps": 50_000, "diff_augment": None, "flip": False}
+_AUTOGAN_CIFAR10 = {"model": "autogan", "resolution": 32, "diff_augment": None, "flip": False}
 _STYLEGAN2_256 = {"model": "stylegan2", "resolution": 256, "mapping_layers": 8}
 _RATES_002 = {"G_learning_rate": 0.002, "D_learning_rate": 0.002}
 _BIGGAN_CIFAR10 = {"model": "biggan", "resolution": 32, "conditional": True}
@@ -53,6 +54,23 @@ PRESETS: dict[str, Preset] = {
             "prune_scope": "all",
         },
     ),
+    "autogan-cifar10": Preset("Gong et al. 2019, arXiv:1908.03835", _AUTOGAN_CIFAR10 | {"steps": 50_000}),
+    "autogan-stl10": Preset(
+        "Gong et al. 2019, arXiv:1908.03835", _AUTOGAN_CIFAR10 | {"resolution": 48, "steps": 50_000}
+    ),
+    "regan-autogan-cifar10": Preset(
+        "Saxena et al., CVPR 2023",
+        _AUTOGAN_CIFAR10
+        | {
+            "epochs": 200,
+            "reconfigure": True,
+            "sparsity": 0.3,
+            "reconfigure_warmup": 100,
+            "reconfigure_interval": 5,
+            "reconfigure_unit": "epochs",
+            "prune_scope": "all",
+        },
+    ),
     "stugan-sngan": Preset(
         "Liu et al. 2022, STU-GAN",
         _SNGAN_CIFAR10
@@ -70,6 +88,23 @@ PRESETS: dict[str, Preset] = {
         _FASTGAN | {"resolution": 256, "diff_augment": "color,translation"},
     ),
     "sle-gan": Preset("Liu et al. 2021, arXiv:2101.04775", _FASTGAN),
+    "projected-fewshot-256": Preset(
+        "Sauer et al. 2021, arXiv:2111.01007",
+        {
+            "model": "fastgan",
+            "discriminator": "projected",
+            "resolution": 256,
+            "steps": 15_625,  # a million images
+            "batch_size": 64,
+            "smallest_margin": 1.0,
+            "rates": "paper",
+            "adam_beta_1": 0.0,
+            "adam_beta_2": 0.99,
+            "ema_kimg": 20.0,
+            "diff_augment": "color,translation,cutout",
+            "diff_cutout": 0.2,
+        },
+    ),
     "stylegan2-diffaugment-100shot": Preset(
         "Zhao et al. 2020, arXiv:2006.10738",
         _STYLEGAN2_256
