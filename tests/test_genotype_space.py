@@ -41,7 +41,7 @@ def test_a_file_of_a_published_genotype_is_that_genotype(tmp_path):
 
 
 def test_a_genotype_of_a_generator_that_was_not_searched_is_refused():
-    with pytest.raises(InputError, match="--genotype needs a network that takes it: alphagan; got sngan"):
+    with pytest.raises(InputError, match="--genotype needs a network that takes it: alphagan, autogan; got sngan"):
         settings(model="sngan", genotype="alphagan-s")
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sle_gan.errors import InputError
 from sle_gan.models.alphagan_space import SPACE
+from sle_gan.models.autogan_genotypes import settle_genotype
 from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow, Recipe
 
 MAPPING_LAYERS, LARGEST_MAPPING = 2, 16  # of generators with styles: usually, and at most
@@ -18,6 +19,9 @@ GENERATORS = {
         "sle_gan.models.generators.alphagan", (32, 48, 64), takes=("genotype",), settle_genotype=SPACE.resolve
     ),
     "alphagan-supernet": GeneratorRow("sle_gan.models.generators.alphagan_supernet", (32, 48, 64)),
+    "autogan": GeneratorRow(
+        "sle_gan.models.generators.autogan", (32, 48, 64), takes=("genotype",), settle_genotype=settle_genotype
+    ),
     "biggan": GeneratorRow("sle_gan.models.generators.biggan", (32, 64, 128)),
     "fastgan": GeneratorRow("sle_gan.models.generators.fastgan", (64, 128, 256, 512, 1024), is_remapped=True),
     "sngan": GeneratorRow("sle_gan.models.generators.sngan", (32, 48, 64, 128)),
@@ -38,8 +42,8 @@ DISCRIMINATORS = {
         (64, 128, 256, 512, 1024),
         (4, 5, 6, 6, 6),
         has_decoders=True,
-        frozen_network="efficientnet-lite0",
         takes=("features",),
+        frozen_network="efficientnet-lite0",
         can_be_split=False,
     ),
     "fastgan": DiscriminatorRow(
@@ -53,15 +57,15 @@ DISCRIMINATORS = {
         "sle_gan.models.discriminators.projected",
         (32, 48, 64, 128, 256, 512, 1024),
         (4, 4, 4, 4, 4, 4, 4),
-        frozen_network="efficientnet-lite0",
         takes=("features",),
+        frozen_network="efficientnet-lite0",
     ),
     "projected-color": DiscriminatorRow(
         "sle_gan.models.discriminators.projected_color",
         (32, 64, 128, 256, 512, 1024),
         (4, 4, 4, 4, 4, 4),
-        frozen_network="efficientnet-lite0",
         takes=("features",),
+        frozen_network="efficientnet-lite0",
         can_be_split=False,
     ),
     "sngan": DiscriminatorRow("sle_gan.models.discriminators.sngan", (32, 48, 64, 128), (4, 5, 5, 6)),
@@ -205,6 +209,7 @@ _LARGE_BIGGAN = _BIGGAN._replace(width=80, batch_size=256, n_critic=1, G_learnin
 
 MODELS = {
     "alphagan": Model("alphagan", "autogan", _SNGAN, other_recipes={48: _SNGAN._replace(adam_beta_1=0.5)}),
+    "autogan": Model("autogan", "autogan", _SNGAN),
     "biggan": Model(
         "biggan", "biggan", _BIGGAN, other_recipes={64: _LARGE_BIGGAN, 128: _LARGE_BIGGAN._replace(width=96)}
     ),

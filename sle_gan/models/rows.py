@@ -88,7 +88,7 @@ class NetworkOptions(NamedTuple):
         mapping_layers: of a generator with styles.
         limits: of the channels, in place of those that follow from the width.
         genotype: what a generator that was searched is made of, as its row settles it.
-        features: how a discriminator looks through a frozen network.
+        features: how a discriminator looks through a frozen network, if it does.
     """
 
     mapping_layers: int | None = None
@@ -175,8 +175,8 @@ class DiscriminatorRow(NamedTuple):
         is_remapped: as that of a generator.
         takes: as that of a generator.
         has_decoders: whether `training_graph` holds decoders, which redraw the images from the discriminator's maps.
-        frozen_network: name in `sle_gan.pretrained.NETWORKS` of the frozen network that it looks through; its builder
-            then takes `features`. Empty without.
+        frozen_network: name in `sle_gan.pretrained.NETWORKS` of the frozen network that it looks through; empty if
+            it does not.
         can_be_split: whether the file has `feature_split`.
     """
 
@@ -192,7 +192,7 @@ class DiscriminatorRow(NamedTuple):
 
     @property
     def has_features(self) -> bool:
-        """Whether it looks through a frozen network. Its builder then takes `features`."""
+        """Whether it looks through a frozen network."""
         return bool(self.frozen_network)
 
     def module(self) -> ModuleType:

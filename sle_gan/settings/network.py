@@ -40,7 +40,8 @@ class NetworkSettings(SettingsGroup):
     )
     genotype: str | None = setting(
         PATH,
-        "of a generator that was searched: alphagan-s (without it), alphagan-l, or a file of sle-gan search",
+        "of a generator that was searched: autogan's a, b or c, alphagan-s or alphagan-l, or a file; the first of them "
+        "without it",
         None,
         unit="NAME",
     )
