@@ -259,7 +259,7 @@ def test_a_word_that_names_no_genotype_is_refused(given, told):
 
 
 def test_a_genotype_needs_a_generator_of_cells(tmp_path):
-    with pytest.raises(InputError, match="--genotype needs a network that takes it: autogan; got sngan"):
+    with pytest.raises(InputError, match="--genotype needs a network that takes it: alphagan, autogan; got sngan"):
         resolve({"data_folder": "x", "model": "sngan", "genotype": "a"})
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(InputError, match="cannot be read as JSON"):
