@@ -65,8 +65,8 @@ def _describe_training(plan: TrainingPlan) -> None:
 
 
 def _describe_differences(plan: TrainingPlan) -> None:
-    usual = resolve({"data_folder": plan.settings.images.data_folder}, len(plan.folder.images)).named()
-    usual = DEFAULTS | vars(CommandSettings(dry_run=True)) | usual
+    unchanged = resolve({"data_folder": plan.settings.images.data_folder}, len(plan.folder.images))
+    usual: dict[str, object] = {**DEFAULTS, **vars(CommandSettings(dry_run=True)), **unchanged.named()}
     print("settings that differ from the defaults; --verbose prints all:")
     for name, value in sorted(_settings(plan).items()):
         if name == "data_folder":

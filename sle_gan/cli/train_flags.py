@@ -108,7 +108,9 @@ def daily_help(every_flag: argparse.ArgumentParser) -> str:
 
 
 class _DailyHelp(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: object, values: object, option_string: str | None = None
+    ) -> NoReturn:
         print(daily_help(parser), end="")
         parser.exit()
 
