@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from sle_gan.cli.main import main
 from sle_gan.data.doctor import describe_diagnosis, diagnose
@@ -59,7 +59,8 @@ def test_a_folder_of_every_kind_is_diagnosed(mixed):
     assert (diagnosis.smaller, diagnosis.animated) == (1, 1)
     assert diagnosis.advice == (
         "fewer than 20 images: the samples will be near copies of them",
-        "2 of the images are copies or nearly: remove those that are, or they count more than once",
+        "1 of the images are equal to another one: remove them, or they count more than once",
+        "1 of the images look like another one: --pairs FILE.png shows them beside each other; look first",
         "some images are transparent: --background colors what is below, --channels 4 learns the transparency",
         "the largest sub-folder has 5 times the images of the smallest",
     )
@@ -73,7 +74,7 @@ def test_what_was_found_is_told_in_lines(mixed):
         "other files: 1",
         "copies of equal bytes: 1",
         "  roses/3.png = roses/copy.png",
-        "near duplicates: 1",
+        "look alike: 1",
         "  roses/5.png ~ tulips/mirrored.jpg",
     ]
     assert "shorter side: 20 to 100 px, median 72 px" in lines
@@ -99,6 +100,55 @@ def test_advice_fits_the_images(tmp_path, size, mode, resolution, advice):
     assert number.startswith("fewer than 100 images: keep --diff-augment")
     assert len(others) == len(advice)
     assert all(part in line for part, line in zip(advice, others, strict=True))
+
+
+def draw_cut_out(path, seed, size, background, extent):
+    """An ellipse on a plain background, as wide and as high as the given shares of the image."""
+    image = Image.new("RGB", size, background)
+    width, height = (side * share / 2 for side, share in zip(size, extent, strict=True))
+    center_x, center_y = size[0] / 2, size[1] / 2
+    box = (center_x - width, center_y - height, center_x + width, center_y + height)
+    ImageDraw.Draw(image).ellipse(box, fill=(150, 20 + 8 * seed, 90))
+    image.save(path)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "background", "extent", "advice"),
+    [
+        ([(44, 100), (100, 40)], (255, 255, 255), (0.95, 0.95), "--fit pad keeps them"),  # median aspect near 1
+        ([(100, 130)], (255, 255, 255), (0.6, 0.98), "--fit pad keeps them"),  # heads, less than a third too high
+        ([(100, 130)], (16, 32, 48), (0.6, 0.98), "--fit pad --background '#102030' keeps them"),
+        ([(100, 60)], (255, 255, 255), (0.3, 0.6), None),  # nothing but background is cut off
+        ([(100, 100)], (255, 255, 255), (0.98, 0.98), None),
+        ([(100, 100)] * 4 + [(40, 100)], (255, 255, 255), (0.95, 0.95), None),  # too few of them
+    ],
+)
+def test_what_lies_at_the_borders_decides_which_fit_is_advised(tmp_path, sizes, background, extent, advice):
+    for seed in range(20):
+        draw_cut_out(tmp_path / f"{seed}.png", seed, sizes[seed % len(sizes)], background, extent)
+    lines = [line for line in diagnose(scan(tmp_path), 64).advice if "crop" in line]
+    assert len(lines) == (advice is not None)
+    assert all(advice in line for line in lines)
+    assert not any("crop" in line for line in diagnose(scan(tmp_path), 64, fit="pad").advice)
+
+
+def test_images_that_look_alike_are_shown_as_pairs_and_not_called_copies(tmp_path, mixed, capsys):
+    sheet = tmp_path / "pairs.png"
+    assert main(["doctor", str(mixed), "--no-estimate", "--pairs", str(sheet)]) == 0
+    assert f"1 pairs to look at in {sheet}" in capsys.readouterr().out
+    with Image.open(sheet) as image:
+        first, second = np.asarray(image)[:, :192], np.asarray(image)[:, 194:]
+    assert np.abs(first[:, ::-1].astype(int) - second).mean() < 4  # one is the mirror image of the other
+    assert main(["doctor", str(mixed), "--no-estimate"]) == 0  # the sheet lies in the folder, and is no image of it
+    assert "usable: 14" in capsys.readouterr().out
+    for path in (mixed / "tulips").iterdir():
+        path.unlink()
+    assert main(["doctor", str(mixed), "--no-estimate", "--pairs", str(tmp_path / "none.png")]) == 0
+    assert "no pairs to look at" in capsys.readouterr().out
+    assert not (tmp_path / "none.png").exists()
+    with pytest.raises(SystemExit, match="2"):
+        main(["doctor", str(mixed), "--pairs", "pairs.txt"])
+    assert "must end in .png, .jpg, .webp" in capsys.readouterr().err
 
 
 def test_a_folder_of_which_nothing_can_be_decoded_is_told(tmp_path, capsys):

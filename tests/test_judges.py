@@ -27,6 +27,9 @@ def settings(**given):
         ({"model": "biggan", "resolution": 64}, "efficientnet-lite0"),
         ({"model": "sngan", "discriminator": "fastgan", "resolution": 64}, "open-nsfw"),
         ({"discriminator": "sngan", "resolution": 64}, "efficientnet-lite0"),
+        ({"discriminator": "projected"}, "open-nsfw"),
+        ({"model": "sngan", "discriminator": "projected", "resolution": 64}, "open-nsfw"),
+        ({"discriminator": "both", "reconstruction_loss": "l1"}, "open-nsfw"),
         ({"kid_network": "auto"}, "open-nsfw"),
     ],
 )

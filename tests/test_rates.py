@@ -54,6 +54,9 @@ def test_rates_fit_by_themselves_where_a_training_is_short_and_none_are_given():
         paper = settings(**given).optimization
         assert (paper.rates, paper.G_learning_rate, paper.rate_decay) == ("paper", 2e-4, "constant")
         assert (paper.ema_decay, paper.ema_kimg) == (0.999, None)
+    for discriminator in ("projected", "both"):  # heads on a frozen network keep the paper's rate
+        chosen = settings(discriminator=discriminator).optimization
+        assert (chosen.G_learning_rate, chosen.D_learning_rate, chosen.ema_kimg) == (0.001, 2e-4, 0.4)
     assert settings(steps=24_999).optimization.rates == "auto"
     assert settings(steps=50_000, rates="auto").optimization.G_learning_rate == 2.8e-4
 

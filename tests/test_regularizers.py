@@ -6,12 +6,14 @@ import tensorflow as tf
 import tf_keras as keras
 from batches import judged_batch
 
+from sle_gan.assembly.resolve import resolve
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
 from sle_gan.models.pairing import training_graph
 from sle_gan.training.accumulation import Share
 from sle_gan.training.diggan import SmoothedGap, diggan, gradient_gap
 from sle_gan.training.gradient_penalty import gradient_penalty
-from sle_gan.training.r1 import r1, r1_penalty
+from sle_gan.training.penalties import build_penalties
+from sle_gan.training.r1 import r1, r1_penalty, r2
 from sle_gan.training.regularizers import Regularizer, input_gradients
 
 SEED = tf.constant([3, 4])
@@ -225,6 +227,15 @@ def test_smoothed_norms_compile():
     for seed in range(3):
         values = [float(call(drawn(seed), drawn(9))) for call in call_of.values()]
         assert values[0] == pytest.approx(values[1], rel=1e-4)
+
+
+def test_r2_is_half_the_squared_slope_at_fakes_as_often_as_r1():
+    reals, fakes = drawn(1), drawn(2)
+    values = [r2(gamma=3.0, interval_steps=4)(judged_batch(quadratic, reals, fakes, SEED, step))[0] for step in (0, 1)]
+    assert float(values[0]) == pytest.approx(4 * 3.0 / 2 * float(np.mean(norms(fakes) ** 2)), rel=1e-5)
+    assert float(values[1]) == 0.0
+    asked_for = resolve({"data_folder": "x", "r2_gamma": 3.0}).penalties
+    assert [term.weight for term in build_penalties(asked_for, 8)] == [3.0 * 16]
 
 
 def test_a_penalty_at_every_step_needs_no_condition():

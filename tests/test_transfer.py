@@ -7,6 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 from processes import final_state, script
 from test_models_cli import pictures, words  # noqa: F401  (a fixture)
 
@@ -15,6 +16,7 @@ from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.weights import begin_from, trained_discriminator
 from sle_gan.cli.train import main as train
 from sle_gan.errors import InputError
+from sle_gan.layers.frozen import FrozenFirst
 from sle_gan.models import DISCRIMINATORS
 from sle_gan.run import RunFolder
 from sle_gan.training.teacher import Teacher
@@ -170,6 +172,17 @@ def test_the_run_that_a_training_begins_from_is_not_deleted(teacher, pictures, c
     assert teacher.discriminator_weights.exists()
 
 
+HEAD_LOGITS = [f"head{number}_logits" for number in range(4)]
+
+
+def leaves(network):
+    """Yields the layers of a network and of the models in it, each once."""
+    if isinstance(network, FrozenFirst):
+        network = network.judge
+    for layer in network.layers:
+        yield from leaves(layer) if isinstance(layer, keras.Model) else [layer]
+
+
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(name):
     row = DISCRIMINATORS[name]
@@ -179,10 +192,14 @@ def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(name):
     assert len(row.block_counts) == len(row.resolutions)
     names = [layer.name for block in blocks for layer in block]
     judge = row.module().training_graph(discriminator).discriminator
-    rest = {layer.name for layer in judge.layers if layer.weights} - set(names)
+    layers = list(leaves(judge))
+    rest = {layer.name for layer in layers if layer.weights} - set(names)
     assert len(names) == len(set(names))
     heads = {
+        "both": {"head", "head_norm", "logits", "small_logits", *HEAD_LOGITS},
         "fastgan": {"head", "head_norm", "logits", "small_logits"},
+        "projected": set(HEAD_LOGITS),
+        "projected-color": {"picture_logits", *HEAD_LOGITS},
         "biggan": {"logits"},
         "biggan-brock": {"logits"},
         "sngan": {"logits"},
@@ -190,7 +207,7 @@ def test_the_blocks_of_a_discriminator_are_its_layers_but_the_last(name):
     }
     assert rest == heads.get(name, rest)
     # In order from the image: what a block takes comes from the one before.
-    order = [layer.name for layer in judge.layers]
+    order = [layer.name for layer in layers]
     firsts = [min(order.index(layer.name) for layer in block) for block in blocks]
     assert firsts == sorted(firsts)
     assert all(blocks)

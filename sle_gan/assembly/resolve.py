@@ -24,6 +24,7 @@ from sle_gan.models import (
     limits_of_width,
 )
 from sle_gan.models.rates import choose_rates
+from sle_gan.models.rows import USUAL_FEATURES
 from sle_gan.models.weight_files import check_weights_file
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
 from sle_gan.settings.devices import DeviceSettings
@@ -135,6 +136,10 @@ def _derive(values: dict[str, Any]) -> None:
     }
     for name, value in derived.items():
         values.setdefault(name, value)
+    if rows[1].has_features:
+        side_px = max(USUAL_FEATURES.side_px, 32 * math.ceil(values["resolution"] / 32))
+        values["feature_side"] = values["feature_side"] or side_px
+        values["feature_share"] = values["feature_share"] or USUAL_FEATURES.share
 
 
 def _check_networks(settings: TrainSettings) -> None:
@@ -152,6 +157,7 @@ def _check_networks(settings: TrainSettings) -> None:
     if (network.mapping_layers or 0) > LARGEST_MAPPING:
         raise InputError(f"--mapping-layers must be {LARGEST_MAPPING} at most; got {network.mapping_layers}")
     _check_channel_limits(network, resolution)
+    _check_features(settings)
     most, frozen = DISCRIMINATORS[network.discriminator].block_count(resolution), settings.transfer.freeze_d
     if frozen is not None and frozen > most:
         raise InputError(
@@ -172,6 +178,19 @@ def _check_channel_limits(network: NetworkSettings, resolution: int) -> None:
             f"--channel-base must be the --resolution {resolution} at least, or the largest maps have no channels; "
             f"got {network.channel_base}"
         )
+
+
+def _check_features(settings: TrainSettings) -> None:
+    name, row = settings.network.discriminator, DISCRIMINATORS[settings.network.discriminator]
+    for setting in ("feature_side", "feature_share"):
+        if getattr(settings.network, setting) is not None and not row.has_features:
+            *others, last = (other for other, one in DISCRIMINATORS.items() if one.has_features)
+            raise InputError(
+                f"{flag_name(setting)} needs a discriminator with a frozen network, {', '.join(others)} or {last}; "
+                f"got {name}"
+            )
+    if settings.adversarial_features is not None and not row.can_be_split:
+        raise InputError(f"--adv-augment cannot move the features of the discriminator {name}; give another")
 
 
 def _check_files(settings: TrainSettings) -> None:

@@ -13,6 +13,7 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from sle_gan.assembly.building import build_training
+from sle_gan.assembly.frozen import check_frozen, frozen_checksums
 from sle_gan.assembly.scores import score_callbacks, scores_of
 from sle_gan.assembly.sparsity import Sparsity
 from sle_gan.assembly.step_cost import describe_cpu_cost, other_macs_per_step, uncounted
@@ -165,12 +166,13 @@ def _observers(
 
 
 def _write_costs(run: RunFolder, settings: TrainSettings, gan: GAN) -> None:
-    """Writes what the networks and a step cost in theory; where there is no GPU, says what that means."""
+    """Writes what is frozen and what a step costs in theory; where there is no GPU, says what that means."""
     optimization = settings.optimization
+    check_frozen(run, gan)
     others = other_macs_per_step(gan, optimization.images_per_step)
     sizes = optimization.batch_size, optimization.n_critic
     costs = dense_costs(gan.average_generator, gan.discriminator, *sizes, others)
-    write_json(run.networks_file, costs | {"not_counted": uncounted(settings)})
+    write_json(run.networks_file, costs | {"not_counted": uncounted(settings), "frozen_sha256": frozen_checksums(gan)})
     if not tf.config.list_physical_devices("GPU"):
         print(describe_cpu_cost(costs["training_flops_per_step"], settings), flush=True)
 

@@ -3,6 +3,7 @@
 import functools
 import os
 
+from sle_gan.assembly.frozen import frozen_macs_per_step
 from sle_gan.pretrained import NETWORKS
 from sle_gan.pretrained.efficientnet_lite0 import efficientnet_lite0
 from sle_gan.pretrained.perceptual import PerceptualDistance
@@ -17,22 +18,22 @@ _CORE_FLOPS = 100e9  # a second: FastGAN's steps in docs/benchmarks.md make 110 
 
 
 def other_macs_per_step(gan: GAN, images_per_step: int) -> float:
-    """Counts what the reconstruction of a step costs: its decoders, and the network that judges what they draw.
+    """Counts what a step costs beside both networks: frozen passes, decoders, and what judges what these draw.
 
     Args:
         gan: a compiled `GAN`.
         images_per_step: real images that a step of the generator goes with.
 
     Returns:
-        Multiply-accumulates (MACs); 0 where nothing is reconstructed.
+        Multiply-accumulates (MACs).
     """
-    reconstruction = gan.method(Reconstruction)
+    frozen, reconstruction = frozen_macs_per_step(gan, images_per_step), gan.method(Reconstruction)
     if reconstruction is None:
-        return 0.0
+        return frozen
     macs = _DECODER_PASSES * network_macs(layer_macs(reconstruction.decoders), {})
     if isinstance(reconstruction.distance, PerceptualDistance):
         macs += _DISTANCE_PASSES * _distance_macs(reconstruction.decoders.outputs[0].shape[1])
-    return images_per_step * macs
+    return frozen + images_per_step * macs
 
 
 @functools.cache  # the network is built for its shapes alone
@@ -50,6 +51,7 @@ def uncounted(settings: TrainSettings) -> list[str]:
     penalties, sparsity = settings.penalties, settings.sparsity
     is_there = {
         "R1": penalties.r1_gamma,
+        "R2": penalties.r2_gamma,
         "the gradient penalty": penalties.gradient_penalty,
         "consistency": penalties.consistency_weight,
         "DigGAN": penalties.dig_weight,

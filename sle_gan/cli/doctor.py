@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from sle_gan.assembly.estimate import estimate_needs
 from sle_gan.assembly.hours import fit_steps
@@ -15,7 +16,7 @@ from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.program import ArgumentParser, file_path, run_program
 from sle_gan.cli.settings_flags import add_setting, reader
 from sle_gan.cli.train_flags import CHOICES
-from sle_gan.data.doctor import describe_diagnosis, diagnose
+from sle_gan.data.doctor import describe_diagnosis, diagnose, write_pairs
 from sle_gan.data.folder import scan
 from sle_gan.json_files import write_json
 from sle_gan.models.rates import describe_rates
@@ -23,6 +24,7 @@ from sle_gan.settings.kinds import HOURS
 from sle_gan.settings.train import GIVABLE
 
 _PASSED_ON = ("resolution", "channels", "fit", "range", "model", "width", "batch_size", "cache_limit")
+_SHEET_FORMATS = (".png", ".jpg", ".webp")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument_group("the images").add_argument
     add("data_folder", metavar="DATA", help="images, also in sub-folders")
     add("--json", type=file_path, metavar="FILE", help="write what was found there too")
+    add("--pairs", type=_sheet_file, metavar="FILE", help="draw a sheet of the images that look alike there")
     add("--debug", action="store_true", help="show the traceback of an error")
     group = result.add_argument_group("the training that is planned, as for train")
     for name in _PASSED_ON:
@@ -63,13 +66,23 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+def _sheet_file(text: str) -> Path:
+    path = file_path(text)
+    if path.suffix.lower() not in _SHEET_FORMATS:
+        raise argparse.ArgumentTypeError(f"must end in {', '.join(_SHEET_FORMATS)}; got {text}")
+    return path
+
+
 def _examine(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(arguments).items() if name in _PASSED_ON}
     settings = resolve({**given, "data_folder": arguments.data_folder})
     found = scan(arguments.data_folder)
     print(f"{found.folder}: looking at {len(found.images)} images", flush=True)
-    diagnosis = diagnose(found, settings.images.resolution, settings.images.range)
+    diagnosis = diagnose(found, settings.images.resolution, settings.images.range, settings.images.fit)
     print("\n".join(describe_diagnosis(diagnosis)), flush=True)
+    if arguments.pairs is not None:
+        pairs = write_pairs(diagnosis, settings.images, arguments.pairs)
+        print(f"{pairs} pairs to look at in {arguments.pairs}" if pairs else "no pairs to look at", flush=True)
     content = asdict(diagnosis)
     if not arguments.no_estimate:
         content["estimate"] = estimate_needs(settings, diagnosis.usable)

@@ -5,16 +5,21 @@ import concurrent.futures
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sle_gan.data.decode import read_image
 from sle_gan.data.folder import FEW_IMAGES, FolderScan, ImageFile, pillow_warnings_ignored
+from sle_gan.data.framing import fit_advice, framing
 from sle_gan.data.near_duplicates import SIDE_PX, near_duplicates
+from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.data.value_ranges import describe_value_ranges
 from sle_gan.errors import InputError
+from sle_gan.settings import ImageSettings
 
 ENOUGH_IMAGES = 100
 MANY_IMAGES = 2000
@@ -24,7 +29,8 @@ Groups = tuple[tuple[str, ...], ...]  # of paths
 
 _WHITE = (255, 255, 255)
 _LISTED_AT_MOST = 10
-_WIDE = 1.5  # width / height from which a square crop loses a third of the image
+_SHEET_SIDE_PX = 192  # of an image in the sheet of near duplicates
+_SHEET_PAIRS = 40  # in it, at most
 _UNEVEN = 3.0  # images in the largest class for each image in the smallest
 
 
@@ -74,13 +80,16 @@ class Diagnosis:
     advice: tuple[str, ...]
 
 
-def diagnose(scanned: FolderScan, resolution: int, value_range: Sequence[float] | None = None) -> Diagnosis:
+def diagnose(
+    scanned: FolderScan, resolution: int, value_range: Sequence[float] | None = None, fit: str = "crop"
+) -> Diagnosis:
     """Decodes every image of a scanned folder and says what is good and bad about it.
 
     Args:
         scanned: a `FolderScan`.
         resolution: side of the images in training, in pixels.
         value_range: values of images of more than 8 bits that become 0 and 255; those of the format if None.
+        fit: what makes the images square in training: `crop`, `pad` or `stretch`.
 
     Returns:
         A `Diagnosis`.
@@ -93,10 +102,13 @@ def diagnose(scanned: FolderScan, resolution: int, value_range: Sequence[float] 
         path, reason = broken[0]
         raise InputError(f"none of the {len(broken)} images can be decoded; the first: {path}: {reason}")
     sides_px = [min(image.width_px, image.height_px) for image in images]
+    framings = [
+        framing(picture, image.width_px, image.height_px) for image, picture in zip(images, pictures, strict=True)
+    ]
     facts: dict[str, Any] = {
         "usable": len(images),
         "exact_duplicates": _exact_duplicates(images),
-        "near_duplicates": _near_duplicates(images, pictures),
+        "near_duplicates": _near_duplicates(images, [_grey(picture) for picture in pictures]),
         "shorter_side_px": _range(sides_px),
         "aspect": _range([image.width_px / image.height_px for image in images]),
         "modes": _counts(image.mode for image in images),
@@ -113,7 +125,10 @@ def diagnose(scanned: FolderScan, resolution: int, value_range: Sequence[float] 
         unread=_counts(kind.name for _, kind in scanned.unread),
         written=scanned.written,
         values=tuple(describe_value_ranges(scanned, value_range)),
-        advice=(*_advice(facts, resolution), *_advice_on_kinds(scanned)),
+        advice=(
+            *_advice(facts, resolution, fit_advice(framings) if fit == "crop" else None),
+            *_advice_on_kinds(scanned),
+        ),
         **facts,
     )
 
@@ -135,7 +150,7 @@ def describe_diagnosis(diagnosis: Diagnosis) -> list[str]:
         *(f"{kind} files, which are not read: {count}" for kind, count in diagnosis.unread.items()),
         *(_list_lines("left out, since SLE-GAN wrote them", diagnosis.written) if diagnosis.written else ()),
         *_list_lines("copies of equal bytes", [" = ".join(group) for group in diagnosis.exact_duplicates]),
-        *_list_lines("near duplicates", [" ~ ".join(group) for group in diagnosis.near_duplicates]),
+        *_list_lines("look alike", [" ~ ".join(group) for group in diagnosis.near_duplicates]),
         f"shorter side: {low:g} to {high:g} px, median {middle:g} px",
         "width / height: {:.2f} to {:.2f}, median {:.2f}".format(*(diagnosis.aspect[place] for place in (0, 2, 1))),
         "channels: " + ", ".join(f"{count} {mode}" for mode, count in diagnosis.modes.items()),
@@ -150,14 +165,42 @@ def describe_diagnosis(diagnosis: Diagnosis) -> list[str]:
     return lines + [f"advice: {line}" for line in diagnosis.advice]
 
 
+def write_pairs(diagnosis: Diagnosis, settings: ImageSettings, path: Path) -> int:
+    """Writes a sheet of the near duplicates, to look at: a row of two for each pair, whole and on white.
+
+    Of a group, the first image stands beside each of the others.
+
+    Args:
+        diagnosis: a `Diagnosis` of images that are still there.
+        settings: the range of their values.
+        path: of the picture file.
+
+    Returns:
+        The number of pairs in the sheet, at most 40; where it is 0 nothing is written.
+
+    Raises:
+        InputError: if an image is no longer there, or the format cannot hold the sheet.
+    """
+    pairs = [(group[0], other) for group in diagnosis.near_duplicates for other in group[1:]][:_SHEET_PAIRS]
+    if pairs:
+        with pillow_warnings_ignored():
+            pictures = [
+                read_image(Path(diagnosis.folder) / image, _SHEET_SIDE_PX, 3, "pad", _WHITE, settings.range)
+                for pair in pairs
+                for image in pair
+            ]
+        write_picture(path, image_sheet(np.stack(pictures), columns=2), {})
+    return len(pairs)
+
+
 def _decode(
     scanned: FolderScan, value_range: Sequence[float] | None
 ) -> tuple[list[ImageFile], list[NDArray[np.uint8]], tuple[tuple[str, str], ...]]:
-    """Returns the `ImageFile`s that can be decoded, grey thumbnails of them, and (path, reason) of the others."""
+    """Returns the `ImageFile`s that can be decoded, RGB thumbnails of them, and (path, reason) of the others."""
 
     def small_picture(image: ImageFile) -> NDArray[np.uint8] | str:
         try:
-            return read_image(scanned.folder / image.path, SIDE_PX, 1, "stretch", _WHITE, value_range)[..., 0]
+            return read_image(scanned.folder / image.path, SIDE_PX, 3, "stretch", _WHITE, value_range)
         except InputError as error:
             return str(error)
 
@@ -167,6 +210,10 @@ def _decode(
     undecodable = [(image.path, reason) for image, reason in results if isinstance(reason, str)]
     broken = sorted([*scanned.skipped, *undecodable], key=lambda path_and_reason: os.fsencode(path_and_reason[0]))
     return [image for image, _ in whole], [picture for _, picture in whole], tuple(broken)
+
+
+def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(picture).convert("L"))
 
 
 def _exact_duplicates(images: Iterable[ImageFile]) -> Groups:
@@ -198,18 +245,20 @@ def _range(values: Sequence[float]) -> tuple[float, float, float]:
     return min(values), float(np.median(values)), max(values)
 
 
-def _advice(facts: dict[str, Any], resolution: int) -> Iterator[str]:
+def _advice(facts: dict[str, Any], resolution: int, on_fit: str | None) -> Iterator[str]:
     """Yields what to do, the most important first."""
     yield _advice_on_number(facts["usable"])
-    copies = sum(len(group) - 1 for group in (*facts["exact_duplicates"], *facts["near_duplicates"]))
+    copies, alike = (sum(len(group) - 1 for group in facts[kind]) for kind in ("exact_duplicates", "near_duplicates"))
     if copies:
-        yield f"{copies} of the images are copies or nearly: remove those that are, or they count more than once"
+        yield f"{copies} of the images are equal to another one: remove them, or they count more than once"
+    if alike:
+        yield f"{alike} of the images look like another one: --pairs FILE.png shows them beside each other; look first"
     if facts["smaller"] > facts["usable"] / 2:
         fitting = max(LEAST_RESOLUTION, 2 ** int(np.log2(facts["shorter_side_px"][1])))
         if fitting < resolution:
             yield f"most images would be enlarged, and the samples will be soft: --resolution {fitting} fits them"
-    if not 1 / _WIDE <= facts["aspect"][1] <= _WIDE:
-        yield "most images are far from square: --fit pad keeps what the default, cutting out the middle, loses"
+    if on_fit:
+        yield on_fit
     modes = set(facts["modes"])
     if modes & {"RGBA", "LA", "PA"}:
         yield "some images are transparent: --background colors what is below, --channels 4 learns the transparency"

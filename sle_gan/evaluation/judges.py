@@ -65,6 +65,7 @@ def describe_network(network: str, settings: TrainSettings) -> str:
 
 
 def _networks_of(discriminator: str, reconstruction_loss: str) -> frozenset[str]:
+    row = DISCRIMINATORS[discriminator]
     # Decoders minimize a distance of EfficientNet-Lite0's features.
-    is_in_loss = DISCRIMINATORS[discriminator].has_decoders and reconstruction_loss == "perceptual"
-    return frozenset({"efficientnet-lite0"} if is_in_loss else ())
+    of_distance = "efficientnet-lite0" if row.has_decoders and reconstruction_loss == "perceptual" else ""
+    return frozenset({row.frozen_network, of_distance} - {""})

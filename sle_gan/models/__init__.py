@@ -24,12 +24,33 @@ GENERATORS = {
 DISCRIMINATORS = {
     "biggan": DiscriminatorRow("sle_gan.models.discriminators.biggan", (32, 64, 128), (4, 5, 6)),
     "biggan-brock": DiscriminatorRow("sle_gan.models.discriminators.biggan_brock", (64,), (5,)),
+    "both": DiscriminatorRow(
+        "sle_gan.models.discriminators.both",
+        (64, 128, 256, 512, 1024),
+        (4, 5, 6, 6, 6),
+        has_decoders=True,
+        frozen_network="efficientnet-lite0",
+        can_be_split=False,
+    ),
     "fastgan": DiscriminatorRow(
         "sle_gan.models.discriminators.fastgan",
         (64, 128, 256, 512, 1024),
         (4, 5, 6, 6, 6),
         is_remapped=True,
         has_decoders=True,
+    ),
+    "projected": DiscriminatorRow(
+        "sle_gan.models.discriminators.projected",
+        (32, 48, 64, 128, 256, 512, 1024),
+        (4, 4, 4, 4, 4, 4, 4),
+        frozen_network="efficientnet-lite0",
+    ),
+    "projected-color": DiscriminatorRow(
+        "sle_gan.models.discriminators.projected_color",
+        (32, 64, 128, 256, 512, 1024),
+        (4, 4, 4, 4, 4, 4),
+        frozen_network="efficientnet-lite0",
+        can_be_split=False,
     ),
     "sngan": DiscriminatorRow("sle_gan.models.discriminators.sngan", (32, 48, 64, 128), (4, 5, 5, 6)),
     "stylegan2": DiscriminatorRow(

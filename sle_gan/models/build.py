@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
-from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow
+from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, FeatureOptions, GeneratorRow
 from sle_gan.settings import ImageSettings, NetworkSettings
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: i
     """
     row = DISCRIMINATORS[network.discriminator]
     shape = images.resolution, images.channels, network.width, seed, len(images.class_names)
-    return row.build(*shape, _limits(network, row))
+    features = None
+    if network.feature_side is not None and network.feature_share is not None:
+        features = FeatureOptions(network.feature_side, network.feature_share)
+    return row.build(*shape, _limits(network, row), features)
 
 
 def _limits(network: NetworkSettings, row: GeneratorRow | DiscriminatorRow) -> ChannelLimits | None:

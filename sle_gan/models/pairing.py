@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.frozen import FrozenFirst
 from sle_gan.layers.resample import downsample_nearest
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
 from sle_gan.models.graph import FeatureSplit, TrainingGraph
@@ -74,6 +75,9 @@ def _giving(drawing: keras.Model, judging: keras.Model) -> keras.Model:
 
 def _of_one_image(judging: keras.Model) -> keras.Model:
     """Returns a model of the largest image, with classes and labels, that makes the others of it."""
+    if isinstance(judging, FrozenFirst):
+        look, see = _of_one_image(judging.look), _of_one_image(judging.see)
+        return FrozenFirst(look, judging.judge, see, name=judging.name)
     sides = _sides(judging.inputs)
     image, *labels = (
         keras.Input(tensor.shape[1:], name=tensor.name) for tensor in (judging.inputs[0], *judging.inputs[len(sides) :])

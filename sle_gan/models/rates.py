@@ -1,21 +1,23 @@
 """`--rates auto`: learning rates and an average that fit the length and the width of a training. No TensorFlow.
 
 The rates of FastGAN's paper are for 50,000 steps. A training of a fiftieth of them learns too little at these rates,
-and a narrow network takes larger ones. What is chosen here follows from the table in `docs/results.md`, "Rates that
-fit".
+and a narrow network takes larger ones. What is chosen here follows from the tables in `docs/results.md`, "Rates that
+fit" and "Discriminators on frozen features": heads on a frozen network keep the paper's rate, for at larger ones they
+tell all reals within a hundred steps.
 """
 
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sle_gan.models import MODELS
+from sle_gan.models import DISCRIMINATORS, MODELS
 from sle_gan.models.rows import Recipe
 from sle_gan.settings import TrainSettings
 from sle_gan.settings.optimization import AUTO, PAPER
 
 PAPER_STEPS = 50_000  # of FastGAN's paper, at 8 images a step
 _MEASURED_MODEL = "fastgan"
+_MEASURED_DISCRIMINATORS = {"both", "fastgan", "projected", "projected-color"}
 _MEASURED_RESOLUTION = 64
 _EXPONENT = 1 / 3
 _LARGEST_MULTIPLE = 7.5
@@ -83,6 +85,8 @@ def choose_rates(values: Mapping[str, Any], given: Mapping[str, Any], recipe: Re
     if rates == PAPER or _why_unmeasured(values):
         return {"rates": rates}
     fitting = fitting_rates(recipe, values["steps"], values["width"], values["batch_size"] * values["n_critic"])
+    if DISCRIMINATORS[values["discriminator"]].has_features:
+        fitting = fitting._replace(D_learning_rate=recipe.D_learning_rate)
     kept = {*given, *(_AVERAGES if any(name in given for name in _AVERAGES) else ())}
     chosen = {"rates": rates, **fitting._asdict(), "ema_decay": None}
     return {name: value for name, value in chosen.items() if name == "rates" or name not in kept}
@@ -132,7 +136,7 @@ def _in_words(rate: float) -> str:
 def _why_unmeasured(values: Mapping[str, Any]) -> str:
     """Returns what no other rates than the paper's were measured for; nothing where they were."""
     networks = {values["model"], values["generator"], values["discriminator"]}
-    if networks != {_MEASURED_MODEL}:
+    if networks - _MEASURED_DISCRIMINATORS - {_MEASURED_MODEL} or values["generator"] != _MEASURED_MODEL:
         return " with ".join(sorted(networks))
     if any(values[name] is not None for name in _BEGINNINGS):
         return "networks that begin with trained weights"

@@ -64,6 +64,22 @@ class ChannelLimits(NamedTuple):
         return min(self.base // side, self.largest)
 
 
+class FeatureOptions(NamedTuple):
+    """How a discriminator looks through a frozen network.
+
+    Attributes:
+        side_px: side that images are brought to before, a multiple of 32, 64 at least.
+        share: between 0 and 1, what the heads on it have of the gradient at the generator's pictures, where another
+            discriminator stands beside them.
+    """
+
+    side_px: int
+    share: float
+
+
+USUAL_FEATURES = FeatureOptions(side_px=128, share=0.9)
+
+
 class GeneratorRow(NamedTuple):
     """A row of the table of generators.
 
@@ -136,6 +152,9 @@ class DiscriminatorRow(NamedTuple):
         is_remapped: as that of a generator.
         has_channel_limits: as that of a generator.
         has_decoders: whether `training_graph` holds decoders, which redraw the images from the discriminator's maps.
+        frozen_network: name in `sle_gan.pretrained.NETWORKS` of the frozen network that it looks through; its builder
+            then takes `features`. Empty without.
+        can_be_split: whether the file has `feature_split`.
     """
 
     file: str
@@ -145,6 +164,13 @@ class DiscriminatorRow(NamedTuple):
     is_remapped: bool = False
     has_channel_limits: bool = False
     has_decoders: bool = False
+    frozen_network: str = ""
+    can_be_split: bool = True
+
+    @property
+    def has_features(self) -> bool:
+        """Whether it looks through a frozen network. Its builder then takes `features`."""
+        return bool(self.frozen_network)
 
     def module(self) -> ModuleType:
         """Loads the file."""
@@ -158,6 +184,7 @@ class DiscriminatorRow(NamedTuple):
         seed: int,
         classes: int = 0,
         limits: ChannelLimits | None = None,
+        features: FeatureOptions | None = None,
     ) -> keras.Model:
         """Builds the discriminator.
 
@@ -168,6 +195,7 @@ class DiscriminatorRow(NamedTuple):
             seed: of the initial weights.
             classes: number of classes; 0 without.
             limits: of the channels, of a network that has them; None for those that follow from the width.
+            features: how it looks through a frozen network, if it does; None for the usual way.
 
         Returns:
             A functional model: float32 images `[batch, resolution, resolution, channels]` in [-1, 1], with classes and
@@ -176,7 +204,8 @@ class DiscriminatorRow(NamedTuple):
         Raises:
             ValueError: if it cannot be built so.
         """
-        own = {} if limits is None else {"limits": limits}
+        options = {"limits": limits, "features": features}
+        own = {name: value for name, value in options.items() if value is not None}
         return self.module().discriminator(resolution, channels, width, seed, classes, **own)
 
     def block_count(self, resolution: int) -> int:

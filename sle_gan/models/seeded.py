@@ -2,7 +2,7 @@
 
 import numpy as np
 
-GENERATOR, DISCRIMINATOR = 0, 1
+GENERATOR, DISCRIMINATOR, HEADS, PICTURE_HEAD = 0, 1, 2, 3
 
 
 class SeededLayers:
@@ -12,7 +12,8 @@ class SeededLayers:
 
     Args:
         seed: of the networks.
-        network: `GENERATOR` or `DISCRIMINATOR`, which draw from the same seed what the other does not.
+        network: `GENERATOR`, `DISCRIMINATOR`, `HEADS` or `PICTURE_HEAD`, which draw from the same seed what the
+            others do not.
     """
 
     def __init__(self, seed: int, network: int):

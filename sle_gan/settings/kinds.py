@@ -131,6 +131,7 @@ def _shortened(value: object) -> str:
 
 
 POSITIVE = whole(1)
+FEATURE_SIDE = Kind(int, lambda value: 64 <= value <= 1024 and value % 32 == 0, "a multiple of 32 from 64 to 1024")
 FROM_ZERO = whole(0)
 RATE = Kind(float, lambda value: 0 < value < 1, "a number between 0 and 1")  # neither included
 DECAY = Kind(float, lambda value: 0 <= value < 1, "a number from 0 to below 1")

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import POSITIVE, TEXT, UTF8_PATH
+from sle_gan.settings.kinds import FEATURE_SIDE, POSITIVE, RATE, TEXT, UTF8_PATH
 
 LARGEST_WIDTH = 1024
 
@@ -37,6 +37,19 @@ class NetworkSettings(SettingsGroup):
     )
     channel_max: int | None = setting(
         POSITIVE, "the most channels of StyleGAN2's maps; 8 times the width without it", RECIPE, unit="CHANNELS"
+    )
+    feature_side: int | None = setting(
+        FEATURE_SIDE,
+        "images are brought to this side before a discriminator's frozen network; 128, or --resolution if that is more",
+        None,
+        unit="PIXELS",
+    )
+    feature_share: float | None = setting(
+        RATE,
+        "what the heads on the frozen network have of the gradient at pictures, beside another judge; 0.9 without it",
+        None,
+        unit="SHARE",
+        fits_weights=True,
     )
     generator_weights: str | None = setting(
         UTF8_PATH, "start from these weights of the generator (.h5)", None, unit="FILE", is_free=True

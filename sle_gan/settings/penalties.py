@@ -20,7 +20,12 @@ class PenaltySettings(SettingsGroup):
         unit="WEIGHT",
         fits_weights=True,
     )
-    r1_interval: int = setting(POSITIVE, "discriminator's steps from R1 to R1", 16, unit="STEPS", fits_weights=True)
+    r2_gamma: float = setting(
+        WEIGHT, "of R2, its slope at generated images; 0 is off", 0.0, unit="WEIGHT", fits_weights=True
+    )
+    r1_interval: int = setting(
+        POSITIVE, "discriminator's steps from R1 to R1, and from R2 to R2", 16, unit="STEPS", fits_weights=True
+    )
     r1_on: str = setting(
         choice("before", "after"), "slope at the reals before or after augmentation", "after", fits_weights=True
     )

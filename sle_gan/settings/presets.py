@@ -70,6 +70,23 @@ PRESETS: dict[str, Preset] = {
         _FASTGAN | {"resolution": 256, "diff_augment": "color,translation"},
     ),
     "sle-gan": Preset("Liu et al. 2021, arXiv:2101.04775", _FASTGAN),
+    "projected-fewshot-256": Preset(
+        "Sauer et al. 2021, arXiv:2111.01007",
+        {
+            "model": "fastgan",
+            "discriminator": "projected",
+            "resolution": 256,
+            "steps": 15_625,  # a million images
+            "batch_size": 64,
+            "smallest_margin": 1.0,
+            "rates": "paper",
+            "adam_beta_1": 0.0,
+            "adam_beta_2": 0.99,
+            "ema_kimg": 20.0,
+            "diff_augment": "color,translation,cutout",
+            "diff_cutout": 0.2,
+        },
+    ),
     "stylegan2-diffaugment-100shot": Preset(
         "Zhao et al. 2020, arXiv:2006.10738",
         _STYLEGAN2_256

@@ -7,7 +7,7 @@ is given: see `sle_gan.training.terms`.
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
@@ -31,7 +31,7 @@ from sle_gan.training.terms import (
     Unbounded,
     UpdateRule,
     added_logs,
-    judge_of,
+    judges_of,
     split_terms,
     with_terms,
 )
@@ -39,7 +39,22 @@ from sle_gan.training.updates import to_differentiate, update_weights
 
 _LOGGED = ("generator_loss", "discriminator_loss", "reconstruction_loss", "real_logits", "fake_logits", "real_signs")
 
-DrawOnTape = Callable[[Share], tuple[list[tf.Tensor], tf.GradientTape]]  # see `Inputs.fakes_on_tape`
+
+class Drawn(NamedTuple):
+    """Fakes of a step.
+
+    Attributes:
+        fakes: what the discriminator is given of them.
+        seen: what is judged of them: the same, or what frozen layers have made of it.
+        tape: on which both were computed.
+    """
+
+    fakes: list[tf.Tensor]
+    seen: list[tf.Tensor]
+    tape: tf.GradientTape
+
+
+Draw = Callable[[Share], Drawn]
 
 
 class GAN(FedModel):
@@ -133,7 +148,7 @@ class GAN(FedModel):
         self.generator_terms = tuple(generator_terms)
         self.after_step = tuple(after_step)
         self.frozen_layers = tuple(frozen_layers)
-        self._judge = judge_of(self.discriminator, discriminator_terms)
+        self._judges = judges_of(self.discriminator, discriminator_terms)
         terms = [term.metric for term in (*discriminator_terms, *generator_terms) if term.metric is not None]
         logged = [*_LOGGED, *terms, *(name for action in after_step for name in action.metrics)]
         self.loss_means = [keras.metrics.Mean(name=name) for name in dict.fromkeys(logged)]
@@ -221,12 +236,12 @@ class GAN(FedModel):
         *earlier, last = zip(*(tf.split(part, self.n_critic) for part in tf.nest.flatten(data)), strict=True)
         for turn, batch in enumerate(earlier):
             turn_seed = draws.fold(seed, draws.CRITIC_TURN, turn)
-            draw_fakes = functools.partial(self._inputs.fakes, count_of(batch[0]), turn_seed)
-            turns.append(self._update_discriminator(turn, batch, draw_fakes, turn_seed))
+            draw: Draw = functools.partial(self._drawn_fakes, count_of(batch[0]), turn_seed)
+            turns.append(self._update_discriminator(turn, batch, draw, turn_seed))
         # The same fakes serve both steps; shares are drawn again, or all their maps would have to be kept in between.
-        draw: DrawOnTape = functools.partial(self._inputs.fakes_on_tape, count_of(last[0]), seed)
+        draw = functools.partial(self._drawn_fakes, count_of(last[0]), seed)
         draw = functools.cache(draw) if self.accumulate == 1 else draw
-        turns.append(self._update_discriminator(len(earlier), last, lambda share: draw(share)[0], seed))
+        turns.append(self._update_discriminator(len(earlier), last, draw, seed))
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
         generator_logs, fakes = self._update_generator(draw, seed)
         logs |= generator_logs
@@ -240,9 +255,7 @@ class GAN(FedModel):
             mean.update_state(logs[mean.name])
         return logs
 
-    def _update_discriminator(
-        self, turn: int, batch: Sequence[tf.Tensor], draw: Callable[[Share], list[tf.Tensor]], seed: tf.Tensor
-    ) -> Logs:
+    def _update_discriminator(self, turn: int, batch: Sequence[tf.Tensor], draw: Draw, seed: tf.Tensor) -> Logs:
         def gradients_of(share: Share) -> tuple[list, Logs]:
             rows = [share.rows(part) for part in batch]
             return self._discriminator_gradients(turn, rows, draw, share, share.seed(seed))
@@ -256,7 +269,7 @@ class GAN(FedModel):
         self,
         turn: int,
         images: list[tf.Tensor],
-        draw: Callable[[Share], list[tf.Tensor]],
+        draw: Draw,
         share: Share,
         seed: tf.Tensor,
     ) -> tuple[list, Logs]:
@@ -266,7 +279,7 @@ class GAN(FedModel):
         reals = self._inputs.reals(images, seed)
         tape = tf.GradientTape()
         with tape:
-            real = self._judge(reals)
+            real = self._judges.judge(reals)
         judged = JudgedReals(
             step=self.steps * self.n_critic + turn,
             seed=seed,
@@ -274,17 +287,17 @@ class GAN(FedModel):
             images=images,
             reals=reals,
             real=real,
-            judge=lambda inputs: self._judge(inputs).logits,
-            judge_images=lambda images: self._judge(self._inputs.reals(images, seed)).logits,
+            judge=lambda inputs: self._judges.judge(inputs).logits,
+            judge_images=lambda images: self._judges.judge(self._inputs.reals(images, seed)).logits,
             adversarial_loss=adversarial_loss,
         )
         joined, separate = split_terms(self.discriminator_terms)
         map_gradients, separate_gradients, separate_logs = self._separate_gradients(separate, judged)
         # What separate terms held is free before the fakes take as much.
         with tf.control_dependencies(map_gradients):
-            fakes = draw(share)
+            fakes, seen, _ = draw(share)
         with tape:
-            fake = self._judge(fakes)
+            fake = self._judges.judge_seen(seen)
             loss = adversarial_loss(real.logits, fake.logits)
             batch = JudgedBatch(**vars(judged), fakes=fakes, fake=fake, loss=loss)
             total, joined_logs = with_terms(loss, joined, batch)
@@ -312,20 +325,26 @@ class GAN(FedModel):
         sources = [judged.real.maps, [variable for term in terms for variable in term.trained_variables]]
         return *tape.gradient(total, sources, unconnected_gradients="zero"), logs
 
-    def _update_generator(self, draw: DrawOnTape, seed: tf.Tensor) -> tuple[Logs, list[list[tf.Tensor]]]:
-        gradients, parts = summed(self.accumulate, lambda share: self._generator_gradients(*draw(share), share, seed))
+    def _drawn_fakes(self, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> Drawn:
+        with tf.GradientTape() as tape:
+            fakes = self._inputs.fakes(count, seed, share)
+            return Drawn(fakes, self._judges.see(fakes), tape)
+
+    def _update_generator(self, draw: Draw, seed: tf.Tensor) -> tuple[Logs, list[list[tf.Tensor]]]:
+        gradients, parts = summed(self.accumulate, lambda share: self._generator_gradients(draw(share), share, seed))
         update_weights(self.generator_optimizer, gradients, self.generator.trainable_variables, self.generator_rule)
         return mean_over([logs for logs, _ in parts]), [fakes for _, fakes in parts]
 
     def _generator_gradients(
-        self, fakes: list[tf.Tensor], generator_tape: tf.GradientTape, share: Share, seed: tf.Tensor
+        self, drawn: Drawn, share: Share, seed: tf.Tensor
     ) -> tuple[list, tuple[Logs, list[tf.Tensor]]]:
-        # The same fakes serve both steps, so the gradient is carried on from the images.
-        images = images_among(fakes)
+        # The same fakes serve both steps, so the gradient is carried on from the images and what is seen of them.
+        fakes, seen, generator_tape = drawn
+        images = list({id(image): image for image in images_among([*fakes, *seen])}.values())
         count = count_of(images[0])
         with tf.GradientTape() as tape:
             tape.watch(images)
-            loss = self.generator_loss(self._judge(fakes).logits)
+            loss = self.generator_loss(self._judges.judge_seen(seen).logits)
             batch = DrawnBatch(
                 step=self.steps,
                 seed=share.seed(seed),
@@ -341,7 +360,8 @@ class GAN(FedModel):
             total, logs = with_terms(loss, joined, batch)
             total = to_differentiate(total, self.generator_optimizer, self.accumulate)
         variables = self.generator.trainable_variables
-        gradients = generator_tape.gradient(images, variables, output_gradients=tape.gradient(total, images))
+        slopes = tape.gradient(total, images, unconnected_gradients="zero")
+        gradients = generator_tape.gradient(images, variables, output_gradients=slopes)
         for term in separate:
             with tf.GradientTape() as tape:
                 value, term_logs = term(batch)

@@ -67,13 +67,6 @@ class Inputs:
         ]
         return fakes + labels
 
-    def fakes_on_tape(
-        self, count: int | tf.Tensor, seed: tf.Tensor, share: Share
-    ) -> tuple[list[tf.Tensor], tf.GradientTape]:
-        """Returns what `fakes` returns, and the tape on which it was generated."""
-        with tf.GradientTape() as tape:
-            return self.fakes(count, seed, share), tape
-
     def reals(self, images: Sequence[tf.Tensor], seed: tf.Tensor) -> list[tf.Tensor]:
         """Makes of real images what the discriminator is given: augmented, in the size of each of its inputs.
 

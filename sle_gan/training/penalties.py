@@ -4,7 +4,7 @@ from sle_gan.settings import PenaltySettings
 from sle_gan.training.consistency import consistency
 from sle_gan.training.diggan import SmoothedGap, diggan
 from sle_gan.training.gradient_penalty import gradient_penalty
-from sle_gan.training.r1 import r1
+from sle_gan.training.r1 import r1, r2
 from sle_gan.training.regularizers import Regularizer
 from sle_gan.training.terms import LossTerm
 
@@ -19,6 +19,8 @@ def build_penalties(settings: PenaltySettings, batch_size: int) -> list[LossTerm
     terms: list[LossTerm] = []
     if settings.r1_gamma:
         terms.append(r1(settings.r1_gamma, settings.r1_interval, settings.r1_on == "before"))
+    if settings.r2_gamma:
+        terms.append(r2(settings.r2_gamma, settings.r1_interval))
     if settings.gradient_penalty:
         terms.append(Regularizer(gradient_penalty, settings.gradient_penalty))
     if settings.consistency_weight:

@@ -1,6 +1,6 @@
-"""R1: the discriminator should be flat at real images.
+"""R1 and R2: the discriminator should be flat at real images, and at generated ones.
 
-Source: Mescheder et al. 2018, arXiv:1801.04406.
+Source: Mescheder et al. 2018, arXiv:1801.04406. Both together are those of Huang et al. 2024, arXiv:2501.05441.
 """
 
 import tensorflow as tf
@@ -28,8 +28,24 @@ def r1(gamma: float, interval_steps: int, before_augmentation: bool = False) -> 
     )
 
 
+def r2(gamma: float, interval_steps: int) -> Regularizer:
+    """Returns R2, which is R1 at the fakes, as the `Regularizer` of weight `gamma`, computed as lazily as R1.
+
+    Args:
+        gamma: the weight.
+        interval_steps: the discriminator's steps from one computation to the next.
+
+    Differs: always at the fakes as the discriminator sees them, augmented.
+    """
+    return Regularizer(
+        lambda discriminator, reals, fakes, seed: r1_penalty(discriminator, fakes),
+        gamma * interval_steps,
+        interval_steps,
+    )
+
+
 def r1_penalty(discriminator: Discriminator, images: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
-    """Returns half the mean squared gradient norm of the discriminator at real images.
+    """Returns half the mean squared gradient norm of the discriminator at images.
 
     Args:
         discriminator: function of images -> float32 logits `[batch, patches]`.

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.layers.frozen import FrozenFirst
 from sle_gan.training.accumulation import Share
 from sle_gan.training.classes import ClassShares
 
@@ -240,14 +241,39 @@ class Unbounded:
         """Corrects nothing."""
 
 
-def judge_of(discriminator: keras.Model, terms: Sequence[LossTerm]) -> Judge:
+class Judges(NamedTuple):
+    """How a step judges: at once, or in two parts of which the first, once done, serves both networks' steps.
+
+    Attributes:
+        judge: function of what the discriminator takes -> `Judgement`.
+        see: function of what the discriminator takes, of fakes -> what `judge_seen` takes, a list.
+        judge_seen: function of that -> `Judgement`.
+    """
+
+    judge: Judge
+    see: Callable[[list[tf.Tensor]], list[tf.Tensor]]
+    judge_seen: Judge
+
+
+def judges_of(discriminator: keras.Model, terms: Sequence[LossTerm]) -> Judges:
     """Returns what judges images in training: the `judge` of a term that has one, otherwise the discriminator."""
 
-    def judge(inputs: list[tf.Tensor]) -> Judgement:
-        logits, *maps = tf.nest.flatten(discriminator(inputs, training=True))
-        return Judgement(logits, maps)
+    def judge_by(model: keras.Model) -> Judge:
+        def judge(inputs: list[tf.Tensor]) -> Judgement:
+            logits, *maps = tf.nest.flatten(model(inputs, training=True))
+            return Judgement(logits, maps)
 
-    return next((term.judge for term in terms if term.judge is not None), judge)
+        return judge
+
+    given = next((term.judge for term in terms if term.judge is not None), None)
+    if given is None and isinstance(discriminator, FrozenFirst):
+
+        def see(inputs: list[tf.Tensor]) -> list[tf.Tensor]:
+            return list(discriminator.see(inputs, training=True))
+
+        return Judges(judge_by(discriminator), see, judge_by(discriminator.judge))
+    judge = given or judge_by(discriminator)
+    return Judges(judge, lambda inputs: inputs, judge)
 
 
 def split_terms(terms: Sequence[LossTerm]) -> tuple[list[LossTerm], list[LossTerm]]:

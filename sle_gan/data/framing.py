@@ -1,0 +1,89 @@
+"""What `--fit crop` cuts off a folder's images, judged by their shapes and by what lies at their borders.
+
+Imports no TensorFlow.
+"""
+
+import collections
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_PLAIN_SHARE = 0.6  # of the outermost pixels that are of one color, from which a background is plain
+_SAME_COLOR = 24  # largest difference of two plain pixels, in [0, 255]
+_CUT_SHARE = 0.02  # of the pixels that are cut off, from which something lies there
+_SQUARE = 1.1  # longer / shorter side up to which next to nothing is cut off
+_FAR_FROM_SQUARE = 1.5  # longer / shorter side from which the crop loses a third of a scene
+_TOO_MANY = 0.25  # of the images
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What lies at the borders of an image.
+
+    Attributes:
+        background: red, green and blue, in [0, 255], of a plain background; None of a scene that fills the image.
+        loses: whether the square in its middle leaves out something of a thing on a plain background, or a third or
+            more of a scene.
+    """
+
+    background: tuple[int, int, int] | None
+    loses: bool
+
+
+def framing(thumbnail: NDArray[np.uint8], width_px: int, height_px: int) -> Framing:
+    """Judges what the square in the middle of an image leaves out.
+
+    Args:
+        thumbnail: uint8 `[side, side, 3]`, the image stretched to a square.
+        width_px: width of the image.
+        height_px: its height.
+
+    Returns:
+        A `Framing`.
+    """
+    ring = np.concatenate([thumbnail[0], thumbnail[-1], thumbnail[1:-1, 0], thumbnail[1:-1, -1]])
+    color = np.median(ring, axis=0)
+    aspect = max(width_px, height_px) / min(width_px, height_px)
+    if (np.abs(ring - color).max(axis=-1) <= _SAME_COLOR).mean() < _PLAIN_SHARE:
+        return Framing(None, aspect >= _FAR_FROM_SQUARE)
+    lying = thumbnail if width_px > height_px else thumbnail.transpose(1, 0, 2)  # the ends are at the left and right
+    cut = round(lying.shape[1] * (1 - 1 / aspect) / 2)
+    ends = np.concatenate([lying[:, :cut], lying[:, lying.shape[1] - cut :]], axis=1)
+    things = np.abs(ends - color).max(axis=-1) > _SAME_COLOR
+    red, green, blue = (round(float(value)) for value in color)
+    return Framing((red, green, blue), aspect > _SQUARE and cut > 0 and bool(things.mean() >= _CUT_SHARE))
+
+
+def fit_advice(framings: Sequence[Framing]) -> str | None:
+    """Advises another `--fit` where the crop loses something of more than a quarter of the images.
+
+    Args:
+        framings: a `Framing` of each image, at least one.
+
+    Returns:
+        A line of text, or None if the crop is right.
+    """
+    losing = [framing for framing in framings if framing.loses]
+    if len(losing) <= _TOO_MANY * len(framings):
+        return None
+    of_all = f"of {len(losing)} of the {len(framings)} images"
+    plain = [framing.background for framing in losing if framing.background is not None]
+    if len(plain) <= len(losing) / 2:
+        return f"the default crop cuts off a third or more {of_all}: --fit pad keeps it"
+    color = _common_color(plain)
+    background = f" --background '{color}'" if color else ""
+    return (
+        f"the default crop cuts off parts of what lies on a plain background {of_all}: --fit pad{background} keeps them"
+    )
+
+
+def _common_color(colors: Iterable[tuple[int, int, int]]) -> str | None:
+    """Returns the color that most are like, as `#rrggbb`; None if there is none, or it is white, the default."""
+    values = np.array(list(colors))
+    middle = np.median(values, axis=0)
+    alike = collections.Counter((np.abs(values - middle).max(axis=-1) <= _SAME_COLOR).tolist())
+    if alike[True] < _PLAIN_SHARE * len(values) or middle.min() >= 255 - _SAME_COLOR / 2:
+        return None
+    return "#" + "".join(f"{round(float(value)):02x}" for value in middle)
