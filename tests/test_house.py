@@ -28,6 +28,7 @@ OF_PROGRAMS = {
             ),
             *(
                 "disk",
+                "evaluate_folders",
                 "doctor",
                 "evaluate",
                 "films",

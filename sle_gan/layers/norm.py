@@ -20,6 +20,23 @@ def batch_norm(x: tf.Tensor, gain: keras.initializers.Initializer, name: str) ->
     )(x)
 
 
+def instance_norm(x: tf.Tensor) -> tf.Tensor:
+    """Normalizes each channel of each image by its own mean and variance over the pixels, without gain and bias.
+
+    Args:
+        x: float `[batch, height, width, channels]`.
+
+    Returns:
+        The same shape and dtype. Epsilon is 1e-5.
+
+    Source: Ulyanov et al. 2016, arXiv:1607.08022.
+    """
+    values = tf.cast(x, tf.float32)
+    centered = values - tf.reduce_mean(values, axis=[1, 2], keepdims=True)
+    variance = tf.reduce_mean(centered**2, axis=[1, 2], keepdims=True)
+    return tf.cast(centered * tf.math.rsqrt(variance + 1e-5), x.dtype)
+
+
 def is_shared() -> bool:
     """Returns whether several devices share a batch, so that its statistics must be averaged over them."""
     # On one device the unsynchronized layer is faster, because its kernel is fused.

@@ -38,6 +38,12 @@ class NetworkSettings(SettingsGroup):
     channel_max: int | None = setting(
         POSITIVE, "the most channels of StyleGAN2's maps; 8 times the width without it", RECIPE, unit="CHANNELS"
     )
+    genotype: str | None = setting(
+        TEXT,
+        "AutoGAN's cells: a, b or c of the paper, or a file of JSON (docs/methods.md); a without it",
+        None,
+        unit="NAME",
+    )
     feature_side: int | None = setting(
         FEATURE_SIDE,
         "images are brought to this side before a discriminator's frozen network; 128, or --resolution if that is more",
