@@ -345,3 +345,22 @@ def test_advice_is_accepted_where_it_is_given(photographs, tmp_path, refused, to
     assert told in str(error.value)
     if mended is not None:
         planned(words(photographs, tmp_path, *mended))
+
+
+@pytest.mark.parametrize(
+    ("sparse", "mended"),
+    [
+        (["--reconfigure", "--reconfigure-warmup", "100"], ["--reconfigure", "--reconfigure-warmup", "19"]),
+        (["--reconfigure", "--warmup-epoch", "50"], ["--reconfigure", "--warmup-epoch", "50", "--epochs", "60"]),
+        (["--reconfigure", "--reconfigure-warmup", "20"], ["--reconfigure"]),
+        (["--sparse-from-scratch", "--exploration-interval", "20"], ["--sparse-from-scratch", "--exploration", "off"]),
+    ],
+)
+def test_a_sparse_method_that_would_do_nothing_is_refused_before_training(photographs, tmp_path, sparse, mended):
+    def asked(more):
+        length = [] if "--epochs" in more else ["--steps", "20"]
+        return [*words(photographs, tmp_path, "--resume", "never")[:-4], *length, "--resume", "never", *more]
+
+    with pytest.raises(InputError, match=r"(would prune nothing|would never change a mask).*; give more --steps"):
+        planned(asked(sparse))
+    assert planned(asked(mended)).settings.sparsity is not None
