@@ -83,6 +83,10 @@ class RunFolder:
         """Returns whether the folder holds a run."""
         return self.config_file.is_file()
 
+    def is_trained(self) -> bool:
+        """Returns whether the folder holds a run with a checkpoint: where a start failed there is none."""
+        return self.exists() and self.latest_step() is not None
+
     def config(self) -> RunConfig:
         """Returns the configuration.
 
@@ -188,7 +192,8 @@ def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: b
         change: whether a run of other settings goes on with these, if they fit its weights.
 
     Returns:
-        A `RunFolder`; it exists if the training goes on with it.
+        A `RunFolder`; it is trained if the training goes on with it. A run without a checkpoint, whose start failed, is
+        replaced.
 
     Raises:
         InputError: if the name holds something else than a run of these settings, or there is no run to change.
@@ -203,7 +208,7 @@ def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: b
         return run
     if not run.exists():
         raise InputError(f"{run.path} exists and is no run folder; give another --name")
-    if override:
+    if override or not run.is_trained():
         return run
     if not resume:
         raise InputError(f"{run.path} exists; give another --name, --resume auto, or --override to delete it")

@@ -34,14 +34,15 @@ from sle_gan.settings.train import (
 )
 
 PROGRAMS = [compare, doctor, evaluate, frontier, generate, report, train_flags]
-NETWORKS = {"model", "generator", "discriminator", "width", "mapping_layers", "channel_base", "channel_max", "seed"}
+NETWORKS = {"model", "generator", "discriminator", "width", "mapping_layers", "seed", "feature_side", "genotype"}
+CHANNELS = {"channel_base", "channel_max"}
 IMAGES = {"resolution", "channels", "conditional", "class_names", "fit", "background", "range"}
 PARTS = {"data_ratio", "held_out"}
 BEGINNINGS = {"init_from", "freeze_d", "ticket", "ticket_masks"}
 SEARCHES = {"find_ticket", "ticket_rounds", "ticket_rate", "rewind_to", "round_steps", "distill_weight"}
 PRUNED = {"reconfigure", "prune_scope", "warmup_epoch", "keep_discriminator", "prune_discriminator"}
 FROM_SCRATCH = {"sparse_from_scratch", "generator_density", "discriminator_density", "layer_densities"}
-FIXED = NETWORKS | IMAGES | PARTS | BEGINNINGS | SEARCHES | PRUNED | FROM_SCRATCH
+FIXED = NETWORKS | CHANNELS | IMAGES | PARTS | BEGINNINGS | SEARCHES | PRUNED | FROM_SCRATCH
 SMALL = ["--resolution", "64", "--width", "8", "--batch-size", "4", "--rates", "paper", "--steps", "20"]
 
 

@@ -62,8 +62,8 @@ class TrainingPlan:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the training goes on with a run that exists."""
-        return self.run.exists() and not self.command.override
+        """Whether the training goes on with a run that has a checkpoint."""
+        return self.run.is_trained() and not self.command.override
 
     def describe(self) -> Iterator[str]:
         """Yields lines of text: the run, what was found in the images, the rates, when what happens to the masks."""
