@@ -10,7 +10,9 @@
       metrics.jsonl     losses by step; equal for equal runs
       timings.jsonl     images per second and the share of waiting for input by step
       densities.jsonl   of a sparse training: the density of each layer, whenever masks changed; a plot beside it
-      tickets/          of a search: the lottery ticket of each round
+      tickets/          of a search of tickets: the lottery ticket of each round
+      architecture.jsonl  of a search of an architecture: how much each operation counts at the end of each round;
+                        architecture.png, a plot; genotype.json, those that count most; cells.png and cells.svg, drawn
       tensorboard/      event files
       networks.json     parameters of the dense networks, and what a step costs in theory
       report.html       all of it to read, in one file
@@ -58,6 +60,11 @@ class RunFolder:
         self.densities_file = self.path / "densities.jsonl"
         self.density_plot = self.path / "densities.png"
         self.tickets = self.path / "tickets"
+        self.architecture_file = self.path / "architecture.jsonl"
+        self.architecture_plot = self.path / "architecture.png"
+        self.genotype_file = self.path / "genotype.json"
+        self.cells_picture = self.path / "cells.png"
+        self.cells_drawing = self.path / "cells.svg"
         self.scores = self.path / "scores"
         self.tensorboard = self.path / "tensorboard"
         self.networks_file = self.path / "networks.json"
@@ -75,6 +82,10 @@ class RunFolder:
     def exists(self) -> bool:
         """Returns whether the folder holds a run."""
         return self.config_file.is_file()
+
+    def is_trained(self) -> bool:
+        """Returns whether the folder holds a run with a checkpoint: where a start failed there is none."""
+        return self.exists() and self.latest_step() is not None
 
     def config(self) -> RunConfig:
         """Returns the configuration.
@@ -181,7 +192,8 @@ def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: b
         change: whether a run of other settings goes on with these, if they fit its weights.
 
     Returns:
-        A `RunFolder`; it exists if the training goes on with it.
+        A `RunFolder`; it is trained if the training goes on with it. A run without a checkpoint, whose start failed, is
+        replaced.
 
     Raises:
         InputError: if the name holds something else than a run of these settings, or there is no run to change.
@@ -196,7 +208,7 @@ def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: b
         return run
     if not run.exists():
         raise InputError(f"{run.path} exists and is no run folder; give another --name")
-    if override:
+    if override or not run.is_trained():
         return run
     if not resume:
         raise InputError(f"{run.path} exists; give another --name, --resume auto, or --override to delete it")

@@ -19,7 +19,7 @@ from sle_gan.settings.train import WEIGHT_FITTING_NAMES, changed_settings
 
 CONFIG_SCHEMA = 2
 _READERS = {1: from_schema_1, CONFIG_SCHEMA: from_nested}
-_LENGTHS = ("--steps", "--epochs", "--hours")
+_LENGTHS = ("--steps", "--epochs", "--hours", "--rounds")
 
 _OF_ONE_START = {"--override", "--dry-run", "--accept-data-change"}
 
@@ -125,13 +125,16 @@ class RunConfig(NamedTuple):
         if self.is_done(step) and isinstance(self.settings.sparsity, TicketSearchSettings):
             return "it is done"
         # Older versions kept what is meant for one start alone, such as what deletes the run.
-        words = ["python", "train.py", *(word for word in self.command[1:] if word not in _OF_ONE_START)]
+        search = self.settings.search
+        program = ["python", "train.py"] if search is None else ["sle-gan"]
+        words = [*program, *(word for word in self.command[1:] if word not in _OF_ONE_START)]
         if "--name" not in words:
             words += ["--name", name]
         words += more
         way = "it goes on with"
         if self.is_done(step):
-            words = [*_without_length(words), "--steps", str(2 * step)]
+            longer = ["--steps", str(2 * step)] if search is None else ["--rounds", str(2 * search.rounds)]
+            words = [*_without_length(words), *longer]
             way = "it goes further with"
         # A run may come from elsewhere: what would move the cursor is no part of a command.
         return f"{way}: " + "".join(c if c.isprintable() else "?" for c in shlex.join(words))

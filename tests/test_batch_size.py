@@ -130,7 +130,7 @@ def test_a_dry_run_says_that_sizes_would_be_tried(photographs, tmp_path, capsys)
     assert train([*given, "--batch-size", "auto", "--accumulate", "3", "--dry-run"]) == 0
     told = capsys.readouterr().out
     assert "a training would first try which sizes fit; this is the step of 6 images" in told
-    assert re.search("^batch_size: 6$", told, re.MULTILINE)
+    assert re.search(r"^batch_size: 6 \(default: 8\)$", told, re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -34,14 +34,15 @@ from sle_gan.settings.train import (
 )
 
 PROGRAMS = [compare, doctor, evaluate, frontier, generate, report, train_flags]
-NETWORKS = {"model", "generator", "discriminator", "width", "mapping_layers", "channel_base", "channel_max", "seed"}
+NETWORKS = {"model", "generator", "discriminator", "width", "mapping_layers", "seed", "feature_side", "genotype"}
+CHANNELS = {"channel_base", "channel_max"}
 IMAGES = {"resolution", "channels", "conditional", "class_names", "fit", "background", "range"}
 PARTS = {"data_ratio", "held_out"}
 BEGINNINGS = {"init_from", "freeze_d", "ticket", "ticket_masks"}
 SEARCHES = {"find_ticket", "ticket_rounds", "ticket_rate", "rewind_to", "round_steps", "distill_weight"}
 PRUNED = {"reconfigure", "prune_scope", "warmup_epoch", "keep_discriminator", "prune_discriminator"}
 FROM_SCRATCH = {"sparse_from_scratch", "generator_density", "discriminator_density", "layer_densities"}
-FIXED = NETWORKS | IMAGES | PARTS | BEGINNINGS | SEARCHES | PRUNED | FROM_SCRATCH
+FIXED = NETWORKS | CHANNELS | IMAGES | PARTS | BEGINNINGS | SEARCHES | PRUNED | FROM_SCRATCH
 SMALL = ["--resolution", "64", "--width", "8", "--batch-size", "4", "--rates", "paper", "--steps", "20"]
 
 
@@ -345,3 +346,22 @@ def test_advice_is_accepted_where_it_is_given(photographs, tmp_path, refused, to
     assert told in str(error.value)
     if mended is not None:
         planned(words(photographs, tmp_path, *mended))
+
+
+@pytest.mark.parametrize(
+    ("sparse", "mended"),
+    [
+        (["--reconfigure", "--reconfigure-warmup", "100"], ["--reconfigure", "--reconfigure-warmup", "19"]),
+        (["--reconfigure", "--warmup-epoch", "50"], ["--reconfigure", "--warmup-epoch", "50", "--epochs", "60"]),
+        (["--reconfigure", "--reconfigure-warmup", "20"], ["--reconfigure"]),
+        (["--sparse-from-scratch", "--exploration-interval", "20"], ["--sparse-from-scratch", "--exploration", "off"]),
+    ],
+)
+def test_a_sparse_method_that_would_do_nothing_is_refused_before_training(photographs, tmp_path, sparse, mended):
+    def asked(more):
+        length = [] if "--epochs" in more else ["--steps", "20"]
+        return [*words(photographs, tmp_path, "--resume", "never")[:-4], *length, "--resume", "never", *more]
+
+    with pytest.raises(InputError, match=r"(would prune nothing|would never change a mask).*; give more --steps"):
+        planned(asked(sparse))
+    assert planned(asked(mended)).settings.sparsity is not None

@@ -229,7 +229,9 @@ def test_a_value_of_the_wrong_kind_is_told_in_one_line(photographs, tmp_path, ca
     with pytest.raises(SystemExit) as stop:
         main(arguments(photographs, tmp_path, *words))
     assert stop.value.code == 2
-    assert re.fullmatch(rf"error: argument {words[0]}: must be .*\(see train.py --help\)\n", capsys.readouterr().err)
+    assert re.fullmatch(
+        rf"error: argument {words[0]}: must be .*\(see train.py --help-all\)\n", capsys.readouterr().err
+    )
 
 
 def test_bad_input_is_told_within_two_seconds_and_before_tensorflow(tmp_path):
@@ -283,11 +285,22 @@ def test_a_dry_run_tells_and_writes_nothing(photographs, tmp_path, capsys):
     assert main(arguments(photographs, tmp_path, "--dry-run", "--epochs", "10")) == 0
     told = capsys.readouterr().out
     assert "steps: 15" in told  # 10 passes over 6 images in batches of 4
-    assert "resolution: 64" in told
-    assert "generator: 1,359,908 trainable parameters" in told
+    assert "resolution: 64 (default: 512)" in told
+    assert told.startswith("generator: 1,359,908 trainable parameters\ndiscriminator: ")
+    assert [line.split(":")[0] for line in told.splitlines()[2:4]] == ["length", "memory"]
+    differing = told[told.index("settings that differ from the defaults; --verbose prints all:") :].splitlines()[1:]
+    assert len(differing) < 20
+    assert not any(line.startswith(("held_out:", "dry_run:", "n_critic:")) for line in differing)
     assert "6 images" in told
     assert re.search(r"memory: about \d+\.\d GiB for a step", told)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_verbose_dry_run_tells_every_setting(photographs, tmp_path, capsys):
+    assert main(arguments(photographs, tmp_path, "--dry-run", "--verbose")) == 0
+    told = capsys.readouterr().out
+    assert all(re.search(rf"^{name}: ", told, re.MULTILINE) for name in ("held_out", "n_critic", "resolution", "seed"))
+    assert "differ from the defaults" not in told
 
 
 def test_the_traceback_is_shown_when_it_is_asked_for(photographs, tmp_path, capsys):

@@ -77,7 +77,7 @@ def test_every_kernel_of_rank_four_of_every_network_is_counted_at_every_position
     network = row.build(64, 3, 8, 0)
     macs = layer_macs(network)
     kernels = {v.name.rpartition("/")[0]: v for v in network.trainable_variables if v.shape.rank == 4}
-    assert len(kernels) > 10
+    assert len(kernels) >= 10
     for layer, kernel in kernels.items():
         counts = [count for path, count in macs.items() if path.rpartition("/")[2] == layer]
         assert len(counts) == 1, layer

@@ -98,7 +98,7 @@ def flags_of(parser):
     """Returns the flags of a parser and of its commands, and the words that are no flags."""
     names, commands = [], []
     for action in parser._actions:
-        names += [name for name in action.option_strings if name not in {"-h", "--help", "--debug"}]
+        names += [name for name in action.option_strings if name not in {"-h", "--help", "--help-all", "--debug"}]
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
                 names += flags_of(below)[0]

@@ -28,6 +28,7 @@ OF_PROGRAMS = {
             ),
             *(
                 "disk",
+                "evaluate_folders",
                 "doctor",
                 "evaluate",
                 "films",
@@ -53,7 +54,7 @@ OF_PROGRAMS = {
                 "schema_1",
                 "settings",
             ),
-            *("sparse_training", "judges", "training_scores", "transfer", "untrusted", "workers"),
+            *("search_cli", "sparse_training", "judges", "training_scores", "transfer", "untrusted", "workers"),
         )
     ),
 }

@@ -40,10 +40,13 @@ def drawn_images(count=2):
             r"--resolution must be one of \(64, 128\) for the generator of sngan with the discriminator of fastgan; "
             "got 48",
         ),
-        (("other", "sngan", 64, 3), "--generator must be one of biggan, fastgan, sngan, stylegan2; got other"),
+        (
+            ("other", "sngan", 64, 3),
+            "--generator must be one of alphagan, alphagan-supernet, autogan, biggan, .*; got other",
+        ),
         (
             ("sngan", "other", 64, 3),
-            "--discriminator must be one of biggan, biggan-brock, fastgan, sngan, stylegan2; got other",
+            "--discriminator must be one of autogan, biggan, biggan-brock, both, fastgan, projected",
         ),
     ],
 )

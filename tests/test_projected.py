@@ -18,7 +18,7 @@ from sle_gan.models.blocks.projected import (
     resized,
     upsample_to_corners,
 )
-from sle_gan.models.rows import FeatureOptions
+from sle_gan.models.rows import FeatureOptions, NetworkOptions
 from sle_gan.run import RunFolder
 from sle_gan.settings.presets import with_preset
 from sle_gan.training.classes import ClassShares
@@ -47,7 +47,9 @@ def count(layers):
     "weights of the heads, 10.3 million less the biases before batch normalization, and 100 logits at 256 px",
 )
 def test_the_heads_have_the_weights_and_logits_of_the_code():
-    network = DISCRIMINATORS["projected"].build(256, 3, 64, 0, features=FeatureOptions(256, 0.5))
+    network = DISCRIMINATORS["projected"].build(
+        256, 3, 64, 0, options=NetworkOptions(features=FeatureOptions(256, 0.5))
+    )
     maps = network.get_layer("features").output
     assert [tuple(map.shape[1:]) for map in maps] == [(128, 128, 64), (64, 64, 64), (32, 32, 128), (16, 16, 256)]
     assert network.output_shape == (None, 100)

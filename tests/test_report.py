@@ -258,6 +258,22 @@ def test_densities_of_layers_keep_their_value_until_they_change(tmp_path):
     )  # the sparsest layer: 1, then a half from step 50 on
 
 
+def test_the_report_of_a_search_shows_what_counts_most_and_all_of_it_over_time(tmp_path):
+    run = write_run_files(tmp_path / "run")
+    counted = [{"cell1_up0": {"deconv": share, "nearest": 1 - share}} for share in (0.5, 0.75)]
+    rows = [{"step": 10 * index, "shares": shares} for index, shares in enumerate(counted)]
+    run.architecture_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = report_of(run)
+    assert "Architecture" in report.text["architecture"]
+    assert "75.0%" in report.text["architecture"]
+    Image.new("RGB", (90, 60)).save(tmp_path / "elsewhere.png")
+    run.cells_picture.symlink_to(tmp_path / "elsewhere.png")
+    assert len(report_of(run).attributes("img")) == len(report.attributes("img"))
+    run.cells_picture.unlink()
+    Image.new("RGB", (90, 60)).save(run.cells_picture)
+    assert len(report_of(run).attributes("img")) == len(report.attributes("img")) + 1
+
+
 def test_a_curve_goes_where_its_numbers_say():
     figure = curves("share", [Line("a", [0, 50, 100], [0.0, 0.25, 1.0])], limits=(0, 1))
     assert path_of(figure) == [(46.0, 206.0), (227.0, 157.0), (408.0, 10.0)]

@@ -12,17 +12,15 @@ IMAGES = np.random.default_rng(0).integers(0, 256, [5, 4, 4, 3], np.uint8)
 LABELS = np.arange(5, dtype=np.int32)
 
 
-def batches(images, flip=True, labels=None, resident=False):
-    return training_dataset(
-        images, batch_size=3, seed=1, flip=flip, first_step=2, labels=labels, resident=resident
-    ).take(4)
+def batches(images, flip=True, labels=None):
+    return training_dataset(images, batch_size=3, seed=1, flip=flip, first_step=2, labels=labels).take(4)
 
 
 @pytest.mark.parametrize("labels", [None, LABELS], ids=["images", "images and labels"])
 @pytest.mark.parametrize("flip", [False, True], ids=["as they are", "mirrored"])
 def test_resident_images_give_the_same_batches(flip, labels):
     resident = ResidentImages(IMAGES, labels)
-    picked = [resident(*indices) for indices in batches(IMAGES, flip, labels, resident=True)]
+    picked = [resident(*indices) for indices in batches(resident, flip, labels)]
     whole = list(batches(IMAGES, flip, labels))
     assert len(whole) == 4
     for mine, expected in zip(tf.nest.flatten(picked), tf.nest.flatten(whole), strict=True):
@@ -55,7 +53,7 @@ def keep(gan):
 
 
 def test_a_training_on_resident_images_is_the_same_training():
-    alike = trained(keep, batches(POINTS, resident=True))
+    alike = trained(keep, batches(ResidentImages(POINTS, device="CPU:1")))
     np.testing.assert_array_equal(alike, trained(lambda gan: None, batches(POINTS)))
 
 

@@ -58,10 +58,17 @@ def test_a_name_that_holds_other_settings_is_refused_and_nothing_is_deleted(tmp_
 
 
 def test_a_name_is_used_again_only_when_that_is_asked_for(tmp_path):
-    started(tmp_path, "flowers")
+    started(tmp_path, "flowers", step=1)
     with pytest.raises(InputError, match="exists; give another --name, --resume auto, or --override"):
         choose(tmp_path, "flowers", resume=False)
     assert choose(tmp_path, "flowers").exists()
+
+
+def test_the_name_of_a_start_that_failed_is_free(tmp_path):
+    run = started(tmp_path, "flowers")
+    for resume in (True, False):
+        assert choose(tmp_path, "flowers", resume=resume, flip=False).path == run.path
+    assert not run.is_trained()
 
 
 def test_a_folder_that_is_no_run_is_never_touched(tmp_path):
@@ -152,7 +159,7 @@ def test_an_output_folder_that_cannot_be_written_is_told(tmp_path):
 
 
 def test_a_setting_that_a_run_does_not_have_is_newer_than_it_and_has_its_default(tmp_path):
-    run = started(tmp_path, "old")
+    run = started(tmp_path, "old", step=1)
     content = json.loads(run.config_file.read_text())
     del content["settings"]["images"]["flip"]
     del content["settings"]["scores"]

@@ -11,7 +11,7 @@ from schema_1_files import flat
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli import flags_page
 from sle_gan.cli.settings_flags import add_settings
-from sle_gan.cli.train_flags import CHOICES, GROUPS, parse, parser
+from sle_gan.cli.train_flags import CHOICES, DAILY, GROUPS, parse, parser
 from sle_gan.errors import InputError
 from sle_gan.settings import (
     DiffAugmentSettings,
@@ -181,7 +181,7 @@ def test_a_name_that_there_is_not_is_told_with_the_nearest():
         resolve({"data_folder": "x", "teacher_step": 4})
     with pytest.raises(InputError, match="the setting 'data_folder' is missing"):
         resolve({})
-    with pytest.raises(InputError, match="--model must be one of biggan, fastgan, sngan"):
+    with pytest.raises(InputError, match="--model must be one of alphagan, autogan, biggan, fastgan, sngan"):
         resolve({"data_folder": "x", "model": "gan"})
 
 
@@ -191,6 +191,35 @@ def test_what_is_not_given_is_not_among_what_was_parsed():
     assert given.command.dry_run
     assert parse(["--data-folder", "x", "--diff-augment"]).settings["diff_augment"] == "color,translation"
     assert resolve({"data_folder": "x"}).augmentation == DiffAugmentSettings(diff_augment="color,translation")
+
+
+def test_the_help_is_a_line_of_usage_and_the_flags_of_daily_use_with_an_example_each(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse(["--help"])
+    assert stop.value.code == 0
+    told = capsys.readouterr().out
+    assert told.splitlines()[:2] == ["usage: train.py --data-folder FOLDER [flags]", ""]
+    examples = [example for of_title in DAILY.values() for example in of_title]
+    assert 20 <= len(examples) <= 26
+    assert all(f"  {example}" in told for example in examples)
+    assert len(told.splitlines()) < 80
+    assert "one of crop, pad, stretch" in told
+
+
+def test_every_example_of_the_help_is_a_flag_that_sets_one_thing():
+    for example in [example for of_title in DAILY.values() for example in of_title]:
+        needed = [] if example.startswith("--data-folder") else ["--data-folder", "x"]
+        given = vars(parser().parse_args([*needed, *example.split()]))
+        assert len(given) == (2 if needed else 1), example
+
+
+def test_the_whole_help_has_every_flag(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse(["--help-all"])
+    assert stop.value.code == 0
+    told = capsys.readouterr().out
+    assert told.startswith("usage: train.py --data-folder FOLDER [flags]\n\n")
+    assert all(name in told for action in parser()._actions for name in action.option_strings)
 
 
 def test_every_setting_has_one_flag_and_a_sentence():

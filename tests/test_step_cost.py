@@ -1,11 +1,13 @@
 """What a step costs beside the passes of its networks."""
 
+import functools
+
 import pytest
 
 from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.step_cost import describe_cpu_cost, other_macs_per_step, uncounted
-from sle_gan.sparsity.flops import layer_macs
+from sle_gan.sparsity.flops import layer_macs, training_macs_per_step
 from sle_gan.sparsity.record import SparsityRecord, dense_costs
 from sle_gan.training.reconstruction import Reconstruction
 
@@ -36,7 +38,8 @@ def test_fastgans_step_at_64_px_and_width_24_is_67_gflop_of_which_51_are_passes_
     perceptual = 19_858_688  # of EfficientNet-Lite0's first five stages at 64 px
     others = other_macs_per_step(gan, 8)
     assert others == 8 * (3 * decoders + 9 * perceptual)
-    costs = [dense_costs(gan.average_generator, gan.discriminator, 8, 1, each) for each in (0.0, others)]
+    of_step = functools.partial(training_macs_per_step, batch_size=8, n_critic=1)
+    costs = [dense_costs(gan.average_generator, gan.discriminator, of_step, each) for each in (0.0, others)]
     flops = [each["training_flops_per_step"] / 1e9 for each in costs]
     assert flops == pytest.approx([50.70, 67.19], abs=0.01)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from PIL import Image
 from tensorboard.compat.proto import event_pb2
 
 from sle_gan.callbacks.best import BestGenerators
@@ -250,3 +251,28 @@ def test_a_training_is_scored_against_another_folder_that_is_there(flowers, tmp_
     assert "kid: features of 7 reference images" in capsys.readouterr().out
     assert main([word for word in words if word != "--kid"]) == 2
     assert "--reference-folder is what --kid and --fid compare with" in capsys.readouterr().err
+
+
+def test_a_start_that_failed_keeps_neither_its_name_nor_its_settings(tmp_path, capsys):
+    for index in range(6):
+        Image.new("RGB", (32, 32), (200, 30, 30)).save(tmp_path / f"{index}.bmp")
+    words = ["--data-folder", str(tmp_path), "--output-folder", str(tmp_path / "runs"), "--name", "run"]
+    words += [
+        "--model",
+        "sngan",
+        "--resolution",
+        "32",
+        "--n-critic",
+        "1",
+        "--width",
+        "8",
+        "--batch-size",
+        "2",
+        "--steps",
+        "2",
+    ]
+    assert main([*words, "--kid"]) == 2  # equal images have no scores, which is told when they are decoded
+    assert (tmp_path / "runs" / "run" / "config.json").exists()
+    assert main(words) == 0
+    assert "resuming" not in capsys.readouterr().out
+    assert RunFolder(tmp_path / "runs" / "run").latest_step() == 2

@@ -31,6 +31,8 @@ def check_batch_size(given: Mapping[str, Any]) -> None:
             raise InputError("--memory-limit is what --batch-size auto fits into; give both or neither")
     elif given.get("strategy") == "multi-worker":
         raise InputError("--batch-size auto tries steps of one machine; give --strategy multi-worker a number")
+    elif given.get("variant") is not None:
+        raise InputError("--batch-size auto tries steps that train two networks; give a search a number")
 
 
 def with_batch_size(

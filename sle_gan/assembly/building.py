@@ -10,7 +10,9 @@ import tf_keras as keras
 
 from sle_gan.assembly.array_gan import ArrayGAN
 from sle_gan.assembly.methods import build_methods
-from sle_gan.assembly.sparsity import Sparsity, build_sparsity
+from sle_gan.assembly.search import search_supplement, searching_gan
+from sle_gan.assembly.sparsity import build_sparsity
+from sle_gan.assembly.supplement import Supplement
 from sle_gan.assembly.weights import begin_from, load_weights
 from sle_gan.augment.build import build_augmentation
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
@@ -35,17 +37,17 @@ class Training(NamedTuple):
         generator: as its file builds it.
         discriminator: as its file builds it.
         gan: the compiled `GAN` of the two.
-        sparsity: the `Sparsity` of its weights.
+        supplement: what a method adds, such as the masks of sparse training.
     """
 
     generator: keras.Model
     discriminator: keras.Model
     gan: GAN
-    sparsity: Sparsity
+    supplement: Supplement
 
     def checkpoint_items(self) -> dict[str, Any]:
         """Returns everything that a resumed run needs, by name, for `tf.train.Checkpoint`."""
-        return self.gan.checkpoint_items() | self.sparsity.checkpoint_items
+        return self.gan.checkpoint_items() | self.supplement.checkpoint_items
 
 
 def build_training(
@@ -65,10 +67,17 @@ def build_training(
     with strategy.scope():
         generator, discriminator = build_networks(settings)
         classes = None if labels is None else ClassShares(labels, len(settings.images.class_names))
-        gan = build_gan(settings, generator, discriminator, classes)
+        search = settings.search
+        make = GAN if search is None else searching_gan(settings, search, generator, build_networks(settings))
+        gan = build_gan(settings, generator, discriminator, classes, make)
         if settings.transfer.init_from is not None and run.latest_step() is None:
             begin_from(gan, generator, discriminator, settings.transfer.init_from)
-        return Training(generator, discriminator, gan, build_sparsity(gan, settings, run))
+        networks = generator, discriminator
+        if search is None:
+            supplement = build_sparsity(gan, settings, run)
+        else:
+            supplement = search_supplement(search, settings.optimization.batch_size, networks, run)
+        return Training(*networks, gan, supplement)
 
 
 def build_networks(settings: TrainSettings) -> tuple[keras.Model, keras.Model]:

@@ -25,8 +25,8 @@ from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
 
 _BATCH_SIZE = 8
-_AUTO = "auto"
-NETWORK_CHOICES = (_AUTO, *NETWORKS)
+AUTO = "auto"
+NETWORK_CHOICES = (AUTO, *NETWORKS)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Evaluation:
     """
 
     metrics: tuple[str, ...] = ("fid", "kid", "prdc", "swd", "diversity")
-    network: str = _AUTO
+    network: str = AUTO
     mode: str = "legacy"
     number_of_images: int = 1000
     seed: int = 0
@@ -80,7 +80,7 @@ class Evaluation:
         Raises:
             InputError: if one of the metrics cannot be measured with it.
         """
-        network = judge_of(settings) if self.network == _AUTO else self.network
+        network = judge_of(settings) if self.network == AUTO else self.network
         check_metrics(network, self.metrics)
         return network
 

@@ -17,7 +17,7 @@ from sle_gan.errors import InputError
 from sle_gan.settings import CommandSettings
 from sle_gan.settings.field import make_group, settings_of
 from sle_gan.settings.presets import with_preset
-from sle_gan.settings.words import as_words
+from sle_gan.settings.words import as_command
 
 if TYPE_CHECKING:
     from sle_gan.assembly.array_gan import ArrayGAN
@@ -37,7 +37,7 @@ def build(model: str = "fastgan", *, resolution: int, classes: int = 0, **settin
         (3, 32, 32, 3)
 
     Args:
-        model: `fastgan`, `sngan`, `biggan` or `stylegan2`.
+        model: `fastgan`, `autogan`, `biggan`, `sngan` or `stylegan2`.
         resolution: side of the images in pixels.
         classes: number of classes; 0 without. Labels are then given to `fit`, and each class is drawn alike often.
         **settings: as the flags of train.py, with underscores: `width=32`, `diff_augment="color,translation"`,
@@ -105,7 +105,7 @@ def train(data_folder: Path | str, *, preset: str | None = None, **settings: obj
     plan = plan_training(given, command)
     for line in plan.describe():
         print(line)
-    code = train_plan(plan, ["train.py", *as_words(given)])
+    code = train_plan(plan, as_command(given))
     if code == _INTERRUPTED:
         raise KeyboardInterrupt
     return OpenedRun(plan.run)

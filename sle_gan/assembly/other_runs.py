@@ -63,7 +63,7 @@ def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
         return
     run = RunFolder(settings.transfer.init_from)
     images = ("resolution", "channels", "class_names")
-    networks = ("generator", "discriminator", "width", "mapping_layers", "channel_base", "channel_max")
+    networks = ("generator", "discriminator", "width", "mapping_layers", "channel_base", "channel_max", "genotype")
     _check_same(settings, run, "--init-from", (*images, *networks))
     if not (run.generator_weights.is_file() and run.discriminator_weights.is_file()):
         newest_checkpoint(run)

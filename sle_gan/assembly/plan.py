@@ -30,7 +30,7 @@ from sle_gan.models.rates import describe_rates
 from sle_gan.run import RunFolder, check_writable, choose_run, passed_over
 from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, TrainSettings
 from sle_gan.settings.train import differing_settings, with_times_of
-from sle_gan.sparsity.times import sparsity_timeline
+from sle_gan.sparsity.times import check_times, sparsity_timeline
 
 Images = tuple[FolderScan, FolderScan | None, Sequence[str]]
 
@@ -62,8 +62,8 @@ class TrainingPlan:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the training goes on with a run that exists."""
-        return self.run.exists() and not self.command.override
+        """Whether the training goes on with a run that has a checkpoint."""
+        return self.run.is_trained() and not self.command.override
 
     def describe(self) -> Iterator[str]:
         """Yields lines of text: the run, what was found in the images, the rates, when what happens to the masks."""
@@ -125,6 +125,7 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
     if plan.goes_on:
         return replace(plan, settings=with_times_of(plan.run.settings(), plan.settings))
     check_initial_run(plan.settings, plan.run)
+    check_times(plan.settings.sparsity, plan.settings.optimization.steps)
     return plan
 
 

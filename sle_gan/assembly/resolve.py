@@ -26,6 +26,7 @@ from sle_gan.models import (
 from sle_gan.models.rates import choose_rates
 from sle_gan.models.rows import USUAL_FEATURES
 from sle_gan.models.weight_files import check_weights_file
+from sle_gan.search.rounds import settle_search
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
 from sle_gan.settings.devices import DeviceSettings
 from sle_gan.settings.field import accept, flag_name
@@ -37,6 +38,7 @@ from sle_gan.sparsity.times import resolve_times
 
 _GRADIENT_PENALTY_OF_WASSERSTEIN = 10.0
 _DIG_INTERVAL = 4
+_OPTIONS = {"channel_base": "limits", "channel_max": "limits", "genotype": "genotype"}  # settings, what networks take
 
 
 def resolve(
@@ -58,6 +60,7 @@ def resolve(
     fill_augmentation(values)
     check_augmentation(values)
     check_sparsity(values)
+    settle_search(values)
     model = _model(values.get("model", DEFAULTS["model"]))
     values = {"generator": model.generator, "discriminator": model.discriminator} | values
     check_names(values["generator"], values["discriminator"])
@@ -123,7 +126,7 @@ def _derive(values: dict[str, Any]) -> None:
     """Fills in what follows from other settings."""
     n_critic = values["n_critic"]
     rows = GENERATORS[values["generator"]], DISCRIMINATORS[values["discriminator"]]
-    limits = limits_of_width(values["width"]) if any(row.has_channel_limits for row in rows) else None
+    limits = limits_of_width(values["width"]) if any("limits" in row.takes for row in rows) else None
     derived = {
         "r1_gamma": values["r1_share"] * values["resolution"] ** 2 / values["batch_size"],
         "gradient_penalty": _GRADIENT_PENALTY_OF_WASSERSTEIN if values["loss"] == "wasserstein" else 0.0,
@@ -136,6 +139,8 @@ def _derive(values: dict[str, Any]) -> None:
     }
     for name, value in derived.items():
         values.setdefault(name, value)
+    if rows[0].settle_genotype is not None:
+        values["genotype"] = rows[0].settle_genotype(values["genotype"])
     if rows[1].has_features:
         side_px = max(USUAL_FEATURES.side_px, 32 * math.ceil(values["resolution"] / 32))
         values["feature_side"] = values["feature_side"] or side_px
@@ -156,7 +161,7 @@ def _check_networks(settings: TrainSettings) -> None:
             )
     if (network.mapping_layers or 0) > LARGEST_MAPPING:
         raise InputError(f"--mapping-layers must be {LARGEST_MAPPING} at most; got {network.mapping_layers}")
-    _check_channel_limits(network, resolution)
+    _check_options(network, resolution)
     _check_features(settings)
     most, frozen = DISCRIMINATORS[network.discriminator].block_count(resolution), settings.transfer.freeze_d
     if frozen is not None and frozen > most:
@@ -165,12 +170,15 @@ def _check_networks(settings: TrainSettings) -> None:
         )
 
 
-def _check_channel_limits(network: NetworkSettings, resolution: int) -> None:
+def _check_options(network: NetworkSettings, resolution: int) -> None:
     rows = GENERATORS[network.generator], DISCRIMINATORS[network.discriminator]
-    for name in ("channel_base", "channel_max"):
-        if getattr(network, name) is not None and not any(row.has_channel_limits for row in rows):
+    for name, option in _OPTIONS.items():
+        if getattr(network, name) is not None and not any(option in row.takes for row in rows):
+            takers = sorted(
+                {one for table in (GENERATORS, DISCRIMINATORS) for one in table if option in table[one].takes}
+            )
             raise InputError(
-                f"{flag_name(name)} needs a network with such limits, stylegan2; got "
+                f"{flag_name(name)} needs a network that takes it: {', '.join(takers)}; got "
                 f"{Pair(network.generator, network.discriminator).describe()}"
             )
     if network.channel_base is not None and network.channel_base < resolution:

@@ -12,11 +12,11 @@ import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
-from sle_gan.assembly.building import build_training
+from sle_gan.assembly.building import Training, build_training
 from sle_gan.assembly.frozen import check_frozen, frozen_checksums
 from sle_gan.assembly.scores import score_callbacks, scores_of
-from sle_gan.assembly.sparsity import Sparsity
 from sle_gan.assembly.step_cost import describe_cpu_cost, other_macs_per_step, uncounted
+from sle_gan.assembly.supplement import Supplement
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.health import Health
@@ -36,6 +36,7 @@ from sle_gan.json_files import replaced, write_json
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
+from sle_gan.sparsity.flops import training_macs_per_step
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training.accumulation import describe_shares
 from sle_gan.training.devices import keeps_images, shared_dataset
@@ -80,11 +81,11 @@ def fit(
     optimization = settings.optimization
     on_device = keeps_images(settings.devices.images_on_device, strategy, images.nbytes)
     training = build_training(run, settings, strategy, labels and labels[0])
-    generator, discriminator, gan, sparsity = training
+    generator, discriminator, gan, supplement = training
     if on_device:
         gan.resident = ResidentImages(images, labels and labels[0])
-    _check_space_for_checkpoints(run, settings, generator, discriminator)
-    _write_costs(run, settings, gan)
+    _check_space_for_checkpoints(run, settings, training)
+    _write_costs(run, settings, training)
     _print_lines(describe_shares(optimization.accumulate, optimization.batch_size, (generator, discriminator)))
     held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, labels and labels[::-1]).row
     share_size = optimization.batch_size // optimization.accumulate
@@ -108,10 +109,10 @@ def fit(
     best = BestGenerators(run, settings.scores.keep_best, kid_name(settings.scores.kid_network))
     news = [settings.run.sample_frequency, *(score.frequency_steps for score in scores_of(settings.scores))]
     callbacks = [
-        *sparsity.callbacks,
-        *_observers(run, settings, images, calibrate, lambda step: sparsity.row(step) | held_out_row(), best),
+        *supplement.callbacks,
+        *_observers(run, settings, images, calibrate, lambda step: supplement.row(step) | held_out_row(), best),
         progress,
-        *sparsity.last_callbacks,
+        *supplement.last_callbacks,
         Report(lambda: write_report(run), news),
         checkpoints,
         *([best] if settings.scores.kid else []),
@@ -120,14 +121,14 @@ def fit(
 
     def dataset_from(first_step: int, device_count: int, devices: tuple[int, ...]) -> tf.data.Dataset:
         return training_dataset(
-            images,
+            images if gan.resident is None else gan.resident,
             batch_size=images_per_step,
             seed=(optimization.seed + int(gan.seed_offset.numpy())) % 2**31,
             flip=settings.images.flip,
             first_step=first_step,
             labels=labels and labels[0],
             share=DeviceShare(optimization.n_critic, device_count, devices),
-            resident=gan.resident is not None,
+            halves=supplement.halves,
         )
 
     def fit_from(first_step: int) -> None:
@@ -144,7 +145,7 @@ def fit(
         if done < steps:
             _fit_with_rollbacks(run, gan, fit_from, rollback, progress)
         _save_weights(run, gan.average_generator, discriminator)
-    return _end(run, signals.received, sparsity)
+    return _end(run, signals.received, supplement)
 
 
 def _observers(
@@ -165,13 +166,16 @@ def _observers(
     ]
 
 
-def _write_costs(run: RunFolder, settings: TrainSettings, gan: GAN) -> None:
-    """Writes what is frozen and what a step costs in theory; where there is no GPU, says what that means."""
-    optimization = settings.optimization
+def _write_costs(run: RunFolder, settings: TrainSettings, training: Training) -> None:
+    """Writes what the networks and a step cost in theory; where there is no GPU, says what that means."""
+    optimization, gan = settings.optimization, training.gan
     check_frozen(run, gan)
+    usual = functools.partial(
+        training_macs_per_step, batch_size=optimization.batch_size, n_critic=optimization.n_critic
+    )
+    macs_per_step = training.supplement.macs_per_step or usual
     others = other_macs_per_step(gan, optimization.images_per_step)
-    sizes = optimization.batch_size, optimization.n_critic
-    costs = dense_costs(gan.average_generator, gan.discriminator, *sizes, others)
+    costs = dense_costs(gan.average_generator, gan.discriminator, macs_per_step, others)
     write_json(run.networks_file, costs | {"not_counted": uncounted(settings), "frozen_sha256": frozen_checksums(gan)})
     if not tf.config.list_physical_devices("GPU"):
         print(describe_cpu_cost(costs["training_flops_per_step"], settings), flush=True)
@@ -182,11 +186,11 @@ def _print_lines(lines: Iterable[str]) -> None:
         print(line, flush=True)
 
 
-def _end(run: RunFolder, signal: int | None, sparsity: Sparsity) -> int:
+def _end(run: RunFolder, signal: int | None, supplement: Supplement) -> int:
     if signal is not None:
         print(f"saved in {run.path}; {run.way_on()}")
         return 128 + signal
-    _print_lines(sparsity.summary())
+    _print_lines(supplement.summary())
     print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
     return 0
 
@@ -216,14 +220,14 @@ def _save_weights(run: RunFolder, generator: keras.Model, discriminator: keras.M
             network.save_weights(temporary)
 
 
-def _check_space_for_checkpoints(
-    run: RunFolder, settings: TrainSettings, generator: keras.Model, discriminator: keras.Model
-) -> None:
+def _check_space_for_checkpoints(run: RunFolder, settings: TrainSettings, training: Training) -> None:
+    of_networks = checkpoint_bytes(training.generator, training.discriminator)
+    size = of_networks + training.supplement.checkpoint_bytes
     saves = min(settings.run.keep_checkpoints, settings.optimization.steps // settings.run.checkpoint_frequency + 2)
     check_space(
         run.path,
         # While one is saved, the oldest is still there. The weights at the end take less than half of a checkpoint.
-        (saves + 1.5) * checkpoint_bytes(generator, discriminator) - _size_bytes(run.checkpoints),
+        (saves + 1.5) * size - _size_bytes(run.checkpoints),
         "the checkpoints",
         "or give a lower --keep-checkpoints or another --output-folder",
     )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from sle_gan.assembly.supplement import Supplement
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
 from sle_gan.training.gan import GAN
 
 if TYPE_CHECKING:
-    import tf_keras as keras
-
     from sle_gan.sparsity.record import SparsityRecord
 
 # Of the training in which a ticket was found, what its file says.
@@ -19,25 +18,7 @@ _OF_TICKET = ("data_folder", "model", "generator", "discriminator", "resolution"
 _OF_SEARCH = ("round_steps", "rewind_to")
 
 
-class Sparsity(NamedTuple):
-    """What sparsity adds to a training.
-
-    Attributes:
-        callbacks: those that change masks, to be called first.
-        last_callbacks: those to be called before the checkpoint is saved.
-        checkpoint_items: what a resumed run needs, by name.
-        row: function of the step -> what a row of metrics says, by name.
-        summary: function of nothing -> lines of text for the end of training.
-    """
-
-    callbacks: list[keras.callbacks.Callback]
-    last_callbacks: list[keras.callbacks.Callback]
-    checkpoint_items: dict[str, Any]
-    row: Callable[[int], dict[str, Any]]
-    summary: Callable[[], Iterable[str]]
-
-
-def build_sparsity(gan: GAN, settings: TrainSettings, run: RunFolder) -> Sparsity:
+def build_sparsity(gan: GAN, settings: TrainSettings, run: RunFolder) -> Supplement:
     """Gives a GAN the masks that the settings ask for.
 
     Args:
@@ -46,13 +27,13 @@ def build_sparsity(gan: GAN, settings: TrainSettings, run: RunFolder) -> Sparsit
         run: where densities and tickets are written.
 
     Returns:
-        A `Sparsity`; one that adds nothing for a dense training.
+        A `Supplement`; one that adds nothing for a dense training.
 
     Raises:
         InputError: if a ticket is not one of this network.
     """
     if settings.sparsity is None:
-        return Sparsity([], [], {}, lambda step: {}, list)
+        return Supplement()
     # The pruning library takes a quarter of all loading.
     from sle_gan.assembly.step_cost import other_macs_per_step, uncounted
     from sle_gan.callbacks.densities import Densities
@@ -80,7 +61,7 @@ def build_sparsity(gan: GAN, settings: TrainSettings, run: RunFolder) -> Sparsit
         yield from _summary(record, int(gan.steps.numpy()), uncounted(settings))
         yield f"sparsity: densities over time in {run.density_plot}"
 
-    return Sparsity(method.callbacks, [*method.last_callbacks, densities], items, record.row, summary)
+    return Supplement(method.callbacks, [*method.last_callbacks, densities], items, record.row, summary)
 
 
 def _summary(record: SparsityRecord, step: int, not_counted: list[str]) -> Iterator[str]:

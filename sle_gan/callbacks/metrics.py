@@ -47,7 +47,9 @@ class Metrics(StepClock):
         if step % self.frequency_steps:
             return
         self.model.raise_if_not_finite()
-        row = {"step": step} | {mean.name: float(mean.result()) for mean in self.model.loss_means}
+        # A part of a search that no step since the last row belongs to has no mean.
+        means = [mean for mean in self.model.loss_means if mean.count]
+        row = {"step": step} | {mean.name: float(mean.result()) for mean in means}
         row |= self.extra(step)
         for mean in self.model.loss_means:
             mean.reset_state()

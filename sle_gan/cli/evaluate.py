@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sle_gan.assembly.evaluate_folders import LARGEST_SIDE_PX, SMALLEST_SIDE_PX, evaluate_folders
 from sle_gan.assembly.evaluate_run import NETWORK_CHOICES, Evaluation
 from sle_gan.assembly.opened_run import open_run
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, file_path, run_program
@@ -85,14 +86,21 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--inception-weights", type=file_path, metavar="FILE", help="the cache folder's, or fetched, without it")
     add = result.add_argument_group("without a run").add_argument
+    add("--real", type=file_path, metavar="FOLDER", help="images that the pictures of --fake are scored against")
+    add("--fake", type=file_path, metavar="FOLDER", help="pictures, all of which are scored; nothing is written")
+    help = "side that both are brought to, the middle cut out; that of the smallest picture without it"
+    add("--resolution", type=_side, metavar="PX", help=help)
+    add("--sheet", type=file_path, metavar="FILE", help="write the closest pairs of pictures and images (.png)")
     add("--self-check", action="store_true", help="compare a score of CIFAR-10 with the published one")
     add("--cifar10", type=file_path, metavar="FILE", help="cifar-10-binary.tar.gz; the cache folder's without it")
     return result
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.real or arguments.fake:
+        return _evaluate_folders(arguments)
     if arguments.run is None:
-        raise InputError("RUN must be named, unless --self-check is asked for")
+        raise InputError("RUN must be named, unless --self-check or --real and --fake are given")
     run = open_run(arguments.run, arguments.output_folder)
     row = run.evaluate(
         arguments.metrics,
@@ -109,6 +117,23 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     print("\n".join(describe_scores(row)))
     print(f"the closest pairs in {run.folder.copies_sheet(row['step'])}")
     print(f"the report in {run.report()}")
+    return 0
+
+
+def _evaluate_folders(arguments: argparse.Namespace) -> int:
+    if arguments.run or not (arguments.real and arguments.fake):
+        raise InputError("--real and --fake go together, and without a RUN")
+    evaluation = Evaluation(
+        arguments.metrics,
+        arguments.network,
+        mode=arguments.mode,
+        seed=arguments.seed,
+        inception_weights=arguments.inception_weights,
+    )
+    row = evaluate_folders(
+        arguments.real, arguments.fake, evaluation, arguments.resolution, arguments.sheet, tell=_tell
+    )
+    print("\n".join(describe_scores(row)))
     return 0
 
 
@@ -165,6 +190,14 @@ def _metrics(text: str) -> tuple[str, ...]:
 def _whole_number(text: str) -> int:
     if not text.isdecimal() or int(text) >= 2**31:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2147483647; got {text!r}")
+    return int(text)
+
+
+def _side(text: str) -> int:
+    if not text.isdecimal() or not SMALLEST_SIDE_PX <= int(text) <= LARGEST_SIDE_PX:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from {SMALLEST_SIDE_PX} to {LARGEST_SIDE_PX}; got {text!r}"
+        )
     return int(text)
 
 

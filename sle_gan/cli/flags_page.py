@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sle_gan.cli.program import ArgumentParser, run_program
-from sle_gan.cli.train_flags import CHOICES, GROUPS
+from sle_gan.cli.train_flags import ALL_GROUPS, CHOICES
 from sle_gan.errors import InputError
 from sle_gan.settings.field import REQUIRED, Flag, Group, Setting, flag_name, flags_of
 from sle_gan.settings.kinds import SWITCH
 
 _PAGE = Path(__file__).parents[2] / "docs" / "flags.md"
 _INTRODUCTION = """\
-# The flags of train.py
+# The flags of train.py and sle-gan search
 
 Made from `sle_gan/settings/` by `python -m sle_gan.cli.flags_page`; edit the fields there, not this page.
 
@@ -57,7 +57,7 @@ def page(groups: Iterable[Group], choices: Mapping[str, Sequence[str]]) -> str:
 
 
 def _write(file: Path, *, is_checked: bool) -> int:
-    content = page(GROUPS, CHOICES)
+    content = page(ALL_GROUPS, CHOICES)
     if not is_checked:
         file.write_text(content, encoding="utf-8")
     elif not file.exists() or file.read_text(encoding="utf-8") != content:

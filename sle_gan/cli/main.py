@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from sle_gan import __version__
-from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, train
+from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, search, train
 from sle_gan.cli.program import ArgumentParser
 
 PROGRAMS = {
@@ -13,6 +13,7 @@ PROGRAMS = {
     "generate": generate.main,
     "evaluate": evaluate.main,
     "report": report.main,
+    "search": search.main,
     "compare": compare.main,
     "frontier": frontier.main,
 }

@@ -24,11 +24,17 @@ def file_path(text: str) -> Path:
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """A parser whose errors are one line; the help is a flag away."""
+    """A parser whose errors are one line; the help is a flag away.
+
+    Attributes:
+        full_help: the flag that shows every flag.
+    """
+
+    full_help = "--help"
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2."""
-        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"error: {message} (see {self.prog} {self.full_help})\n")
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):

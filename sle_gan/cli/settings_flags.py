@@ -1,7 +1,7 @@
 """The flags of a program, made from fields of settings; and from what was given, the settings by name."""
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sle_gan.settings.field import REQUIRED, Flag, Group, Setting, flag_name, flags_of
@@ -12,6 +12,7 @@ def add_settings(
     parser: argparse.ArgumentParser,
     groups: Iterable[Group],
     choices: Mapping[str, Sequence[str]],
+    without: Collection[str] = (),
 ) -> None:
     """Adds a flag for each setting, in groups by their titles. What is not given is not among the parsed arguments.
 
@@ -19,13 +20,14 @@ def add_settings(
         parser: of a program.
         groups: dataclasses of settings.
         choices: of settings whose choices are in a table elsewhere, by name.
+        without: names of settings that the program has no flag for.
     """
     titled: dict[str, Any] = {}
-    added: set[str] = set()
+    added: set[str] = set(without)
     for group in groups:
         if group.title not in titled:
             titled[group.title] = parser.add_argument_group(group.title, group.description)
-        settings = flags_of(group)
+        settings = {name: one for name, one in flags_of(group).items() if name not in without}
         alternatives = _alternatives(titled[group.title], settings)
         for name in [name for name in settings if name not in added]:
             is_required = settings[name].default is REQUIRED and group.asked_by is None

@@ -7,7 +7,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-_ORDER, _FLIP = range(2)
+from sle_gan.data.resident import ResidentImages
+
+_ORDER, _FLIP, _HALVES, _ORDER_OF_SECOND = range(4)
+_ORDERS = _ORDER, _ORDER_OF_SECOND  # of two halves
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,39 @@ class DeviceShare:
 _WHOLE = DeviceShare()
 
 
+@dataclass(frozen=True)
+class Halves:
+    """Two halves of the images, from which steps take their batches in turn.
+
+    They are drawn, always in the same way: the images of a folder lie in the order of their names, or classes.
+
+    Attributes:
+        period: steps after which the turns begin anew.
+        of_first: as many of these steps, from the first on, take from the first half; the others from the second.
+    """
+
+    period: int
+    of_first: int
+
+    def divide(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the numbers of the images of each half; of an odd number of images the second has one more."""
+        drawn = tf.random.experimental.stateless_shuffle(numbers, _seed(_HALVES, 0, 0))
+        middle = len(drawn) // 2
+        return drawn[:middle], drawn[middle:]
+
+    def before(self, step: int) -> tuple[int, int]:
+        """Returns how many of the steps before a step take from each half."""
+        periods, place = divmod(step, self.period)
+        of_first = periods * self.of_first + min(place, self.of_first)
+        return of_first, step - of_first
+
+    def of(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the half that a step takes from, int64: 0 or 1."""
+        return tf.cast(step % self.period >= self.of_first, tf.int64)
+
+
 def training_dataset(
-    images: NDArray[np.uint8],
+    images: NDArray[np.uint8] | ResidentImages,
     *,
     batch_size: int,
     seed: int,
@@ -43,7 +77,7 @@ def training_dataset(
     first_step: int,
     labels: NDArray[np.int32] | None = None,
     share: DeviceShare = _WHOLE,
-    resident: bool = False,
+    halves: Halves | None = None,
 ) -> tf.data.Dataset:
     """Makes the endless data set of batches.
 
@@ -53,30 +87,28 @@ def training_dataset(
     Args:
         images: uint8 `[count, side, side, channels]`, in memory or mapped from a file; they must not change. They are
             not copied if their data begin at a multiple of 64 bytes, as those of `decode_folder` and of a file mapped
-            by `np.load` do; otherwise they are copied once.
+            by `np.load` do; otherwise they are copied once. Or the images where they lie on the device: the data set
+            then yields their arguments.
         batch_size: images in a step.
         seed: of the order and the flips.
         flip: whether each image is mirrored with probability 1/2.
         first_step: number of the step that the first batch is for; 0, or where a resumed run goes on.
         labels: int32 `[count]`, the classes of the images; None without classes.
         share: the `DeviceShare` of each batch that the data set yields; by default the whole batch, for one device.
-        resident: whether the images lie on the device, as `ResidentImages`; the data set then yields its arguments.
+        halves: the `Halves` from which the steps take their batches in turn; None for batches of all images.
 
     Returns:
         A `tf.data.Dataset` of float32 `[batch_size, side, side, channels]` in [-1, 1], or of pairs of these and labels
         int32 `[batch_size]`. With several devices, each element is one device's part, in turn. For resident images, an
         element is the arguments with which `ResidentImages` returns the same batch.
     """
-    count = len(images)
+    count, resident = len(images), isinstance(images, ResidentImages)
     with tf.device("CPU:0"):
         # tf.constant would copy, even a mapped file. Python must stay out of the gathering: it runs in threads that
         # are still at work when the interpreter ends, and a thread that waits for an ended interpreter never ends.
-        images = tf.raw_ops.Identity(input=images)
+        pixels = None if resident else tf.raw_ops.Identity(input=images)
         rows = tf.constant(share.rows(batch_size))
-
-    def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(count), _seed(_ORDER, seed, epoch))
-        return tf.data.Dataset.from_tensor_slices(order)
+        numbers = tf.range(count)
 
     def shares_of(step: tf.Tensor, indices: tf.Tensor) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices((tf.fill([len(share.devices)], step), tf.gather(indices, rows), rows))
@@ -87,14 +119,20 @@ def training_dataset(
             mirrored = tf.cast(coins if rows is None else tf.gather(coins, rows), tf.uint8)
         if resident:
             return (indices, mirrored) if flip else (indices,)
-        batch = tf.gather(images, indices)
+        batch = tf.gather(pixels, indices)
         if flip:
             batch = batch * (1 - mirrored) + tf.reverse(batch, [2]) * mirrored  # four times faster than tf.where
         batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return batch if labels is None else (batch, tf.gather(labels, indices))
 
-    epoch, shown = divmod(first_step * batch_size, count)
-    indices = tf.data.Dataset.counter(epoch).flat_map(epoch_of).skip(shown).batch(batch_size, drop_remainder=True)
+    if halves is None:
+        indices = _batches_of(numbers, first_step, batch_size, seed, _ORDER)
+    else:
+        of_each = [
+            _batches_of(part, before, batch_size, seed, use)
+            for part, before, use in zip(halves.divide(numbers), halves.before(first_step), _ORDERS, strict=True)
+        ]
+        indices = tf.data.Dataset.choose_from_datasets(of_each, tf.data.Dataset.counter(first_step).map(halves.of))
     numbered = indices.enumerate(first_step)
     if share.count > 1:
         numbered = numbered.flat_map(shares_of)
@@ -104,6 +142,17 @@ def training_dataset(
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False  # rewriting the graph copies the images
     return dataset.with_options(options)
+
+
+def _batches_of(numbers: tf.Tensor, first: int, batch_size: int, seed: int, use: int) -> tf.data.Dataset:
+    """Returns endless batches of the numbers of images, from batch `first` on; each epoch in an order of its own."""
+
+    def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(numbers, _seed(use, seed, epoch))
+        return tf.data.Dataset.from_tensor_slices(order)
+
+    epoch, shown = divmod(first * batch_size, numbers.shape[0])
+    return tf.data.Dataset.counter(epoch).flat_map(epoch_of).skip(shown).batch(batch_size, drop_remainder=True)
 
 
 def _seed(use: int, seed: int, number: tf.Tensor) -> tf.Tensor:

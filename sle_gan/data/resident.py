@@ -32,6 +32,10 @@ class ResidentImages:
             # A table, because a compiler may round the division differently.
             self._values = tf.cast(tf.range(256), tf.float32) / 127.5 - 1.0
 
+    def __len__(self) -> int:
+        """Returns the number of images."""
+        return int(self._images.shape[0])
+
     def __call__(
         self, indices: tf.Tensor, mirrored: tf.Tensor | None = None
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:

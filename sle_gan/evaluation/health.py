@@ -208,7 +208,9 @@ def _plateau(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings
 
 
 def _balance(losses: Sequence[Row]) -> list[str]:
-    recent = _recent(losses)
+    recent = [row for row in _recent(losses) if "real_logits" in row]
+    if not recent:
+        return []
     real, fake = (float(np.mean([row[name] for row in recent])) for name in ("real_logits", "fake_logits"))
     sentences = [f"in training the discriminator's mean output is {real:+.2f} on reals and {fake:+.2f} on fakes"]
     if real <= fake:

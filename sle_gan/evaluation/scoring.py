@@ -11,7 +11,7 @@ import numpy as np
 from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.diversity import Diversity, UnitMaps
-from sle_gan.evaluation.judges import is_party, judge_of
+from sle_gan.evaluation.judges import JUDGES, is_party, judge_of
 from sle_gan.evaluation.memorization import CopyDetector, Memorization
 from sle_gan.evaluation.set_scores import BATCH_SIZE, OF_FEATURES, FeatureScores, PatchScores, SetScores
 from sle_gan.pretrained.feature_network import FeatureNetwork
@@ -64,7 +64,7 @@ class Scoring:
         mode: see `sle_gan.evaluation.MODES`.
         metrics: some of `sle_gan.evaluation.METRICS`.
         images: the training images, uint8 `[count, side, side, 1 or 3]`, six or more.
-        settings: of the run; they say which networks are part of its loss.
+        settings: of the run; they say which networks are part of its loss. None for pictures of no run.
         seed: of subsets and halves.
         reference: what the pictures are scored against.
 
@@ -78,7 +78,7 @@ class Scoring:
         mode: str,
         metrics: tuple[str, ...],
         images: np.ndarray,
-        settings: TrainSettings,
+        settings: TrainSettings | None,
         seed: int,
         reference: Reference,
     ) -> None:
@@ -87,8 +87,8 @@ class Scoring:
                 raise InputError(f"scores need {FEWEST_IMAGES} {kind} images at least; got {count}")
         self.reference = reference
         self.network, self.mode, self.images, self.seed = network, mode, images, seed
-        self.is_party = is_party(network.name, settings)
-        self._judge = judge_of(settings)
+        self.is_party = settings is not None and is_party(network.name, settings)
+        self._judge = JUDGES[0] if settings is None else judge_of(settings)
         self._set_scores: list[SetScores] = []
         if OF_FEATURES & set(metrics):
             self._set_scores.append(

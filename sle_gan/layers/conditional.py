@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.layers.norm import is_shared
+from sle_gan.layers.norm import batch_norm
 
 
 def conditional_batch_norm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, name: str) -> tf.Tensor:
@@ -20,10 +20,7 @@ def conditional_batch_norm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, name:
 
     Source: de Vries et al. 2017, arXiv:1707.00683; Brock et al. 2019, arXiv:1809.11096.
     """
-    norm = keras.layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, center=False, scale=False, synchronized=is_shared(), name=name
-    )
-    return norm(x) * (1.0 + gain)[:, None, None] + bias[:, None, None]
+    return batch_norm(x, None, name) * (1.0 + gain)[:, None, None] + bias[:, None, None]
 
 
 def class_batch_norm(x: tf.Tensor, labels: tf.Tensor, gain: keras.initializers.Initializer, name: str) -> tf.Tensor:

@@ -85,6 +85,24 @@ def crop_quadrant(images: tf.Tensor, quadrants: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(quarters * chosen, axis=[1, 3])
 
 
+def upsample_bilinear(images: tf.Tensor, factor: int = 2) -> tf.Tensor:
+    """Enlarges images by straight lines between the centers of pixels; beyond the outermost centers nothing changes.
+
+    Args:
+        images: float `[batch, height, width, channels]`; height and width are static.
+        factor: even number of times that height and width grow.
+
+    Returns:
+        The same dtype, `[batch, factor * height, factor * width, channels]`.
+
+    Raises:
+        ValueError: if the factor is odd.
+    """
+    if factor % 2:
+        raise ValueError(f"factor must be even; got {factor}")
+    return _interpolate(_interpolate(images, factor, axis=1), factor, axis=2)
+
+
 def upsample_fir(images: tf.Tensor) -> tf.Tensor:
     """Doubles the side: each new pixel is 3/4 of its nearest and 1/4 of its second nearest pixel along each axis.
 
@@ -144,6 +162,20 @@ def _double(images: tf.Tensor, axis: int) -> tf.Tensor:
     shape = [-1, *images.shape[1:]]
     shape[axis] = 2 * size
     return tf.reshape(tf.stack([0.25 * before + near, near + 0.25 * after], axis=axis + 1), shape)
+
+
+def _interpolate(images: tf.Tensor, factor: int, axis: int) -> tf.Tensor:
+    size = images.shape[axis]
+    first, last = (_slice(images, axis, start, 1) for start in (0, size - 1))
+    padded = tf.concat([first, images, last], axis)
+    before, after = (_slice(padded, axis, start, size) for start in (0, 2))
+    new = []
+    for place in range(factor):
+        offset = (place + 0.5) / factor - 0.5  # of the new pixel's center from that of the pixel that it lies in
+        new.append((1.0 - abs(offset)) * images + abs(offset) * (before if offset < 0.0 else after))
+    shape = [-1, *images.shape[1:]]
+    shape[axis] = factor * size
+    return tf.reshape(tf.stack(new, axis=axis + 1), shape)
 
 
 def _halve(images: tf.Tensor, axis: int) -> tf.Tensor:

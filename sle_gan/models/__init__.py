@@ -7,21 +7,34 @@ loaded when it is asked for.
 from typing import NamedTuple
 
 from sle_gan.errors import InputError
+from sle_gan.models.alphagan_space import SPACE
+from sle_gan.models.autogan_genotypes import settle_genotype
 from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow, Recipe
 
 MAPPING_LAYERS, LARGEST_MAPPING = 2, 16  # of generators with styles: usually, and at most
 _USUAL_RESOLUTION = 512  # of SLE-GAN, in pixels
 
 GENERATORS = {
+    "alphagan": GeneratorRow(
+        "sle_gan.models.generators.alphagan", (32, 48, 64), takes=("genotype",), settle_genotype=SPACE.resolve
+    ),
+    "alphagan-supernet": GeneratorRow("sle_gan.models.generators.alphagan_supernet", (32, 48, 64)),
+    "autogan": GeneratorRow(
+        "sle_gan.models.generators.autogan", (32, 48, 64), takes=("genotype",), settle_genotype=settle_genotype
+    ),
     "biggan": GeneratorRow("sle_gan.models.generators.biggan", (32, 64, 128)),
     "fastgan": GeneratorRow("sle_gan.models.generators.fastgan", (64, 128, 256, 512, 1024), is_remapped=True),
     "sngan": GeneratorRow("sle_gan.models.generators.sngan", (32, 48, 64, 128)),
     "stylegan2": GeneratorRow(
-        "sle_gan.models.generators.stylegan2", (32, 64, 128, 256, 512, 1024), has_styles=True, has_channel_limits=True
+        "sle_gan.models.generators.stylegan2",
+        (32, 64, 128, 256, 512, 1024),
+        has_styles=True,
+        takes=("mapping_layers", "limits"),
     ),
 }
 
 DISCRIMINATORS = {
+    "autogan": DiscriminatorRow("sle_gan.models.discriminators.autogan", (32, 48, 64), (4, 4, 4)),
     "biggan": DiscriminatorRow("sle_gan.models.discriminators.biggan", (32, 64, 128), (4, 5, 6)),
     "biggan-brock": DiscriminatorRow("sle_gan.models.discriminators.biggan_brock", (64,), (5,)),
     "both": DiscriminatorRow(
@@ -29,6 +42,7 @@ DISCRIMINATORS = {
         (64, 128, 256, 512, 1024),
         (4, 5, 6, 6, 6),
         has_decoders=True,
+        takes=("features",),
         frozen_network="efficientnet-lite0",
         can_be_split=False,
     ),
@@ -43,12 +57,14 @@ DISCRIMINATORS = {
         "sle_gan.models.discriminators.projected",
         (32, 48, 64, 128, 256, 512, 1024),
         (4, 4, 4, 4, 4, 4, 4),
+        takes=("features",),
         frozen_network="efficientnet-lite0",
     ),
     "projected-color": DiscriminatorRow(
         "sle_gan.models.discriminators.projected_color",
         (32, 64, 128, 256, 512, 1024),
         (4, 4, 4, 4, 4, 4),
+        takes=("features",),
         frozen_network="efficientnet-lite0",
         can_be_split=False,
     ),
@@ -57,7 +73,7 @@ DISCRIMINATORS = {
         "sle_gan.models.discriminators.stylegan2",
         (32, 64, 128, 256, 512, 1024),
         (3, 4, 5, 6, 7, 8),
-        has_channel_limits=True,
+        takes=("limits",),
     ),
 }
 
@@ -175,9 +191,25 @@ _BIGGAN = Recipe(
     ema_kimg=None,
     ema_start=1000,
 )
+_SNGAN = Recipe(
+    width=64,
+    batch_size=64,
+    n_critic=5,
+    loss="hinge",
+    smallest_margin=1.0,
+    r1_share=0.0,
+    G_learning_rate=2e-4,
+    D_learning_rate=2e-4,
+    adam_beta_1=0.0,
+    adam_beta_2=0.9,
+    ema_decay=0.999,
+    ema_kimg=None,
+)
 _LARGE_BIGGAN = _BIGGAN._replace(width=80, batch_size=256, n_critic=1, G_learning_rate=1e-4, D_learning_rate=4e-4)
 
 MODELS = {
+    "alphagan": Model("alphagan", "autogan", _SNGAN, other_recipes={48: _SNGAN._replace(adam_beta_1=0.5)}),
+    "autogan": Model("autogan", "autogan", _SNGAN),
     "biggan": Model(
         "biggan", "biggan", _BIGGAN, other_recipes={64: _LARGE_BIGGAN, 128: _LARGE_BIGGAN._replace(width=96)}
     ),
@@ -199,24 +231,7 @@ MODELS = {
             ema_kimg=None,
         ),
     ),
-    "sngan": Model(
-        "sngan",
-        "sngan",
-        Recipe(
-            width=64,
-            batch_size=64,
-            n_critic=5,
-            loss="hinge",
-            smallest_margin=1.0,
-            r1_share=0.0,
-            G_learning_rate=2e-4,
-            D_learning_rate=2e-4,
-            adam_beta_1=0.0,
-            adam_beta_2=0.9,
-            ema_decay=0.999,
-            ema_kimg=None,
-        ),
-    ),
+    "sngan": Model("sngan", "sngan", _SNGAN),
     "stylegan2": Model(
         "stylegan2",
         "stylegan2",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
-from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, FeatureOptions, GeneratorRow
+from sle_gan.models.rows import ChannelLimits, FeatureOptions, NetworkOptions
 from sle_gan.settings import ImageSettings, NetworkSettings
 
 if TYPE_CHECKING:
@@ -29,9 +29,8 @@ def build_generator(network: NetworkSettings, images: ImageSettings, seed: int) 
         KeyError: if there is no generator of this name.
         ValueError: if it cannot be built so.
     """
-    row = GENERATORS[network.generator]
     shape = images.resolution, images.channels, network.width, seed, len(images.class_names)
-    return row.build(*shape, network.mapping_layers, _limits(network, row))
+    return GENERATORS[network.generator].build(*shape, _options(network))
 
 
 def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: int) -> keras.Model:
@@ -46,15 +45,15 @@ def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: i
         KeyError: if there is no discriminator of this name.
         ValueError: if it cannot be built so.
     """
-    row = DISCRIMINATORS[network.discriminator]
     shape = images.resolution, images.channels, network.width, seed, len(images.class_names)
+    return DISCRIMINATORS[network.discriminator].build(*shape, _options(network))
+
+
+def _options(network: NetworkSettings) -> NetworkOptions:
+    limits = None
+    if network.channel_base is not None and network.channel_max is not None:
+        limits = ChannelLimits(network.channel_base, network.channel_max)
     features = None
     if network.feature_side is not None and network.feature_share is not None:
         features = FeatureOptions(network.feature_side, network.feature_share)
-    return row.build(*shape, _limits(network, row), features)
-
-
-def _limits(network: NetworkSettings, row: GeneratorRow | DiscriminatorRow) -> ChannelLimits | None:
-    if not row.has_channel_limits or network.channel_base is None or network.channel_max is None:
-        return None
-    return ChannelLimits(network.channel_base, network.channel_max)
+    return NetworkOptions(network.mapping_layers, limits, network.genotype, features)

@@ -6,7 +6,8 @@ Imports no TensorFlow.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Container
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -80,6 +81,29 @@ class FeatureOptions(NamedTuple):
 USUAL_FEATURES = FeatureOptions(side_px=128, share=0.9)
 
 
+class NetworkOptions(NamedTuple):
+    """What some networks are built from beside the shape of their images; None for what is usual.
+
+    Attributes:
+        mapping_layers: of a generator with styles.
+        limits: of the channels, in place of those that follow from the width.
+        genotype: what a generator that was searched is made of, as its row settles it.
+        features: how a discriminator looks through a frozen network, if it does.
+    """
+
+    mapping_layers: int | None = None
+    limits: ChannelLimits | None = None
+    genotype: str | None = None
+    features: FeatureOptions | None = None
+
+    def given(self, takes: Container[str]) -> dict[str, Any]:
+        """Returns those of the options that are not None, by name, of a network that takes options of some names."""
+        return {name: value for name, value in self._asdict().items() if name in takes and value is not None}
+
+
+_USUAL = NetworkOptions()
+
+
 class GeneratorRow(NamedTuple):
     """A row of the table of generators.
 
@@ -91,8 +115,10 @@ class GeneratorRow(NamedTuple):
         is_remapped: whether TensorFlow's remapper, which fuses operations, can rewrite a training step of it. Where
             convolutions with biases are added up it cannot: it prints an error and leaves the step as it is.
         has_styles: whether the file has `styles(generator)`, `style_scales(generator)` and `first_layer_from(side)`: a
-            space of styles between two parts of the network. Its builder then takes `mapping_layers`.
-        has_channel_limits: whether its builder takes `limits`, which say more of its channels than the width.
+            space of styles between two parts of the network.
+        takes: names of the `NetworkOptions` that its builder takes.
+        settle_genotype: of a generator that takes a genotype, function of what a user names of it, None for the usual
+            one -> the genotype as settings hold it and its builder takes it. Raises an `InputError` if there is none.
     """
 
     file: str
@@ -100,7 +126,8 @@ class GeneratorRow(NamedTuple):
     channels: tuple[int, ...] = (1, 3, 4)
     is_remapped: bool = False
     has_styles: bool = False
-    has_channel_limits: bool = False
+    takes: tuple[str, ...] = ()
+    settle_genotype: Callable[[str | None], str] | None = None
 
     def module(self) -> ModuleType:
         """Loads the file."""
@@ -113,8 +140,7 @@ class GeneratorRow(NamedTuple):
         width: int,
         seed: int,
         classes: int = 0,
-        mapping_layers: int | None = None,
-        limits: ChannelLimits | None = None,
+        options: NetworkOptions = _USUAL,
     ) -> keras.Model:
         """Builds the generator.
 
@@ -124,8 +150,7 @@ class GeneratorRow(NamedTuple):
             width: what all numbers of channels are multiples of, itself a multiple of 8.
             seed: of the initial weights.
             classes: number of classes; 0 without.
-            mapping_layers: of a generator with styles; None for the usual number.
-            limits: of the channels, of a network that has them; None for those that follow from the width.
+            options: of which it is given those that it takes.
 
         Returns:
             A functional model: float32 codes `[batch, size]`, with classes and one-hot labels float32
@@ -134,9 +159,7 @@ class GeneratorRow(NamedTuple):
         Raises:
             ValueError: if it cannot be built so.
         """
-        options = {"mapping_layers": mapping_layers, "limits": limits}
-        own = {name: value for name, value in options.items() if value is not None}
-        return self.module().generator(resolution, channels, width, seed, classes, **own)
+        return self.module().generator(resolution, channels, width, seed, classes, **options.given(self.takes))
 
 
 class DiscriminatorRow(NamedTuple):
@@ -150,10 +173,10 @@ class DiscriminatorRow(NamedTuple):
         block_counts: for each resolution, how many blocks `discriminator_blocks` lists.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         is_remapped: as that of a generator.
-        has_channel_limits: as that of a generator.
+        takes: as that of a generator.
         has_decoders: whether `training_graph` holds decoders, which redraw the images from the discriminator's maps.
-        frozen_network: name in `sle_gan.pretrained.NETWORKS` of the frozen network that it looks through; its builder
-            then takes `features`. Empty without.
+        frozen_network: name in `sle_gan.pretrained.NETWORKS` of the frozen network that it looks through; empty if
+            it does not.
         can_be_split: whether the file has `feature_split`.
     """
 
@@ -162,14 +185,14 @@ class DiscriminatorRow(NamedTuple):
     block_counts: tuple[int, ...]
     channels: tuple[int, ...] = (1, 3, 4)
     is_remapped: bool = False
-    has_channel_limits: bool = False
+    takes: tuple[str, ...] = ()
     has_decoders: bool = False
     frozen_network: str = ""
     can_be_split: bool = True
 
     @property
     def has_features(self) -> bool:
-        """Whether it looks through a frozen network. Its builder then takes `features`."""
+        """Whether it looks through a frozen network."""
         return bool(self.frozen_network)
 
     def module(self) -> ModuleType:
@@ -183,8 +206,7 @@ class DiscriminatorRow(NamedTuple):
         width: int,
         seed: int,
         classes: int = 0,
-        limits: ChannelLimits | None = None,
-        features: FeatureOptions | None = None,
+        options: NetworkOptions = _USUAL,
     ) -> keras.Model:
         """Builds the discriminator.
 
@@ -194,8 +216,7 @@ class DiscriminatorRow(NamedTuple):
             width: what all numbers of channels are multiples of, itself a multiple of 8.
             seed: of the initial weights.
             classes: number of classes; 0 without.
-            limits: of the channels, of a network that has them; None for those that follow from the width.
-            features: how it looks through a frozen network, if it does; None for the usual way.
+            options: of which it is given those that it takes.
 
         Returns:
             A functional model: float32 images `[batch, resolution, resolution, channels]` in [-1, 1], with classes and
@@ -204,9 +225,7 @@ class DiscriminatorRow(NamedTuple):
         Raises:
             ValueError: if it cannot be built so.
         """
-        options = {"limits": limits, "features": features}
-        own = {name: value for name, value in options.items() if value is not None}
-        return self.module().discriminator(resolution, channels, width, seed, classes, **own)
+        return self.module().discriminator(resolution, channels, width, seed, classes, **options.given(self.takes))
 
     def block_count(self, resolution: int) -> int:
         """Returns how many blocks it has at a resolution in pixels."""

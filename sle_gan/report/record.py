@@ -38,6 +38,7 @@ class RunRecord(NamedTuple):
             the training's loss.
         health: rows of verdicts, in order of their steps.
         densities: rows of the densities of each layer, in order of their steps.
+        architecture: of a search, rows of how much each operation counts, in order of their steps.
         timings: rows of the pace, in the order in which they were written.
         networks: parameters and theoretical costs of the dense networks, or an empty dictionary.
         sheets: (step, path) of the sheets of samples, in order of their steps.
@@ -51,6 +52,7 @@ class RunRecord(NamedTuple):
     scores: list[Row]
     health: list[Row]
     densities: list[Row]
+    architecture: list[Row]
     timings: list[Row]
     networks: dict[str, Any]
     sheets: list[tuple[int, Path]]
@@ -100,6 +102,7 @@ def read_record(run: RunFolder) -> RunRecord:
         scores=[{"party": is_party(row.get("network"), config.settings)} | row for row in by_event["scores"]],
         health=by_event["health"],
         densities=sorted(read_rows(run.densities_file), key=lambda row: row["step"]),
+        architecture=sorted(read_rows(run.architecture_file), key=lambda row: row["step"]),
         timings=read_rows(run.timings_file),
         networks=_networks(run.networks_file),
         sheets=sheets_of(run.samples),

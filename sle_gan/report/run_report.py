@@ -14,6 +14,7 @@ from sle_gan.data.pictures import whole_file
 from sle_gan.evaluation import is_patch_score
 from sle_gan.evaluation.health import COLLAPSING, HEALTHY, NOT_FINITE, TOO_EARLY, judge
 from sle_gan.evaluation.judges import FLATTERING
+from sle_gan.report.architecture import architecture_parts
 from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
 from sle_gan.report.record import Row, RunRecord, damage_as_input_error, read_record, training_seconds
@@ -58,6 +59,7 @@ def report_page(record: RunRecord) -> bytes:
         "Scores": _scores(record),
         "Copies": _copies(record),
         "Training": _training(record),
+        "Architecture": architecture_parts(record),
         "Sparsity": _sparsity(record),
         "Images": _images(record),
         "Cost": _cost(record),
@@ -223,6 +225,14 @@ def _training(record: RunRecord) -> Parts:
                     lines(train_logits="training images", drawn_logits="drawn", held_out_logits="held-out images"),
                 ),
                 curves("Reconstruction loss", lines(reconstruction_loss="reconstruction")),
+                curves(
+                    "Search: V(G, best D), V(best G, D), and the duality gap",
+                    lines(
+                        best_discriminator_value="against the best D",
+                        best_generator_value="of the best G",
+                        duality_gap="gap",
+                    ),
+                ),
             ]
         )
     ]

@@ -14,6 +14,7 @@ from sle_gan.settings.optimization import OptimizationSettings
 from sle_gan.settings.penalties import PenaltySettings
 from sle_gan.settings.run import RunSettings
 from sle_gan.settings.scores import ScoreSettings
+from sle_gan.settings.search import ArchitectureSearchSettings
 from sle_gan.settings.sparsity import (
     ReconfigureSettings,
     SparseFromScratchSettings,
@@ -26,6 +27,7 @@ from sle_gan.settings.transfer import TransferSettings
 __all__ = [
     "AdaptiveAugmentSettings",
     "AdversarialFeatureSettings",
+    "ArchitectureSearchSettings",
     "CommandSettings",
     "DeviceSettings",
     "DiffAugmentSettings",

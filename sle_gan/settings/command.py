@@ -28,6 +28,9 @@ class CommandSettings(SettingsGroup):
     override: bool = setting(SWITCH, "delete the run of this --name and start anew", False)
     accept_data_change: bool = setting(SWITCH, "resume although the images have changed", False)
     dry_run: bool = setting(SWITCH, "print what would be done, and train nothing", False)
+    verbose: bool = setting(
+        SWITCH, "print every setting; --dry-run alone prints those that differ from the defaults", False
+    )
     debug: bool = setting(SWITCH, "show the traceback of an error", False)
 
     def check_for(self, name: str | None) -> None:

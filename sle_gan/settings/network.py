@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import FEATURE_SIDE, POSITIVE, RATE, TEXT, UTF8_PATH
+from sle_gan.settings.kinds import FEATURE_SIDE, PATH, POSITIVE, RATE, TEXT, UTF8_PATH
 
 LARGEST_WIDTH = 1024
 
@@ -37,6 +37,13 @@ class NetworkSettings(SettingsGroup):
     )
     channel_max: int | None = setting(
         POSITIVE, "the most channels of StyleGAN2's maps; 8 times the width without it", RECIPE, unit="CHANNELS"
+    )
+    genotype: str | None = setting(
+        PATH,
+        "of a generator that was searched: autogan's a, b or c, alphagan-s or alphagan-l, or a file; the first of them "
+        "without it",
+        None,
+        unit="NAME",
     )
     feature_side: int | None = setting(
         FEATURE_SIDE,

@@ -22,6 +22,7 @@ _EITHER = ({"steps", "epochs", "hours"}, {"ema_decay", "ema_kimg"})  # of each, 
 
 _FASTGAN = {"model": "fastgan", "steps": 50_000, "rates": "paper"}
 _SNGAN_CIFAR10 = {"model": "sngan", "resolution": 32, "steps": 50_000, "diff_augment": None, "flip": False}
+_AUTOGAN_CIFAR10 = {"model": "autogan", "resolution": 32, "diff_augment": None, "flip": False}
 _STYLEGAN2_256 = {"model": "stylegan2", "resolution": 256, "mapping_layers": 8}
 _RATES_002 = {"G_learning_rate": 0.002, "D_learning_rate": 0.002}
 _BIGGAN_CIFAR10 = {"model": "biggan", "resolution": 32, "conditional": True}
@@ -49,6 +50,23 @@ PRESETS: dict[str, Preset] = {
             "sparsity": 0.3,
             "reconfigure_warmup": 200,
             "reconfigure_interval": 100,
+            "reconfigure_unit": "epochs",
+            "prune_scope": "all",
+        },
+    ),
+    "autogan-cifar10": Preset("Gong et al. 2019, arXiv:1908.03835", _AUTOGAN_CIFAR10 | {"steps": 50_000}),
+    "autogan-stl10": Preset(
+        "Gong et al. 2019, arXiv:1908.03835", _AUTOGAN_CIFAR10 | {"resolution": 48, "steps": 50_000}
+    ),
+    "regan-autogan-cifar10": Preset(
+        "Saxena et al., CVPR 2023",
+        _AUTOGAN_CIFAR10
+        | {
+            "epochs": 200,
+            "reconfigure": True,
+            "sparsity": 0.3,
+            "reconfigure_warmup": 100,
+            "reconfigure_interval": 5,
             "reconfigure_unit": "epochs",
             "prune_scope": "all",
         },

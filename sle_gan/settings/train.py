@@ -16,6 +16,7 @@ from sle_gan.settings.optimization import OptimizationSettings
 from sle_gan.settings.penalties import PenaltySettings
 from sle_gan.settings.run import RunSettings
 from sle_gan.settings.scores import ScoreSettings
+from sle_gan.settings.search import ArchitectureSearchSettings
 from sle_gan.settings.sparsity import (
     ReconfigureSettings,
     SparseFromScratchSettings,
@@ -40,6 +41,7 @@ class TrainSettings:
         transfer: what it takes from other runs.
         adversarial_features: AdvAug's; None without.
         sparsity: the method, with the times that were resolved; None for a dense training.
+        search: for an architecture; None for a training of networks that are what they are.
         devices: that train, and what they compute in.
     """
 
@@ -53,6 +55,7 @@ class TrainSettings:
     transfer: TransferSettings
     adversarial_features: AdversarialFeatureSettings | None
     sparsity: ReconfigureSettings | TicketSearchSettings | TicketSettings | SparseFromScratchSettings | None
+    search: ArchitectureSearchSettings | None
     devices: DeviceSettings
 
     @classmethod
@@ -104,6 +107,7 @@ class TrainSettings:
             if group is not None:
                 group.check()
         self._check_beginning()
+        self._check_search()
         if self.optimization.rate_decay != "constant" and isinstance(self.sparsity, TicketSearchSettings):
             raise InputError("--rate-decay cannot be used with --find-ticket: all its rounds train at the same rates")
         if self.devices.strategy == "multi-worker":
@@ -113,6 +117,28 @@ class TrainSettings:
                 raise InputError(
                     "--jit on cannot be used with --strategy multi-worker: XLA compiles no sums over machines"
                 )
+
+    def _check_search(self) -> None:
+        if self.search is None:
+            return
+        penalties, optimization = self.penalties, self.optimization
+        beside = {
+            "a method of sparsity": self.sparsity is not None,
+            "--adv-augment": self.adversarial_features is not None,
+            "--init-from": self.transfer.init_from is not None,
+            "--teacher": self.transfer.teacher is not None,
+            "--freeze-d": self.transfer.freeze_d is not None,
+            "--accumulate": optimization.accumulate > 1,
+            "--n-critic": optimization.n_critic > 1,
+            "--hours": optimization.hours is not None,
+            "--mixed-precision": self.devices.mixed_precision is not None,
+            f"--strategy {self.devices.strategy}": self.devices.strategy != "one",
+        }
+        weights = ("r1_gamma", "consistency_weight", "gradient_penalty", "dig_weight", "path_length_weight")
+        beside |= {flag_name(name): bool(getattr(penalties, name)) for name in weights}
+        for what, is_asked_for in beside.items():
+            if is_asked_for:
+                raise InputError(f"a search cannot be combined with {what}; train what it finds with that")
 
     def _check_beginning(self) -> None:
         begins_from = {

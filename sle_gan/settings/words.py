@@ -7,6 +7,18 @@ from sle_gan.settings.kinds import SWITCH
 from sle_gan.settings.train import GIVABLE
 
 
+def as_command(given: Mapping[str, object]) -> list[str]:
+    """Returns a command line, with the program's name, that trains or searches as settings ask for.
+
+    Args:
+        given: settings by name, as `as_words` takes them.
+    """
+    if given.get("variant") is None:
+        return ["train.py", *as_words(given)]
+    others = {name: value for name, value in given.items() if name != "data_folder"}
+    return ["sle-gan", "search", str(given["data_folder"]), *as_words(others)]
+
+
 def as_words(given: Mapping[str, object]) -> list[str]:
     """Returns the words of a command line that asks for settings.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -24,8 +24,7 @@ class SparsityRecord:
         generator: the network that draws, a built `keras.Model`.
         discriminator: the network that judges.
         masks: `Masks` by network, `generator` or `discriminator`; a network without masks is dense.
-        batch_size: images in a step.
-        n_critic: discriminator steps for each generator step.
+        macs_per_step: function of the MACs of both networks for one image -> those of a step.
         other_macs_per_step: what a step costs beside the passes of the two networks, whatever the masks.
     """
 
@@ -120,8 +119,7 @@ class SparsityRecord:
 def dense_costs(
     generator: keras.Model,
     discriminator: keras.Model,
-    batch_size: int,
-    n_critic: int = 1,
+    macs_per_step: Callable[[float, float], float],
     other_macs_per_step: float = 0.0,
 ) -> dict[str, Any]:
     """Counts the parameters of two networks and what their training costs in theory, with every weight alive.
@@ -129,8 +127,7 @@ def dense_costs(
     Args:
         generator: the network that draws, a built `keras.Model`.
         discriminator: the network that judges.
-        batch_size: images in a step.
-        n_critic: discriminator steps for each generator step.
+        macs_per_step: function of the MACs of both networks for one image -> those of a step.
         other_macs_per_step: what a step costs beside the passes of the two networks.
 
     Returns:
@@ -143,7 +140,7 @@ def dense_costs(
     counts = [
         sum(v.shape.num_elements() for v in network.trainable_variables) for network in (generator, discriminator)
     ]
-    of_networks = training_macs_per_step(generator_macs, discriminator_macs, batch_size, n_critic)
+    of_networks = macs_per_step(generator_macs, discriminator_macs)
     return {
         "generator": {"parameters": counts[0]},
         "discriminator": {"parameters": counts[1]},

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from sle_gan.errors import InputError
 from sle_gan.settings.sparsity import (
     PAPER_BALANCE_INTERVALS,
     PAPER_INTERVALS,
@@ -54,6 +55,29 @@ def resolve_times(values: dict[str, Any], image_count: int | None) -> None:
             "balance_interval_steps": min(PAPER_BALANCE_INTERVALS.get(values["balance"], measured), measured),
             "exploration_steps": steps,
         }
+
+
+def check_times(settings: Sparsity | None, steps: int) -> None:
+    """Checks that the masks of a training change before it ends.
+
+    Args:
+        settings: of the method; None for a dense training.
+        steps: generator steps in all.
+
+    Raises:
+        InputError: if a method would do nothing.
+    """
+    match settings:
+        case ReconfigureSettings() if settings.warmup_steps >= steps:
+            raise InputError(
+                f"--reconfigure would prune nothing: its first sparse phase begins after step {settings.warmup_steps}, "
+                f"and the training ends at {steps}; give more --steps or a lower --reconfigure-warmup"
+            )
+        case SparseFromScratchSettings() if (settings.exploration_interval or 0) >= steps:
+            raise InputError(
+                f"--exploration-interval {settings.exploration_interval} would never change a mask: the training ends "
+                f"at step {steps}; give more --steps, a lower interval, or --exploration off without one"
+            )
 
 
 def ticket_rounds(count: int, rate: float, round_steps: int, rewind_to: str) -> TicketRounds:

@@ -80,8 +80,7 @@ class GAN(FedModel):
     Attributes:
         steps: int64 variable, the number of steps done.
         seed_offset: int32 variable that is added to the seed; another one gives other draws.
-        generator_rule: the `UpdateRule` of the generator's weights; see `set_update_rules`.
-        discriminator_rule: that of the discriminator's.
+        generator_rule, discriminator_rule: the `UpdateRule`s of the weights; see `set_update_rules`.
     """
 
     def __init__(
@@ -112,7 +111,7 @@ class GAN(FedModel):
         self.steps = _counter("steps", tf.int64)
         # A variable, so that other draws need no other graph, whose sums would be ordered otherwise.
         self.seed_offset = _counter("seed_offset", tf.int32)
-        self._inputs = Inputs(generator, discriminator, augment, classes)
+        self.step_inputs = Inputs(generator, discriminator, augment, classes)
 
     def compile(
         self,
@@ -148,7 +147,7 @@ class GAN(FedModel):
         self.generator_terms = tuple(generator_terms)
         self.after_step = tuple(after_step)
         self.frozen_layers = tuple(frozen_layers)
-        self._judges = judges_of(self.discriminator, discriminator_terms)
+        self.judges = judges_of(self.discriminator, discriminator_terms)
         terms = [term.metric for term in (*discriminator_terms, *generator_terms) if term.metric is not None]
         logged = [*_LOGGED, *terms, *(name for action in after_step for name in action.metrics)]
         self.loss_means = [keras.metrics.Mean(name=name) for name in dict.fromkeys(logged)]
@@ -236,14 +235,14 @@ class GAN(FedModel):
         *earlier, last = zip(*(tf.split(part, self.n_critic) for part in tf.nest.flatten(data)), strict=True)
         for turn, batch in enumerate(earlier):
             turn_seed = draws.fold(seed, draws.CRITIC_TURN, turn)
-            draw: Draw = functools.partial(self._drawn_fakes, count_of(batch[0]), turn_seed)
-            turns.append(self._update_discriminator(turn, batch, draw, turn_seed))
+            draw: Draw = functools.partial(self.drawn_fakes, count_of(batch[0]), turn_seed)
+            turns.append(self.update_discriminator(turn, batch, draw, turn_seed))
         # The same fakes serve both steps; shares are drawn again, or all their maps would have to be kept in between.
-        draw = functools.partial(self._drawn_fakes, count_of(last[0]), seed)
+        draw = functools.partial(self.drawn_fakes, count_of(last[0]), seed)
         draw = functools.cache(draw) if self.accumulate == 1 else draw
-        turns.append(self._update_discriminator(len(earlier), last, draw, seed))
+        turns.append(self.update_discriminator(len(earlier), last, draw, seed))
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
-        generator_logs, fakes = self._update_generator(draw, seed)
+        generator_logs, fakes = self.update_generator(draw, seed)
         logs |= generator_logs
         outcome = self._outcome(logs, last, fakes, seed)
         for action in self.after_step:
@@ -255,7 +254,9 @@ class GAN(FedModel):
             mean.update_state(logs[mean.name])
         return logs
 
-    def _update_discriminator(self, turn: int, batch: Sequence[tf.Tensor], draw: Draw, seed: tf.Tensor) -> Logs:
+    def update_discriminator(self, turn: int, batch: Sequence[tf.Tensor], draw: Draw, seed: tf.Tensor) -> Logs:
+        """Makes a step of the discriminator on a batch, and returns what it logs."""
+
         def gradients_of(share: Share) -> tuple[list, Logs]:
             rows = [share.rows(part) for part in batch]
             return self._discriminator_gradients(turn, rows, draw, share, share.seed(seed))
@@ -276,10 +277,10 @@ class GAN(FedModel):
         def adversarial_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
             return self.discriminator_loss(real_logits, fake_logits, draws.of_replica(draws.fold(seed, draws.MARGINS)))
 
-        reals = self._inputs.reals(images, seed)
+        reals = self.step_inputs.reals(images, seed)
         tape = tf.GradientTape()
         with tape:
-            real = self._judges.judge(reals)
+            real = self.judges.judge(reals)
         judged = JudgedReals(
             step=self.steps * self.n_critic + turn,
             seed=seed,
@@ -287,8 +288,8 @@ class GAN(FedModel):
             images=images,
             reals=reals,
             real=real,
-            judge=lambda inputs: self._judges.judge(inputs).logits,
-            judge_images=lambda images: self._judges.judge(self._inputs.reals(images, seed)).logits,
+            judge=lambda inputs: self.judges.judge(inputs).logits,
+            judge_images=lambda images: self.judges.judge(self.step_inputs.reals(images, seed)).logits,
             adversarial_loss=adversarial_loss,
         )
         joined, separate = split_terms(self.discriminator_terms)
@@ -297,7 +298,7 @@ class GAN(FedModel):
         with tf.control_dependencies(map_gradients):
             fakes, seen, _ = draw(share)
         with tape:
-            fake = self._judges.judge_seen(seen)
+            fake = self.judges.judge_seen(seen)
             loss = adversarial_loss(real.logits, fake.logits)
             batch = JudgedBatch(**vars(judged), fakes=fakes, fake=fake, loss=loss)
             total, joined_logs = with_terms(loss, joined, batch)
@@ -325,12 +326,14 @@ class GAN(FedModel):
         sources = [judged.real.maps, [variable for term in terms for variable in term.trained_variables]]
         return *tape.gradient(total, sources, unconnected_gradients="zero"), logs
 
-    def _drawn_fakes(self, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> Drawn:
+    def drawn_fakes(self, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> Drawn:
+        """Draws what the discriminator is given, on a tape."""
         with tf.GradientTape() as tape:
-            fakes = self._inputs.fakes(count, seed, share)
-            return Drawn(fakes, self._judges.see(fakes), tape)
+            fakes = self.step_inputs.fakes(count, seed, share)
+            return Drawn(fakes, self.judges.see(fakes), tape)
 
-    def _update_generator(self, draw: Draw, seed: tf.Tensor) -> tuple[Logs, list[list[tf.Tensor]]]:
+    def update_generator(self, draw: Draw, seed: tf.Tensor) -> tuple[Logs, list[list[tf.Tensor]]]:
+        """Makes a step of the generator; returns what it logs, and what the discriminator was given by share."""
         gradients, parts = summed(self.accumulate, lambda share: self._generator_gradients(draw(share), share, seed))
         update_weights(self.generator_optimizer, gradients, self.generator.trainable_variables, self.generator_rule)
         return mean_over([logs for logs, _ in parts]), [fakes for _, fakes in parts]
@@ -344,13 +347,13 @@ class GAN(FedModel):
         count = count_of(images[0])
         with tf.GradientTape() as tape:
             tape.watch(images)
-            loss = self.generator_loss(self._judges.judge_seen(seen).logits)
+            loss = self.generator_loss(self.judges.judge_seen(seen).logits)
             batch = DrawnBatch(
                 step=self.steps,
                 seed=share.seed(seed),
                 share=share,
                 count=count,
-                draw_inputs=lambda: self._inputs.codes(share.whole(count), seed, share),
+                draw_inputs=lambda: self.step_inputs.codes(share.whole(count), seed, share),
                 classes=self.classes,
                 fakes=fakes,
                 adversarial_loss=self.generator_loss,
@@ -387,8 +390,8 @@ class GAN(FedModel):
             discriminator=self.discriminator,
             average_generator=self.average_generator,
             fakes=fakes,
-            draw_reals=lambda share: self._inputs.reals([share.rows(part) for part in batch], share.seed(seed)),
-            draw_fakes=lambda share: self._inputs.fakes(count, seed, share),
+            draw_reals=lambda share: self.step_inputs.reals([share.rows(part) for part in batch], share.seed(seed)),
+            draw_fakes=lambda share: self.step_inputs.fakes(count, seed, share),
         )
 
 

@@ -5,6 +5,9 @@ tables 3 to 6; with classes as in Miyato & Koyama, "cGANs with Projection Discri
 arXiv:1802.05637. `docs/methods.md` lists the deviations.
 """
 
+import itertools
+from collections.abc import Sequence
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -42,12 +45,31 @@ def discriminator(
         ValueError: if an argument is not one of those above.
     """
     check_shape(DISCRIMINATORS["sngan"], resolution, channels, width)
+    return residual_discriminator(
+        CHANNELS[resolution], HALVINGS[resolution], resolution, channels, width, seed, classes
+    )
+
+
+def residual_discriminator(
+    shares: Sequence[int], halvings: int, resolution: int, channels: int, width: int, seed: int, classes: int
+) -> keras.Model:
+    """Builds the discriminator of some numbers of channels.
+
+    Args:
+        shares: channels after each block, in multiples of the width.
+        halvings: the first blocks that halve the map; the others keep it.
+        resolution: side of the images in pixels.
+        channels: of the images.
+        width: channels of which all maps have multiples.
+        seed: of the initial weights.
+        classes: number of classes; 0 without.
+    """
     blocks = _Layers(seed, DISCRIMINATOR)
-    first, *rest = (share * width for share in CHANNELS[resolution])
+    first, *rest = (share * width for share in shares)
     images = keras.Input([resolution, resolution, channels], name="images")
     x = _entry_block(images, first, blocks)
     for number, filters in enumerate(rest, start=2):
-        x = _down_block(x, filters, number <= HALVINGS[resolution], f"block{number}", blocks)
+        x = _down_block(x, filters, number <= halvings, f"block{number}", blocks)
     features = tf.reduce_sum(tf.cast(tf.nn.relu(x), tf.float32), axis=[1, 2])
     logits = blocks.spectral_dense(features, 1, "logits")
     if not classes:
@@ -80,8 +102,8 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
 
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the layers of each residual block, from the image on: a list of lists of layers, without the head."""
-    side = discriminator_model.inputs[0].shape[1]
-    return [layers_of(discriminator_model, f"block{number}_") for number in range(1, len(CHANNELS[side]) + 1)]
+    numbered = (layers_of(discriminator_model, f"block{number}_") for number in itertools.count(1))
+    return list(itertools.takewhile(bool, numbered))
 
 
 class _Layers(SeededLayers):

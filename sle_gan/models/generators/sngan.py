@@ -8,13 +8,12 @@ arXiv:1802.05637. `docs/methods.md` lists the deviations.
 import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.layers.conditional import class_batch_norm
-from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.resample import upsample_nearest
 from sle_gan.models import GENERATORS
+from sle_gan.models.blocks.sngan import SNGANLayers
 from sle_gan.models.graph import FeatureSplit
 from sle_gan.models.rows import check_shape
-from sle_gan.models.seeded import GENERATOR, SeededLayers
+from sle_gan.models.seeded import GENERATOR
 
 LATENT_SIZE = 128
 
@@ -41,7 +40,7 @@ def generator(resolution: int = 32, channels: int = 3, width: int = 64, seed: in
         ValueError: if an argument is not one of those above.
     """
     check_shape(GENERATORS["sngan"], resolution, channels, width)
-    blocks = _Layers(seed, GENERATOR)
+    blocks = SNGANLayers(seed, GENERATOR)
     first, *rest = (share * width for share in CHANNELS[resolution])
     side = resolution // 2 ** len(rest)
     codes = keras.Input([LATENT_SIZE], name="codes")
@@ -77,29 +76,7 @@ def feature_split(generator_model: keras.Model) -> FeatureSplit:
     )
 
 
-class _Layers(SeededLayers):
-    """Layers without spectral normalization, and batch normalization."""
-
-    def _xavier(self) -> keras.initializers.Initializer:
-        return keras.initializers.GlorotUniform(self.next_seed())
-
-    def dense(self, x: tf.Tensor, units: int, name: str) -> tf.Tensor:
-        return keras.layers.Dense(units, kernel_initializer=self._xavier(), name=name)(x)
-
-    def conv(self, x: tf.Tensor, filters: int, size: int, name: str) -> tf.Tensor:
-        return keras.layers.Conv2D(filters, size, padding="same", kernel_initializer=self._xavier(), name=name)(x)
-
-    def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        return batch_norm(x, keras.initializers.RandomNormal(1.0, 0.02, seed=self.next_seed()), name)
-
-    def norm(self, x: tf.Tensor, labels: tf.Tensor | None, name: str) -> tf.Tensor:
-        """Batch normalization, whose gain and bias are those of the class where there are classes."""
-        if labels is None:
-            return self.batch_norm(x, name)
-        return class_batch_norm(x, labels, keras.initializers.RandomNormal(0.0, 0.02, seed=self.next_seed()), name)
-
-
-def _up_block(x: tf.Tensor, filters: int, labels: tf.Tensor | None, name: str, blocks: _Layers) -> tf.Tensor:
+def _up_block(x: tf.Tensor, filters: int, labels: tf.Tensor | None, name: str, blocks: SNGANLayers) -> tf.Tensor:
     main = tf.nn.relu(blocks.norm(x, labels, f"{name}_norm1"))
     main = blocks.conv(upsample_nearest(main), filters, 3, f"{name}_conv1")
     main = tf.nn.relu(blocks.norm(main, labels, f"{name}_norm2"))
