@@ -17,7 +17,7 @@ from sle_gan import cli
 from sle_gan.assembly.plan import plan_training
 from sle_gan.assembly.resolve import resolve
 from sle_gan.callbacks.checkpoint import Checkpoints
-from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, train_flags
+from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, search, train_flags
 from sle_gan.cli.train import main
 from sle_gan.cli.train_flags import parse
 from sle_gan.errors import InputError
@@ -33,7 +33,7 @@ from sle_gan.settings.train import (
     fits_weights,
 )
 
-PROGRAMS = [compare, doctor, evaluate, frontier, generate, report, train_flags]
+PROGRAMS = [compare, doctor, evaluate, frontier, generate, report, search, train_flags]
 NETWORKS = {"model", "generator", "discriminator", "width", "mapping_layers", "seed", "feature_side", "genotype"}
 CHANNELS = {"channel_base", "channel_max"}
 IMAGES = {"resolution", "channels", "conditional", "class_names", "fit", "background", "range"}
@@ -42,7 +42,9 @@ BEGINNINGS = {"init_from", "freeze_d", "ticket", "ticket_masks"}
 SEARCHES = {"find_ticket", "ticket_rounds", "ticket_rate", "rewind_to", "round_steps", "distill_weight"}
 PRUNED = {"reconfigure", "prune_scope", "warmup_epoch", "keep_discriminator", "prune_discriminator"}
 FROM_SCRATCH = {"sparse_from_scratch", "generator_density", "discriminator_density", "layer_densities"}
-FIXED = NETWORKS | CHANNELS | IMAGES | PARTS | BEGINNINGS | SEARCHES | PRUNED | FROM_SCRATCH
+ARCHITECTURE = {"variant", "inner_steps", "generator_interval", "best_response_steps", "architecture_steps"}
+ARCHITECTURE |= {"architecture_rate", "architecture_decay"}
+FIXED = ARCHITECTURE | NETWORKS | CHANNELS | IMAGES | PARTS | BEGINNINGS | SEARCHES | PRUNED | FROM_SCRATCH
 SMALL = ["--resolution", "64", "--width", "8", "--batch-size", "4", "--rates", "paper", "--steps", "20"]
 
 

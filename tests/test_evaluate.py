@@ -259,7 +259,7 @@ def test_pictures_that_are_copies_are_left_out_when_asked(copied_run, flowers, t
     assert generate([*words, "--seeds", "5,6,8,9", "--output", str(tmp_path / "kept")]) == 0
     told = capsys.readouterr().out
     assert "2 of 4 left out as near copies of training images: seeds 5,8\n" in told
-    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["seed-000006.png", "seed-000009.png"]
+    assert sorted(path.name for path in (tmp_path / "kept").glob("*.png")) == ["seed-000006.png", "seed-000009.png"]
     assert generate([*words, "--seeds", "8", "--output", str(tmp_path / "none")]) == 2
     assert "all pictures are near copies" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
@@ -293,7 +293,7 @@ def test_bad_arguments_end_in_one_line_and_exit_code_2(words, told, capsys):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "RUN must be named, unless --self-check is asked for"),
+        ([], "RUN must be named, unless --self-check or --real and --fake are given"),
         (["no-such-run"], "no run 'no-such-run'"),
         (["{run}", "--step", "5"], "has a checkpoint of: 4, 8; got 5"),
         (["{run}", "--metrics", "is"], "such as of efficientnet-lite0 or inception; got open-nsfw"),

@@ -245,6 +245,8 @@ def test_a_run_goes_on_and_other_settings_are_told(tmp_path):
     run.path.mkdir()
     content = {"schema": 1, "settings": KEPT, "versions": {"python": "3.11.7"}, "command": ["train.py"]}
     run.config_file.write_text(json.dumps(content))
+    run.checkpoints.mkdir()
+    (run.checkpoints / "ckpt-1.index").touch()
     asked = GIVEN | {"output_folder": str(tmp_path)}
     assert choose_run("label", resolve(asked | {"steps": 9}, 6), resume=True, override=False).path == run.path
     with pytest.raises(InputError, match=r"\(reconfigure_warmup 1, asked for 3; seed 0, asked for 5\)"):

@@ -286,6 +286,7 @@ def test_a_run_that_was_moved_goes_on_from_its_checkpoints(tmp_path):
 
 def test_another_shape_than_the_runs_is_told_with_the_command_to_use(tmp_path):
     run = written_run(tmp_path / "flowers", ["train.py", "--data-folder", "my flowers", "--name", "flowers\033[2J"])
+    (run.checkpoints / "ckpt-1.index").touch()
     asked = resolve(GIVEN | {"resolution": 512, "output_folder": str(tmp_path), "name": "flowers"})
     with pytest.raises(InputError) as found:
         choose_run("label", asked, resume=True, override=False)

@@ -8,7 +8,6 @@ from sle_gan.callbacks.metrics import append_row, keep_rows_until
 from sle_gan.models.alphagan_space import SPACE
 from sle_gan.models.generators.alphagan_supernet import shares, strongest
 from sle_gan.run import RunFolder, read_rows
-from sle_gan.search.drawing import architecture_plot, cells_figure, save_figure
 
 
 class Architecture(StepClock):
@@ -40,6 +39,8 @@ class Architecture(StepClock):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Draws the cells and the plot, and closes the event file."""
+        from sle_gan.search.drawing import architecture_plot, cells_figure, save_figure  # loads Matplotlib
+
         for file in (self.run.cells_picture, self.run.cells_drawing):
             save_figure(cells_figure(strongest(self.supernet)), file)
         save_figure(architecture_plot(read_rows(self.run.architecture_file)), self.run.architecture_plot)

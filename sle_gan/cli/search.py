@@ -61,11 +61,16 @@ def parse(words: Sequence[str]) -> Given:
     Args:
         words: of the command line, without the names of the programs.
     """
-    parser = ArgumentParser(
+    return split({"variant": "s"} | vars(parser().parse_args(words)))
+
+
+def parser() -> ArgumentParser:
+    """Returns the parser of the arguments."""
+    result = ArgumentParser(
         prog="sle-gan search",
         description="Search the architecture of a generator on a folder of images (alphaGAN). What is found is then "
         "trained by train.py --model alphagan --genotype FILE.",
     )
-    parser.add_argument("data_folder", metavar="DATA", help="the images")
-    add_settings(parser, _GROUPS, CHOICES, without=_SETTLED)
-    return split({"variant": "s"} | vars(parser.parse_args(words)))
+    result.add_argument("data_folder", metavar="DATA", help="the images")
+    add_settings(result, _GROUPS, CHOICES, without=_SETTLED)
+    return result
