@@ -36,7 +36,7 @@ def test_like_pictures_score_lower_than_others(tmp_path, capsys):
     assert near["swd"] < far["swd"]
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 100
-    assert any(line.startswith("near copies (efficientnet-lite0) 0.0%") for line in near_lines)
+    assert any(line.startswith("near copies (efficientnet-lite0) ") for line in near_lines)
 
 
 @pytest.mark.parametrize(
