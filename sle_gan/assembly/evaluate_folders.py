@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 
 from sle_gan.assembly.evaluate_run import AUTO, Evaluation
-from sle_gan.assembly.references import ReferenceImages
-from sle_gan.data.decode import decode_images
+from sle_gan.assembly.references import ReferenceImages, read_reference_images
 from sle_gan.data.folder import scan
-from sle_gan.data.manifest import manifest
-from sle_gan.data.pictures import opaque, write_picture
-from sle_gan.errors import InputError
-from sle_gan.evaluation import FEWEST_IMAGES, check_metrics
+from sle_gan.data.pictures import write_picture
+from sle_gan.evaluation import check_metrics
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.evaluation.judges import JUDGES
 from sle_gan.evaluation.pace import tell_pace
@@ -81,13 +78,8 @@ def evaluate_folders(
 
 
 def _read(folder: Path | str, flag: str, settings: ImageSettings, tell: Callable[[str], None]) -> ReferenceImages:
-    scanned = scan(folder, with_written=True)
-    images, _, failures = decode_images(scanned, settings)
-    for path, reason in (*scanned.unusable(), *failures):
-        tell(f"skipped {path}: {reason}")
-    if len(images) < FEWEST_IMAGES:
-        raise InputError(f"{flag} must hold {FEWEST_IMAGES} images at least; got {len(images)}")
-    return ReferenceImages(opaque(images, settings.background_rgb), manifest(scanned), f"folder {Path(folder).name}")
+    images = read_reference_images(folder, settings, tell, flag=flag, with_written=True)
+    return images._replace(split=f"folder {Path(folder).name}")
 
 
 def _batches(images: np.ndarray) -> Iterator[np.ndarray]:

@@ -33,7 +33,12 @@ class ReferenceImages(NamedTuple):
 
 
 def read_reference_images(
-    folder: Path | str, settings: ImageSettings, tell: Callable[[str], None] = print
+    folder: Path | str,
+    settings: ImageSettings,
+    tell: Callable[[str], None] = print,
+    *,
+    flag: str = "--reference-folder",
+    with_written: bool = False,
 ) -> ReferenceImages:
     """Reads the images of a folder, at the side of a run's and made square as those.
 
@@ -41,16 +46,18 @@ def read_reference_images(
         folder: of the images, such as the test split of a set.
         settings: how the run decodes its images.
         tell: function of a line of text, called for what is skipped.
+        flag: that names the folder, in an error.
+        with_written: whether the pictures that this tool wrote count too.
 
     Raises:
         InputError: if there is no such folder, or it holds fewer than six images.
     """
-    scanned = scan(folder)
+    scanned = scan(folder, with_written=with_written)
     images, kept, failures = decode_images(scanned, settings)
     for path, reason in (*scanned.unusable(), *failures):
         tell(f"skipped {path}: {reason}")
     if len(images) < FEWEST_IMAGES:
-        raise InputError(f"--reference-folder must hold {FEWEST_IMAGES} images at least; got {len(images)}")
+        raise InputError(f"{flag} must hold {FEWEST_IMAGES} images at least; got {len(images)}")
     content = manifest(scanned)
     digest = hashlib.sha256("".join(image.sha256 for image in kept).encode()).hexdigest()
     return ReferenceImages(opaque(images, settings.background_rgb), content, f"reference {digest[:8]}")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.errors import InputError
 from sle_gan.export.drawing import Drawing, checked_seeds, format_seeds
-from sle_gan.export.film import FPS, Film
+from sle_gan.export.film import FPS, Film, check_fps
 from sle_gan.export.pictures import check_output, without_alpha
 
 if TYPE_CHECKING:
@@ -187,8 +187,7 @@ class DirectionFilm(Film):
         self.sheet = DirectionSheet(drawing, seeds, move)
         if move.direction is None:
             raise InputError("a film needs --direction, such as 0")
-        if fps < 1:
-            raise InputError(f"--fps must be a whole number from 1; got {fps}")
+        check_fps(fps)
         self.fps, self.background = fps, drawing.background
         self.frame_bytes = drawing.picture_bytes * len(self.sheet.seeds)
         self.origin = drawing.origin | _words(self.sheet.seeds, move)

@@ -16,6 +16,16 @@ from sle_gan.marks import make_output_folder
 FPS = 30
 
 
+def check_fps(fps: int) -> None:
+    """Checks that a film has a pace; `check_film` also knows the most that its format takes.
+
+    Raises:
+        InputError: if it has none.
+    """
+    if fps < 1:
+        raise InputError(f"--fps must be a whole number from 1; got {fps}")
+
+
 class Film(abc.ABC):
     """Frames in their order, each made when it is asked for, anew each time.
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sle_gan.errors import InputError
-from sle_gan.export.film import Film
+from sle_gan.export.film import Film, check_fps
 from sle_gan.run import RunFolder
 
 FPS = 4
@@ -32,8 +32,7 @@ class History(Film):
     def __init__(self, run: RunFolder, sheets: Sequence[Path], fps: int = FPS, *, loop: bool = False):
         if len(sheets) < 2:
             raise InputError(f"{run.path} has {len(sheets)} sheets of samples; a film needs two at least")
-        if fps < 1:
-            raise InputError(f"--fps must be a whole number from 1; got {fps}")
+        check_fps(fps)
         self.sheets, self.fps, self.loop = list(sheets), fps, loop
         self.origin = {"run": run.name, "sheets": str(len(sheets))}
         self.background = run.settings().images.background_rgb

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sle_gan.data.pictures import image_sheet
 from sle_gan.errors import InputError
 from sle_gan.export.drawing import Drawing, checked_seeds, format_seeds
-from sle_gan.export.film import FPS, Film
+from sle_gan.export.film import FPS, Film, check_fps
 from sle_gan.export.route import Route, even_route, timed_route
 
 SPACES = ("z", "w")  # of latent codes, and of styles
@@ -44,8 +44,7 @@ class Pace:
         """
         if self.frames < 2:
             raise InputError(f"--frames must be a whole number from 2; got {self.frames}")
-        if self.fps < 1:
-            raise InputError(f"--fps must be a whole number from 1; got {self.fps}")
+        check_fps(self.fps)
         if self.beat is None:
             route = even_route(seeds, self.frames, loop=self.loop)
         else:
