@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from sle_gan.training.ema import Calibration
 from sle_gan.training.gan import GAN
 from sle_gan.training.memory import checkpoint_bytes
 from sle_gan.training.probe import compiles
+from sle_gan.training.teacher import Teacher
 from sle_gan.training.workers import largest_of_workers
 
 SAMPLE_SEEDS = range(24)
@@ -86,6 +88,7 @@ def fit(
         gan.resident = ResidentImages(images, labels and labels[0])
     _check_space_for_checkpoints(run, settings, training)
     _write_costs(run, settings, training)
+    _note_teacher(run, gan.method(Teacher))
     _print_lines(describe_shares(optimization.accumulate, optimization.batch_size, (generator, discriminator)))
     held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, labels and labels[::-1]).row
     share_size = optimization.batch_size // optimization.accumulate
@@ -179,6 +182,16 @@ def _write_costs(run: RunFolder, settings: TrainSettings, training: Training) ->
     write_json(run.networks_file, costs | {"not_counted": uncounted(settings), "frozen_sha256": frozen_checksums(gan)})
     if not tf.config.list_physical_devices("GPU"):
         print(describe_cpu_cost(costs["training_flops_per_step"], settings), flush=True)
+
+
+def _note_teacher(run: RunFolder, teacher: Teacher | None) -> None:
+    """Writes which weights of the teacher are trained with, where those that were noted are gone."""
+    config = run.config()
+    if teacher is None or teacher.origin is None or teacher.origin == config.settings.transfer:
+        return
+    print(f"note: the teacher trains on: it judges as at its step {teacher.origin.teacher_step}", flush=True)
+    settings = replace(config.settings, transfer=teacher.origin)
+    write_json(run.config_file, config._replace(settings=settings).to_json())
 
 
 def _print_lines(lines: Iterable[str]) -> None:
