@@ -27,7 +27,6 @@ import fcntl
 import json
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,6 +38,7 @@ from sle_gan.json_files import write_json
 from sle_gan.marks import mark_folder
 from sle_gan.run_config import RunConfig, read_config
 from sle_gan.settings.train import TrainSettings, differing_settings, fits_weights
+from sle_gan.shell import shell_line
 
 LET_WRITE = "make it writable, or work on a copy of the run"
 
@@ -250,9 +250,9 @@ def passed_over(run: RunFolder, settings: TrainSettings) -> str | None:
     different = differing_settings(config.settings, settings)
     way = other.way_on()
     if different and fits_weights(config.settings, settings):
-        way = f"the same command with --name {shlex.quote(other.name)} --change-settings goes on with it"
+        way = f"the same command with --name {shell_line(other.name)} --change-settings goes on with it"
     elif not different:
-        way = f"the same command with --name {shlex.quote(other.name)} goes on with it"
+        way = f"the same command with --name {shell_line(other.name)} goes on with it"
     reason = f", with other settings ({different})" if different else ""
     steps = config.settings.optimization.steps
     return f"{other.path} is an unfinished run of the same images, at step {step} of {steps}{reason}; {way}"

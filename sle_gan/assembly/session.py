@@ -37,6 +37,7 @@ from sle_gan.json_files import replaced, write_json
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
+from sle_gan.shell import shell_line
 from sle_gan.sparsity.flops import training_macs_per_step
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training.accumulation import describe_shares
@@ -204,7 +205,7 @@ def _end(run: RunFolder, signal: int | None, supplement: Supplement) -> int:
         print(f"saved in {run.path}; {run.way_on()}")
         return 128 + signal
     _print_lines(supplement.summary())
-    print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
+    print(f"done; next: {shell_line('python', 'generate.py', 'samples', run.path, '--seeds', '0-15', '--grid')}")
     return 0
 
 
