@@ -11,8 +11,9 @@ from sle_gan.models.generators.fastgan import generator as build_generator
 from sle_gan.models.pairing import training_graph
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import uniform
-from sle_gan.sparsity.dynamic import EXPLORATIONS, DynamicSparsity, explored, random_masks
-from sle_gan.sparsity.masks import Masks, prunable_kernels
+from sle_gan.sparsity.dynamic import DynamicSparsity, explored, random_masks
+from sle_gan.sparsity.masks import Masks
+from sle_gan.sparsity.schedules import EXPLORATIONS
 from sle_gan.training.distillation import Distillation, discriminator_divergence
 from sle_gan.training.ema import copy_weights
 from sle_gan.training.gan import GAN
@@ -27,8 +28,8 @@ def sparse_gan(density=0.3, **methods):
     optimizers = [keras.optimizers.Adam(1e-3) for _ in range(2)]
     gan.compile(*optimizers, hinge_generator, hinge_discriminator, **methods)
     gan.set_update_rules(
-        generator=Masks(prunable_kernels(gan.generator), prunable_kernels(average), track_gradients=True),
-        discriminator=Masks(prunable_kernels(gan.discriminator), track_gradients=True),
+        generator=Masks(gan.generator, average, track_gradients=True),
+        discriminator=Masks(gan.discriminator, track_gradients=True),
     )
     for masks in (gan.generator_rule, gan.discriminator_rule):
         kernels = dict(zip(masks.names, masks.kernels, strict=True))

@@ -8,7 +8,7 @@ from sle_gan.models import MODELS
 from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
 from sle_gan.models.generators.fastgan import generator as build_generator
 from sle_gan.models.pairing import training_graph
-from sle_gan.sparsity.masks import prunable_kernels
+from sle_gan.sparsity.kernels import prunable_kernels
 from sle_gan.training.ema import copy_weights
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
