@@ -4,6 +4,7 @@ import functools
 import os
 
 from sle_gan.assembly.frozen import frozen_macs_per_step
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.pretrained import NETWORKS
 from sle_gan.pretrained.efficientnet_lite0 import efficientnet_lite0
 from sle_gan.pretrained.perceptual import PerceptualDistance
@@ -17,6 +18,7 @@ _DISTANCE_PASSES = 9  # three pictures forward and back to their pixels, and thr
 _CORE_FLOPS = 100e9  # a second: FastGAN's steps in docs/benchmarks.md make 110 on each of two cores
 
 
+@needs_keras_2
 def other_macs_per_step(gan: GAN, images_per_step: int) -> float:
     """Counts what a step costs beside both networks: frozen passes, decoders, and what judges what these draw.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.settings import (
     ReconfigureSettings,
     SparseFromScratchSettings,
@@ -48,6 +49,7 @@ class SparseMethod(NamedTuple):
     checkpoint_items: dict[str, Any]
 
 
+@needs_keras_2
 def build_sparse_method(
     settings: ReconfigureSettings | TicketSearchSettings | TicketSettings | SparseFromScratchSettings,
     gan: GAN,

@@ -1,11 +1,14 @@
 """Which weights of a network can be masked, by name."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 
+
+@needs_keras_2
 def prunable_kernels(network: keras.Model, scope: str = "kernels") -> dict[str, tf.Variable]:
     """Finds the weights of a network that can be masked.
 
@@ -22,6 +25,7 @@ def prunable_kernels(network: keras.Model, scope: str = "kernels") -> dict[str, 
     return {name: weight for name, weight in weights_by_name(network, scope).items() if id(weight) in trainable}
 
 
+@needs_keras_2
 def weights_by_name(network: keras.Model, scope: str) -> dict[str, tf.Variable]:
     """Returns the weights of a scope, whether or not they are trained, by the names of `prunable_kernels`.
 
@@ -30,18 +34,20 @@ def weights_by_name(network: keras.Model, scope: str) -> dict[str, tf.Variable]:
         scope: as there.
     """
     named: dict[str, tf.Variable] = {}
+    paths: set[str] = set()
     seen: set[int] = set()  # a layer that stands in two places has its weights once
-    for path, layer, weights in _owners(network, ""):
-        if scope == "all-but-rgb" and "rgb" in layer.name.split("_"):
+    for place, layer, owned in _owners(network, ""):
+        weights = [weight for weight in owned if id(weight) not in seen]
+        if not weights or (scope == "all-but-rgb" and "rgb" in layer.name.split("_")):
             continue
+        seen |= {id(weight) for weight in weights}
+        paths.add(path := _unused(place, paths))
         kernel = getattr(layer, "kernel", None)
         for weight in weights:
             is_kernel = weight is kernel and weight.shape.rank == 4
-            if id(weight) in seen or (scope == "kernels" and not is_kernel):
-                continue
-            seen.add(id(weight))
-            own_name = weight.name.rpartition("/")[2].partition(":")[0]
-            named[_unused(path if is_kernel else f"{path}.{own_name}", named)] = weight
+            if is_kernel or scope != "kernels":
+                own_name = weight.name.rpartition("/")[2].partition(":")[0]
+                named[_unused(path if is_kernel else f"{path}.{own_name}", named)] = weight
     return named
 
 
@@ -55,7 +61,7 @@ def _owners(layer: keras.layers.Layer, prefix: str) -> Iterator[tuple[str, keras
             yield from _owners(part, f"{prefix}{part.name}/")
 
 
-def _unused(name: str, names: dict[str, tf.Variable]) -> str:
+def _unused(name: str, names: Container[str]) -> str:
     """Returns the name, or with a number after it where layers or weights of a network are named alike."""
     number, found = 1, name
     while found in names:
