@@ -214,6 +214,18 @@ def test_a_network_that_is_not_the_one_in_training_is_told_at_the_end_of_the_fir
         model.fit(images(1), callbacks=[callback], verbose=0)
 
 
+@every_callback
+def test_a_network_that_another_optimizer_trains_or_none_is_told(make_model, make):
+    model = make_model(run_eagerly=True)
+    other = make_model()
+    other.generator(tf.ones([1, 4]))
+    other.discriminator(tf.ones([1, SIDE, SIDE, 3]))
+    callback = make(other, 2)
+    callback.optimizer = model.generator_optimizer
+    with pytest.raises(ValueError, match=r"the optimizer of the \w+ trains none of the weights of late"):
+        model.fit(images(1), callbacks=[callback], verbose=0)
+
+
 def built(*layers, name="net"):
     return keras.Sequential([keras.Input([4, 4, 3]), *layers], name=name)
 

@@ -8,7 +8,7 @@ import tf_keras as keras
 
 from sle_gan.errors import NothingPrunedWarning
 from sle_gan.keras_version import check_keras_2
-from sle_gan.sparsity.masks import Masks
+from sle_gan.sparsity.masks import Masks, trains_none
 
 
 class SparseCallback(keras.callbacks.Callback):
@@ -26,8 +26,8 @@ class SparseCallback(keras.callbacks.Callback):
         masks: `Masks` by the names of the networks, `generator` or `discriminator`.
 
     Raises:
-        ValueError: in `fit`, if there is nothing to mask; see `Masks.find`. If masks keep gradients and the model does
-            not apply them within its step.
+        ValueError: in `fit`, if there is nothing to mask (see `Masks.find`), or the optimizer trains other weights; if
+            masks keep gradients and the model does not apply them within its step.
     """
 
     def __init__(self, masks: Mapping[str, Masks]) -> None:
@@ -52,6 +52,14 @@ class SparseCallback(keras.callbacks.Callback):
     def waits_for(self) -> str | None:
         """Returns what has not happened yet if the masks never changed, and how to mend that; otherwise None."""
         raise NotImplementedError
+
+    def optimizer_of(self, network: str) -> keras.optimizers.Optimizer | None:
+        """Returns what trains a network, if that is known: the model's `generator_optimizer` and the like.
+
+        Args:
+            network: `generator` or `discriminator`.
+        """
+        return getattr(self.model, f"{network}_optimizer", None)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Finds the kernels that there are."""
@@ -96,8 +104,13 @@ class SparseCallback(keras.callbacks.Callback):
     def _find_the_rest(self) -> None:
         """Finds what the network has made in its first call; variables cannot be made within the compiled step."""
         were_found = self._are_found()
-        for masks in self.masks_by_network.values():
+        for network, masks in self.masks_by_network.items():
             masks.find()
+            if trains_none(self.optimizer_of(network), masks.kernels):
+                raise ValueError(
+                    f"the optimizer of the {network} trains none of the weights of {masks.network.name}; give the "
+                    "network that the training step trains, and its optimizer"
+                )
         if not were_found:
             self._hand_over()
 

@@ -85,6 +85,10 @@ class DynamicSparsity(SparseCallback):
         self.seed = seed
         self.regrow_state = regrow_state
 
+    def optimizer_of(self, network: str) -> keras.optimizers.Optimizer:
+        """Returns the optimizer that was given, or the model's."""
+        return self.optimizer
+
     def steps_done(self) -> int:
         """Returns the number of steps of the optimizer."""
         return int(self.optimizer.iterations.numpy())

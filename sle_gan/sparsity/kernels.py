@@ -42,7 +42,7 @@ def weights_by_name(network: keras.Model, scope: str) -> dict[str, tf.Variable]:
             continue
         seen |= {id(weight) for weight in weights}
         paths.add(path := _unused(place, paths))
-        kernel = getattr(layer, "kernel", None)
+        kernel: tf.Variable = getattr(layer, "kernel", None)
         for weight in weights:
             is_kernel = weight is kernel and weight.shape.rank == 4
             if is_kernel or scope != "kernels":

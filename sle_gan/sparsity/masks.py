@@ -239,6 +239,19 @@ class Masks:
 
 
 @needs_keras_2
+def trains_none(optimizer: keras.optimizers.Optimizer | None, kernels: Sequence[tf.Variable]) -> bool:
+    """Returns whether an optimizer has made steps, of other variables alone.
+
+    Args:
+        optimizer: of `keras.optimizers`; of None or a legacy one nothing is known, and False is returned.
+        kernels: list of variables.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    place_of = _places(optimizer)
+    return bool(place_of) and not any(optimizer._var_key(kernel) in place_of for kernel in kernels)
+
+
+@needs_keras_2
 def reset_slots(
     optimizer: keras.optimizers.Optimizer, kernels: Sequence[tf.Variable], selected: Sequence[NDArray[np.bool_]]
 ) -> None:
@@ -250,7 +263,7 @@ def reset_slots(
         selected: list of bool arrays of their shapes.
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    index_of = optimizer._index_dict  # Keras 2 has no public access to a variable's slots; it changes no more
+    index_of = _places(optimizer)
     slots = [
         value
         for value in vars(optimizer).values()
@@ -261,6 +274,11 @@ def reset_slots(
         for variables in slots:
             slot = variables[index_of[optimizer._var_key(kernel)]]
             slot.assign(slot * tf.cast(keep, slot.dtype))
+
+
+def _places(optimizer: keras.optimizers.Optimizer) -> dict[str, int]:
+    """Returns the place of each variable's slots; Keras 2 has no public access to them, and changes no more."""
+    return getattr(optimizer, "_index_dict", {})
 
 
 class _KernelGroup(keras.layers.Layer, tfmot.sparsity.keras.PrunableLayer):

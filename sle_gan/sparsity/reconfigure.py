@@ -97,6 +97,10 @@ class Reconfigure(SparseCallback):
         """Returns what a resumed run needs, by name, for `tf.train.Checkpoint`."""
         return {"phase": self.phase, **self.masks.checkpoint_items()}
 
+    def optimizer_of(self, network: str) -> keras.optimizers.Optimizer:
+        """Returns the optimizer that was given, or the model's."""
+        return self.optimizer
+
     def steps_done(self) -> int:
         """Returns the number of steps of the generator's optimizer."""
         return int(self.optimizer.iterations.numpy())
