@@ -246,9 +246,9 @@ def trains_none(optimizer: keras.optimizers.Optimizer | None, kernels: Sequence[
         optimizer: of `keras.optimizers`; of None or a legacy one nothing is known, and False is returned.
         kernels: list of variables.
     """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    place_of = _places(optimizer)
-    return bool(place_of) and not any(optimizer._var_key(kernel) in place_of for kernel in kernels)
+    inner: keras.optimizers.Optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    place_of = _places(inner)
+    return bool(place_of) and not any(inner._var_key(kernel) in place_of for kernel in kernels)
 
 
 @needs_keras_2
