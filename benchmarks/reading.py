@@ -5,7 +5,8 @@
 What a training does before its first step is `scan` (headers and checksums of all files) and `decode_images`. A plain
 pass opens each file in Pillow's draft mode at the same side and loads it, on all cores, in threads or in processes,
 whichever is faster; with squares it also crops and resizes, as `PIL.ImageOps.fit` does. All are timed in turn, round by
-round, and the median of each is printed; the files lie in the system's cache of files after the first.
+round, and the median of each is printed: seconds of the processor, of all processes, divided by the number of cores, for
+what else the machine does would blur the clock. The files lie in the system's cache of files after the first round.
 """
 
 import argparse
@@ -15,7 +16,6 @@ import os
 import platform
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -83,9 +83,9 @@ def row(folder, files, side, rounds):
     times = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
-            start = time.perf_counter()
+            start = processor_seconds()
             work()
-            times[name].append(time.perf_counter() - start)
+            times[name].append((processor_seconds() - start) / os.cpu_count())
     took = {name: statistics.median(seconds) for name, seconds in times.items()}
     loaded = min(took["load threads"], took["load processes"])
     squares = min(took["squares threads"], took["squares processes"])
@@ -95,6 +95,11 @@ def row(folder, files, side, rounds):
         f"| {both / squares:.2f} | {took['decode'] / squares:.2f} | {took['again']:.3f} |",
         flush=True,
     )
+
+
+def processor_seconds():
+    """Returns what this process and those that it started and that ended took of the processor."""
+    return sum(os.times()[:4])
 
 
 def plain(pool, function, files, side):

@@ -76,7 +76,8 @@ def read_image(
             scale = 1.0 if drafted is None else drafted[1][2] / stored_size[0]
             image.load()
             orientation = image.getexif().get(EXIF_ORIENTATION, 1)
-            image = _to_eight_bits(ImageOps.exif_transpose(image), value_range)
+            ImageOps.exif_transpose(image, in_place=True)
+            image = _to_eight_bits(image, value_range)
     except (OSError, *DAMAGE) as error:
         if isinstance(error, InputError):
             raise
@@ -292,7 +293,8 @@ def _over_background(image: Image.Image, channels: int, background: Sequence[int
     if image.mode in {"LA", "La", "PA", "RGBa"} or "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode != "RGBA" or channels == 4:
-        return image.convert("RGBA" if channels == 4 else "RGB")
+        mode = "RGBA" if channels == 4 else "RGB"
+        return image if image.mode == mode else image.convert(mode)  # which would copy it
     canvas = Image.new("RGBA", image.size, (*background, 255))
     return Image.alpha_composite(canvas, image).convert("RGB")
 
@@ -307,7 +309,7 @@ def _size_to_fit(size: tuple[int, int], resolution: int, fit: str) -> tuple[int,
 
 def _shown_box(
     size: tuple[int, int], decoded_size: tuple[int, int], scale: float, orientation: int, fit: str
-) -> tuple[float, ...]:
+) -> tuple[float, float, float, float]:
     """Returns what is shown of a decoded image: left, top, right and bottom, in its pixels.
 
     Args:
@@ -330,7 +332,11 @@ def _shown_box(
 
 
 def _fit_to_square(
-    image: Image.Image, box: tuple[float, ...], size: tuple[int, int], resolution: int, background: Sequence[int]
+    image: Image.Image,
+    box: tuple[float, float, float, float],
+    size: tuple[int, int],
+    resolution: int,
+    background: Sequence[int],
 ) -> Image.Image:
     """Brings the box of an image to a size, in the middle of a square of the background."""
     # Resizing mixes pixels. With premultiplied alpha the colors of invisible pixels do not bleed into visible ones.
