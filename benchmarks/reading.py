@@ -5,8 +5,8 @@
 What a training does before its first step is `scan` (headers and checksums of all files) and `decode_images`. A plain
 pass opens each file in Pillow's draft mode at the same side and loads it, on all cores, in threads or in processes,
 whichever is faster; with squares it also crops and resizes, as `PIL.ImageOps.fit` does. All are timed in turn, round by
-round, and the median of each is printed: seconds of the processor, of all processes, divided by the number of cores, for
-what else the machine does would blur the clock. The files lie in the system's cache of files after the first round.
+round, and the median of each is printed: seconds of the processor, of all processes, divided by the number of cores,
+for what else the machine does would blur the clock. The files lie in the system's cache of files after the first round.
 """
 
 import argparse
