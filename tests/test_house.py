@@ -8,6 +8,7 @@ LARGEST_SHARE = 1 / 8
 
 # Tests of programs as people run them; all others call the library.
 OF_PROGRAMS = {
+    "papers.py",
     "poison.py",
     "tiny_worker.py",
     *(
@@ -43,6 +44,7 @@ OF_PROGRAMS = {
                 "house",
                 "library",
                 "models_cli",
+                "papers",
                 "paths",
                 "picture_kinds",
                 "presets",

@@ -18,6 +18,7 @@ from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
+from sle_gan.data.archives import image_folder
 from sle_gan.data.folder_entries import FolderEntries, reason_of
 from sle_gan.data.in_threads import in_threads
 from sle_gan.data.picture_kinds import UnreadKind, formats
@@ -102,7 +103,7 @@ def scan(folder: Path | str, *, with_written: bool = False) -> FolderScan:
     A file is an image by its first bytes, or by its name.
 
     Args:
-        folder: path of the folder.
+        folder: path of the folder, or of an archive: see `sle_gan.data.archives`.
         with_written: whether the pictures that this tool wrote count too.
 
     Returns:
@@ -110,8 +111,9 @@ def scan(folder: Path | str, *, with_written: bool = False) -> FolderScan:
 
     Raises:
         InputError: if the folder cannot be read, or there is no usable image in it.
+        StorageError: if there is no space for what an archive holds.
     """
-    folder = Path(folder).expanduser()
+    folder = image_folder(Path(folder).expanduser())
     try:
         os.listdir(folder)  # noqa: PTH208  (only to learn whether it can be read)
     except (OSError, ValueError) as error:
@@ -153,22 +155,28 @@ def scan(folder: Path | str, *, with_written: bool = False) -> FolderScan:
     return scanned
 
 
-def subsample(scanned: FolderScan, share: float, seed: int) -> FolderScan:
+def subsample(scanned: FolderScan, share: float, seed: int, *, by_class: bool = False) -> FolderScan:
     """Draws a random share of the images.
 
     Args:
         scanned: a `FolderScan`.
         share: of the images, above 0 and up to 1; at least one image is kept.
         seed: whole number.
+        by_class: whether it is a share of the images of each sub-folder, of which at least one is kept.
 
     Returns:
         A `FolderScan` whose images are in the same order.
     """
     if share == 1:
         return scanned
-    count = max(1, round(share * len(scanned.images)))
-    chosen = sorted(random.Random(f"data ratio {seed}").sample(range(len(scanned.images)), count))
-    return replace(scanned, images=tuple(scanned.images[index] for index in chosen))
+    groups: dict[str, list[int]] = collections.defaultdict(list)
+    for index, image in enumerate(scanned.images):
+        groups[image.path.partition("/")[0] if by_class else ""].append(index)
+    chosen = []
+    for name, indices in groups.items():
+        drawn = random.Random(f"data ratio {seed}{f' {name}' if by_class else ''}")
+        chosen += drawn.sample(indices, max(1, round(share * len(indices))))
+    return replace(scanned, images=tuple(scanned.images[index] for index in sorted(chosen)))
 
 
 def hold_out(scanned: FolderScan, share: float, seed: int) -> tuple[FolderScan, FolderScan | None]:

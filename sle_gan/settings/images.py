@@ -15,7 +15,12 @@ class ImageSettings(SettingsGroup):
 
     title: ClassVar[str] = "the images"
 
-    data_folder: str = setting(PATH, "images, also in sub-folders", unit="FOLDER", is_free=True)
+    data_folder: str = setting(
+        PATH,
+        "images, also in sub-folders; or an archive of a data set, and behind it a split",
+        unit="FOLDER",
+        is_free=True,
+    )
     conditional: bool = setting(SWITCH, "draw by class: each sub-folder of the data folder is one", False)
     resolution: int = setting(
         POSITIVE,
@@ -37,6 +42,11 @@ class ImageSettings(SettingsGroup):
         unit="LOW,HIGH",
     )
     data_ratio: float = setting(DENSITY, "of the images, drawn by --seed, is trained on", 1.0, unit="SHARE")
+    data_ratio_by: str = setting(
+        choice("all", "class"),
+        "what the share is of: all images alike, or with --conditional those of each class",
+        "all",
+    )
     held_out: float = setting(DECAY, "of the images, to judge the discriminator by alone", 0.0, unit="SHARE")
     strict: bool = setting(
         SWITCH, "end with exit code 2 if a file named like an image cannot be used", False, is_free=True
