@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from sle_gan.data.archives import image_folder
 from sle_gan.data.folder_entries import FolderEntries, reason_of
+from sle_gan.data.in_threads import in_threads
 from sle_gan.data.picture_kinds import UnreadKind, formats
 from sle_gan.errors import InputError
 from sle_gan.marks import is_marked
@@ -30,7 +31,8 @@ FEW_IMAGES = 20
 # What Pillow raises, besides OSError, for a damaged file.
 DAMAGE = (SyntaxError, ValueError, TypeError, EOFError, LookupError, ArithmeticError, struct.error, zlib.error)
 
-_EXIF_ORIENTATION = 0x0112
+EXIF_ORIENTATION = 0x0112
+LYING_ON_ITS_SIDE = frozenset({5, 6, 7, 8})  # of the orientations
 _NAMED_AT_MOST = 5
 
 
@@ -117,18 +119,22 @@ def scan(folder: Path | str, *, with_written: bool = False) -> FolderScan:
     except (OSError, ValueError) as error:
         raise InputError(f"the data folder must be a folder of images; got {folder} ({reason_of(error)})") from None
     entries = FolderEntries(folder, with_written=with_written)
+
+    def inspect(path: str) -> ImageFile | InputError | OSError | None:
+        try:
+            return _inspect(folder, path, with_written=with_written)
+        except (InputError, OSError) as error:
+            return error
+
     images = []
     with pillow_warnings_ignored():
-        for path in sorted(entries.candidates, key=os.fsencode):
-            try:
-                image = _inspect(folder, path, with_written=with_written)
-            except (InputError, OSError) as error:
-                entries.skipped.append((path, reason_of(error)))
-                continue
-            if image is None:
+        for path, found in in_threads(inspect, sorted(entries.candidates, key=os.fsencode), "reading"):
+            if isinstance(found, ImageFile):
+                images.append(found)
+            elif found is None:
                 entries.written.append(path)
             else:
-                images.append(image)
+                entries.skipped.append((path, reason_of(found)))
     scanned = FolderScan(
         folder,
         tuple(images),
@@ -321,7 +327,7 @@ def _inspect(folder: Path, path: str, *, with_written: bool) -> ImageFile | None
                 return None
             # To look for EXIF data behind the pixels of a PNG, Pillow would decode all of them.
             has_exif = image.format != "PNG" or "exif" in image.info
-            lies_on_its_side = has_exif and image.getexif().get(_EXIF_ORIENTATION, 1) in {5, 6, 7, 8}
+            lies_on_its_side = has_exif and image.getexif().get(EXIF_ORIENTATION, 1) in LYING_ON_ITS_SIDE
             # The other pictures in an MPO, a phone's JPEG, are previews and depth maps, not frames.
             frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         except DAMAGE as error:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from PIL import ImageColor
 
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, PATH, POSITIVE, RANGE, SWITCH, TEXTS, choice
+from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, FROM_ZERO, PATH, POSITIVE, RANGE, SWITCH, TEXTS, choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,13 @@ class ImageSettings(SettingsGroup):
     )
     flip: bool = setting(SWITCH, "mirror half of the images", True, flag=Flag(is_flip=True), fits_weights=True)
     cache_limit: int = setting(POSITIVE, "decoded images beyond this lie in a file", 4096, unit="MB", is_free=True)
+    keep_decoded: int = setting(
+        FROM_ZERO,
+        "decoded images of large files are kept for later runs, in your cache folder, up to this; 0 for none",
+        4096,
+        unit="MB",
+        is_free=True,
+    )
     class_names: tuple[str, ...] = setting(TEXTS, "of the sub-folders, with --conditional", (), flag=None)
 
     @property
