@@ -152,7 +152,8 @@ def _find_images(images: ImageSettings, seed: int) -> Images:
     """Returns the images to train on, those held out, if any, and the names of the classes, if they are asked for."""
     scanned = scan(images.data_folder)
     check_usable(scanned.unusable(), strict=images.strict)
-    folder, held_out = hold_out(subsample(scanned, images.data_ratio, seed), images.held_out, seed)
+    used = subsample(scanned, images.data_ratio, seed, by_class=images.data_ratio_by == "class")
+    folder, held_out = hold_out(used, images.held_out, seed)
     if not images.conditional:
         return folder, held_out, ()
     names = class_names(scanned)

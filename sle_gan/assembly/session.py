@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sle_gan.assembly.building import Training, build_training
 from sle_gan.assembly.frozen import check_frozen, frozen_checksums
 from sle_gan.assembly.scores import score_callbacks, scores_of
-from sle_gan.assembly.step_cost import describe_cpu_cost, other_macs_per_step, uncounted
+from sle_gan.assembly.step_cost import describe_cpu_cost, training_costs, uncounted
 from sle_gan.assembly.supplement import Supplement
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
@@ -37,8 +37,6 @@ from sle_gan.json_files import replaced, write_json
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
-from sle_gan.sparsity.flops import training_macs_per_step
-from sle_gan.sparsity.record import dense_costs
 from sle_gan.training.accumulation import describe_shares
 from sle_gan.training.devices import keeps_images, shared_dataset
 from sle_gan.training.ema import Calibration
@@ -171,14 +169,9 @@ def _observers(
 
 def _write_costs(run: RunFolder, settings: TrainSettings, training: Training) -> None:
     """Writes what the networks and a step cost in theory; where there is no GPU, says what that means."""
-    optimization, gan = settings.optimization, training.gan
+    gan = training.gan
     check_frozen(run, gan)
-    usual = functools.partial(
-        training_macs_per_step, batch_size=optimization.batch_size, n_critic=optimization.n_critic
-    )
-    macs_per_step = training.supplement.macs_per_step or usual
-    others = other_macs_per_step(gan, optimization.images_per_step)
-    costs = dense_costs(gan.average_generator, gan.discriminator, macs_per_step, others)
+    costs = training_costs(settings, gan, training.supplement.macs_per_step)
     write_json(run.networks_file, costs | {"not_counted": uncounted(settings), "frozen_sha256": frozen_checksums(gan)})
     if not tf.config.list_physical_devices("GPU"):
         print(describe_cpu_cost(costs["training_flops_per_step"], settings), flush=True)
