@@ -357,6 +357,16 @@ def test_advice_is_accepted_where_it_is_given(photographs, tmp_path, refused, to
         (["--reconfigure", "--warmup-epoch", "50"], ["--reconfigure", "--warmup-epoch", "50", "--epochs", "60"]),
         (["--reconfigure", "--reconfigure-warmup", "20"], ["--reconfigure"]),
         (["--sparse-from-scratch", "--exploration-interval", "20"], ["--sparse-from-scratch", "--exploration", "off"]),
+        (
+            [
+                "--sparse-from-scratch",
+                "--exploration",
+                "rigl",
+                "--exploration-interval",
+                "15",
+            ],  # ends at three quarters
+            ["--sparse-from-scratch", "--exploration", "rigl", "--exploration-interval", "14"],
+        ),
     ],
 )
 def test_a_sparse_method_that_would_do_nothing_is_refused_before_training(photographs, tmp_path, sparse, mended):

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import logging
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from sle_gan.callbacks.signals import Signals
 from sle_gan.data.pipeline import DeviceShare, training_dataset
 from sle_gan.data.resident import ResidentImages
 from sle_gan.disk import check_space, is_full
-from sle_gan.errors import NotFiniteError, StorageError, TrainingError
+from sle_gan.errors import NotFiniteError, NothingPrunedWarning, StorageError, TrainingError
 from sle_gan.evaluation import kid_name
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.json_files import replaced, write_json
@@ -139,7 +140,9 @@ def fit(
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end
-    with _disk_errors(run, checkpoints):
+    with _disk_errors(run, checkpoints), warnings.catch_warnings():
+        # A training is as long as its times need (see `sle_gan.sparsity.times`); one that a signal ends goes on later.
+        warnings.simplefilter("ignore", NothingPrunedWarning)
         if done < steps:
             _fit_with_rollbacks(run, gan, fit_from, rollback, progress)
         _save_weights(run, gan.average_generator, discriminator)

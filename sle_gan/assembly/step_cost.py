@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sle_gan.assembly.frozen import frozen_macs_per_step
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.pretrained import NETWORKS
 from sle_gan.pretrained.efficientnet_lite0 import efficientnet_lite0
 from sle_gan.pretrained.perceptual import PerceptualDistance
@@ -20,6 +21,7 @@ _DISTANCE_PASSES = 9  # three pictures forward and back to their pixels, and thr
 _CORE_FLOPS = 100e9  # a second: FastGAN's steps in docs/benchmarks.md make 110 on each of two cores
 
 
+@needs_keras_2
 def training_costs(
     settings: TrainSettings, gan: GAN, macs_per_step: Callable[[float, float], float] | None = None
 ) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def training_costs(
     return dense_costs(gan.average_generator, gan.discriminator, macs_per_step or usual, others)
 
 
+@needs_keras_2
 def other_macs_per_step(gan: GAN, images_per_step: int) -> float:
     """Counts what a step costs beside both networks: frozen passes, decoders, and what judges what these draw.
 

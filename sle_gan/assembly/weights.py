@@ -9,12 +9,14 @@ import tf_keras as keras
 
 from sle_gan.assembly.other_runs import newest_checkpoint
 from sle_gan.errors import InputError
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import training_graph
 from sle_gan.run import RunFolder
 from sle_gan.training.gan import GAN
 
 
+@needs_keras_2
 def load_weights(network: keras.Model, file: Path | str) -> None:
     """Loads weights that `save_weights` wrote for the same network.
 
@@ -56,6 +58,7 @@ def trained_discriminator(path: Path | str) -> keras.Model:
     return judge
 
 
+@needs_keras_2
 def begin_from(gan: GAN, generator: keras.Model, discriminator: keras.Model, path: Path | str) -> None:
     """Gives a GAN the weights of a run, and nothing of its optimizers.
 

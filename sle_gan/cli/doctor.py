@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sle_gan.assembly.estimate import estimate_needs
-from sle_gan.assembly.hours import fit_steps
+from sle_gan.assembly.hours import fit_length
 from sle_gan.assembly.probe import TIMED_STEPS, ask_times
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.program import ArgumentParser, file_path, run_program
@@ -92,19 +92,16 @@ def _examine(arguments: argparse.Namespace) -> int:
     elif not arguments.no_estimate:
         content["estimate"] = estimate_needs(settings, diagnosis.usable)
         print("\n".join(_describe_estimate(content["estimate"])), flush=True)
-    if arguments.time or arguments.hours:
-        times = ask_times(settings)
-        content["seconds_per_step"] = times.step_seconds
-        if arguments.time:
-            hours = times.step_seconds * settings.optimization.steps / 3600
-            length = f"{settings.optimization.steps:,} steps"
-            print(f"a step takes {times.step_seconds:.3g} s here; {length} {hours:.1f} hours")
-        else:
-            steps, line = fit_steps(settings, arguments.hours, times, diagnosis.usable)
-            print(f"length: {line}")
-            planned = resolve({**given, "data_folder": arguments.data_folder, "steps": steps})
-            print(f"rates: {describe_rates(planned, goes_on=False) or 'those of the paper'}")
-            content |= {"steps": steps, "rates": planned.optimization.rates}
+    if arguments.time:
+        content["seconds_per_step"] = seconds = ask_times(settings).step_seconds
+        hours, length = seconds * settings.optimization.steps / 3600, f"{settings.optimization.steps:,} steps"
+        print(f"a step takes {seconds:.3g} s here; {length} {hours:.1f} hours")
+    elif arguments.hours:
+        chosen, lines = fit_length(settings, given, arguments.hours, ask_times, diagnosis.usable)
+        print("\n".join(lines))
+        planned = resolve({**given, "data_folder": arguments.data_folder, **chosen})
+        print(f"rates: {describe_rates(planned, goes_on=False) or 'those of the paper'}")
+        content |= {**chosen, "rates": planned.optimization.rates}
     if arguments.json is not None:
         write_json(arguments.json, content)
     return 0
