@@ -11,6 +11,7 @@ LARGEST_SHARE = 1 / 8
 # Tests of programs as people run them; all others call the library.
 OF_PROGRAMS = {
     "papers.py",
+    "foreign_system.py",
     "poison.py",
     "tiny_worker.py",
     *(

@@ -31,6 +31,7 @@ from sle_gan.run import RunFolder, check_writable, choose_run, passed_over
 from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, TrainSettings
 from sle_gan.settings.train import differing_settings, with_times_of
 from sle_gan.sparsity.times import check_times, sparsity_timeline
+from sle_gan.systems import unused_gpu
 
 Images = tuple[FolderScan, FolderScan | None, Sequence[str]]
 
@@ -89,6 +90,8 @@ class TrainingPlan:
 
     def _describe_run(self) -> Iterator[str]:
         yield f"run {self.run.path}"
+        if note := unused_gpu():
+            yield f"note: {note}"
         if self.goes_on:
             different, step = differing_settings(self.run.settings(), self.settings), self.run.latest_step() or 0
             if different:
