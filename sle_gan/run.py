@@ -23,7 +23,6 @@ Imports no TensorFlow, so that a wrong name is told within a second.
 
 import contextlib
 import datetime
-import fcntl
 import json
 import os
 import re
@@ -31,6 +30,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from sle_gan.checkpoint_files import checkpoints_in
 from sle_gan.errors import InputError, StorageError
@@ -77,6 +78,9 @@ class RunFolder:
         self.image_cache = self.path / "images.npy"
         self.held_out_cache = self.path / "held_out.npy"
         self.lock_file = self.path / "lock"
+        self.holder_file = (
+            self.path / "lock-holder"
+        )  # not the lock itself, which is emptied, and on Windows closed to others
 
     def copies_sheet(self, step: int) -> Path:
         """Returns the path of the sheet of the pictures of a step that are closest to training images."""
@@ -163,19 +167,17 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = self.lock_file.open("a+", encoding="utf-8")
+            held = filelock.FileLock(self.lock_file).acquire(timeout=0)
+        except filelock.Timeout:
+            told = (
+                self.holder_file.read_text(encoding="utf-8").strip() if self.holder_file.exists() else "another process"
+            )
+            raise InputError(f"{self.path} is in use by {told}; wait until that has ended") from None
         except OSError as error:
             raise _unwritable(self.path, error, mend) from None
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                raise InputError(f"{self.path} is in use by {lock.read().strip()}; wait until that has ended") from None
-            lock.truncate(0)
+        with held:
             since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-            lock.write(f"process {os.getpid()} since {since}\n")
-            lock.flush()
+            self.holder_file.write_text(f"process {os.getpid()} since {since}\n", encoding="utf-8")
             yield
 
 
@@ -202,7 +204,7 @@ def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: b
     if name in {"", ".", ".."} or Path(name).name != name:
         raise InputError(f"--name must be a plain folder name; got {name!r}")
     run = RunFolder(output_folder / name)
-    if not set(_names(run.path)) - {run.lock_file.name}:
+    if not set(_names(run.path)) - {run.lock_file.name, run.holder_file.name}:
         return run
     if not run.exists():
         raise InputError(f"{run.path} exists and is no run folder; give another --name")
@@ -277,7 +279,7 @@ def start_run(run: RunFolder, config: RunConfig, manifest: dict[str, Any]) -> No
         for path in run.path.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path != run.lock_file:
+            elif path not in {run.lock_file, run.holder_file}:
                 path.unlink()
         mark_folder(run.path)
         write_json(run.config_file, config.to_json())

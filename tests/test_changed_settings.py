@@ -22,6 +22,7 @@ from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, search, train_flags
 from sle_gan.cli.train import main
 from sle_gan.cli.train_flags import parse
+from sle_gan.data.manifest import manifest
 from sle_gan.errors import InputError
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder, read_rows, start_run
@@ -40,7 +41,7 @@ PROGRAMS = [compare, doctor, evaluate, frontier, generate, report, search, train
 NETWORKS = {"model", "generator", "discriminator", "width", "mapping_layers", "seed", "feature_side", "genotype"}
 CHANNELS = {"channel_base", "channel_max"}
 IMAGES = {"resolution", "channels", "conditional", "class_names", "fit", "background", "range"}
-PARTS = {"data_ratio", "held_out"}
+PARTS = {"data_ratio", "data_ratio_by", "held_out"}
 BEGINNINGS = {"init_from", "freeze_d", "ticket", "ticket_masks"}
 SEARCHES = {"find_ticket", "ticket_rounds", "ticket_rate", "rewind_to", "round_steps", "distill_weight"}
 PRUNED = {"reconfigure", "prune_scope", "warmup_epoch", "keep_discriminator", "prune_discriminator"}
@@ -65,7 +66,7 @@ def started(photographs, folder, *more, step=None):
     plan = planned(words(photographs, folder, *more))
     asked = ["train.py", *words(photographs, folder, *more)]
     with plan.run.locked():
-        start_run(plan.run, RunConfig(plan.settings, {}, asked, (Command(0, asked, {}),)), {"images": []})
+        start_run(plan.run, RunConfig(plan.settings, {}, asked, (Command(0, asked, {}),)), manifest(plan.folder))
     if step is not None:
         (plan.run.checkpoints / f"ckpt-{step}.index").touch()
     return plan.run
@@ -339,7 +340,8 @@ def test_every_flag_that_a_message_names_is_one_of_its_program():
         program = MODULES.get(file)
         known = every if program is None else of_programs[program] | of_programs[train_flags] | of_programs[evaluate]
         unknown[file.name] = flags_in_messages(file) - known - NO_FLAGS_OF_A_PROGRAM
-    for other in ("page.py", "__main__.py", "open_nsfw.py"):  # variables of CSS, a program of its own, those of pip
+    # Variables of CSS, a program of its own, flags of pip and of wsl.
+    for other in ("page.py", "__main__.py", "open_nsfw.py", "systems.py"):
         del unknown[other]
     assert not {name: flags for name, flags in unknown.items() if flags}
 
@@ -381,6 +383,16 @@ def test_advice_is_accepted_where_it_is_given(photographs, tmp_path, refused, to
         (["--reconfigure", "--warmup-epoch", "50"], ["--reconfigure", "--warmup-epoch", "50", "--epochs", "60"]),
         (["--reconfigure", "--reconfigure-warmup", "20"], ["--reconfigure"]),
         (["--sparse-from-scratch", "--exploration-interval", "20"], ["--sparse-from-scratch", "--exploration", "off"]),
+        (
+            [
+                "--sparse-from-scratch",
+                "--exploration",
+                "rigl",
+                "--exploration-interval",
+                "15",
+            ],  # ends at three quarters
+            ["--sparse-from-scratch", "--exploration", "rigl", "--exploration-interval", "14"],
+        ),
     ],
 )
 def test_a_sparse_method_that_would_do_nothing_is_refused_before_training(photographs, tmp_path, sparse, mended):

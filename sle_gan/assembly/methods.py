@@ -7,6 +7,7 @@ import tf_keras as keras
 from sle_gan.assembly.weights import read_teacher
 from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.diffaugment import DiffAugment
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models import DISCRIMINATORS, GENERATORS
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import feature_splits, training_graph
@@ -39,6 +40,7 @@ class Methods(NamedTuple):
     frozen_layers: list[keras.layers.Layer]
 
 
+@needs_keras_2
 def build_methods(
     settings: TrainSettings,
     generator: keras.Model,

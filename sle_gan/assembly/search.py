@@ -8,6 +8,7 @@ import tf_keras as keras
 from sle_gan.assembly.supplement import Supplement
 from sle_gan.callbacks.architecture import Architecture
 from sle_gan.data.pipeline import Halves
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.alphagan_space import SPACE
 from sle_gan.models.build import pair_of
 from sle_gan.models.generators.alphagan_supernet import mixtures, strongest
@@ -21,6 +22,7 @@ from sle_gan.training.gan import GAN
 from sle_gan.training.memory import checkpoint_bytes
 
 
+@needs_keras_2
 def searching_gan(
     settings: TrainSettings,
     search: ArchitectureSearchSettings,
@@ -48,6 +50,7 @@ def searching_gan(
     return functools.partial(ArchitectureSearch, parts=parts)
 
 
+@needs_keras_2
 def search_supplement(
     search: ArchitectureSearchSettings, batch_size: int, networks: tuple[keras.Model, keras.Model], run: RunFolder
 ) -> Supplement:

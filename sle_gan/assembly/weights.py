@@ -11,6 +11,7 @@ import tf_keras as keras
 from sle_gan.assembly.other_runs import newest_checkpoint, newest_discriminator, with_teacher_note
 from sle_gan.checkpoint_files import read_saved
 from sle_gan.errors import InputError
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import training_graph
 from sle_gan.run import RunFolder
@@ -18,6 +19,7 @@ from sle_gan.settings import TransferSettings
 from sle_gan.training.gan import GAN
 
 
+@needs_keras_2
 def load_weights(network: keras.Model, file: Path | str) -> None:
     """Loads weights that `save_weights` wrote for the same network.
 
@@ -65,6 +67,7 @@ def read_teacher(transfer: TransferSettings, run: RunFolder) -> tuple[keras.Mode
     return judge, noted[-1]
 
 
+@needs_keras_2
 def begin_from(gan: GAN, generator: keras.Model, discriminator: keras.Model, path: Path | str) -> None:
     """Gives a GAN the weights of a run, and nothing of its optimizers.
 

@@ -4,13 +4,13 @@ Imports no TensorFlow, so that missing weights are reported before it is loaded.
 """
 
 import hashlib
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from sle_gan.data.pictures import whole_file
+from sle_gan.disk import cache_folder
 from sle_gan.errors import InputError, StorageError
 from sle_gan.shell import shell_line
 
@@ -20,12 +20,6 @@ INCEPTION_ADDRESS = (
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 _TIMEOUT_SECONDS = 20  # without a byte
 _BLOCK_BYTES = 2**20
-
-
-def cache_folder() -> Path:
-    """Returns the folder of downloads: `$XDG_CACHE_HOME/sle-gan`, or `~/.cache/sle-gan`."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "sle-gan"
 
 
 def inception_file(path: Path | str | None, address: str = INCEPTION_ADDRESS) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.resample import downsample_nearest
 from sle_gan.settings import TransferSettings
 from sle_gan.training.classes import images_among, labels_among
@@ -31,6 +32,7 @@ class Teacher(LossTerm):
 
     metric = "teacher_loss"
 
+    @needs_keras_2
     def __init__(self, discriminator: keras.Model, weight: float, origin: TransferSettings | None = None):
         discriminator.trainable = False
         self.origin = origin
