@@ -12,7 +12,7 @@ from sle_gan.errors import InputError
 from sle_gan.models.build import build_discriminator, build_generator
 from sle_gan.settings.presets import PRESETS, with_preset
 from sle_gan.settings.train import differing_settings
-from sle_gan.sparsity.masks import prunable_kernels
+from sle_gan.sparsity.kernels import prunable_kernels
 from sle_gan.training.ema import average_decay
 
 IMAGES = 6000

@@ -31,6 +31,7 @@ from sle_gan.run import RunFolder, check_writable, choose_run, passed_over
 from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, TrainSettings
 from sle_gan.settings.train import differing_settings, with_times_of
 from sle_gan.sparsity.times import check_times, sparsity_timeline
+from sle_gan.systems import unused_gpu
 
 Images = tuple[FolderScan, FolderScan | None, Sequence[str]]
 
@@ -89,6 +90,8 @@ class TrainingPlan:
 
     def _describe_run(self) -> Iterator[str]:
         yield f"run {self.run.path}"
+        if note := unused_gpu():
+            yield f"note: {note}"
         if self.goes_on:
             different, step = differing_settings(self.run.settings(), self.settings), self.run.latest_step() or 0
             if different:
@@ -152,7 +155,8 @@ def _find_images(images: ImageSettings, seed: int) -> Images:
     """Returns the images to train on, those held out, if any, and the names of the classes, if they are asked for."""
     scanned = scan(images.data_folder)
     check_usable(scanned.unusable(), strict=images.strict)
-    folder, held_out = hold_out(subsample(scanned, images.data_ratio, seed), images.held_out, seed)
+    used = subsample(scanned, images.data_ratio, seed, by_class=images.data_ratio_by == "class")
+    folder, held_out = hold_out(used, images.held_out, seed)
     if not images.conditional:
         return folder, held_out, ()
     names = class_names(scanned)

@@ -84,6 +84,8 @@ def resolve(
     resolve_times(values, image_count)
     settings = TrainSettings.of(values)
     _check_networks(settings)
+    if settings.images.data_ratio_by == "class" and not settings.images.conditional:
+        raise InputError("--data-ratio-by class takes a share of each class of --conditional; give both or neither")
     settings.check()
     _check_files(settings)
     _check_devices(settings)

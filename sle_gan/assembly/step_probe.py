@@ -6,7 +6,6 @@ prints, JSON too. It keeps nothing.
 """
 
 import json
-import resource
 import statistics
 import sys
 import tempfile
@@ -120,8 +119,15 @@ def _peak_resident_bytes() -> int:
         lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
         # Not that of `getrusage`, which a process begins with what the one that started it held.
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):  # another system than Linux, where the unit is the byte
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    except (OSError, StopIteration):  # another system than Linux
+        import psutil
+
+        memory = psutil.Process().memory_info()
+        if hasattr(memory, "peak_wset"):  # Windows
+            return memory.peak_wset
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of macOS, in bytes
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.equalized import scaled_leaky_relu
 from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
@@ -89,11 +90,13 @@ def generator(
     return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
 
+@needs_keras_2
 def training_graph(generator_model: keras.Model) -> keras.Model:
     """Returns what training calls: the generator as it is."""
     return generator_model
 
 
+@needs_keras_2
 def feature_split(generator_model: keras.Model) -> FeatureSplit:
     """Cuts the generator behind its first convolution, before noise and activation; nothing is copied.
 
@@ -113,6 +116,7 @@ def feature_split(generator_model: keras.Model) -> FeatureSplit:
     )
 
 
+@needs_keras_2
 def styles(generator_model: keras.Model) -> Styles:
     """Brings out the parts of a generator on both sides of its styles; nothing is copied.
 
@@ -127,6 +131,7 @@ def styles(generator_model: keras.Model) -> Styles:
     return Styles(layer("mapping"), mixing, layer("synthesis"), layer("style_average").average)
 
 
+@needs_keras_2
 def style_scales(generator_model: keras.Model) -> keras.Model:
     """Brings out what styles are made into first: the scales of the channels of all layers; nothing is copied.
 
