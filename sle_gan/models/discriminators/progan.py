@@ -9,6 +9,7 @@ import math
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.conditional import projection
 from sle_gan.layers.growing import FIRST_SIDE, GrowthLevel, faded, level_of_side
 from sle_gan.layers.minibatch import MinibatchDeviation
@@ -69,6 +70,7 @@ def discriminator(
     return keras.Model([images, labels], logits, name="discriminator")
 
 
+@needs_keras_2
 def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     """Returns what training calls that does not grow: the discriminator of its full side alone.
 
@@ -79,6 +81,7 @@ def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     return JudgingGraph(_of_side(discriminator_model, full_side, full_side))
 
 
+@needs_keras_2
 def graph_of_side(discriminator_model: keras.Model, side: int) -> keras.Model:
     """Returns what training calls while the networks have grown to a side, or that side fades in; nothing is copied.
 
@@ -92,6 +95,7 @@ def graph_of_side(discriminator_model: keras.Model, side: int) -> keras.Model:
     return _of_side(discriminator_model, side, lowest_faded(side))
 
 
+@needs_keras_2
 def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     """Cuts the discriminator of its full side before its last layer; nothing is copied.
 
@@ -109,6 +113,7 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     )
 
 
+@needs_keras_2
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the parts of each side, from the full one on, without those of the 4x4 map.
 

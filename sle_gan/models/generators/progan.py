@@ -7,6 +7,7 @@ arXiv:1710.10196, section 3, table 2, and its code. `docs/methods.md` lists the 
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.equalized import ChannelBias
 from sle_gan.layers.growing import FIRST_SIDE, GrownPicture, GrowthLevel, faded, level_of_side
 from sle_gan.layers.norm import pixel_norm
@@ -68,6 +69,7 @@ def generator(
     return keras.Model(inputs if classes else inputs[0], picture, name="generator")
 
 
+@needs_keras_2
 def training_graph(generator_model: keras.Model) -> keras.Model:
     """Returns what training calls that does not grow: the generator of its full side alone.
 
@@ -78,6 +80,7 @@ def training_graph(generator_model: keras.Model) -> keras.Model:
     return _of_side(generator_model, full_side, full_side)
 
 
+@needs_keras_2
 def graph_of_side(generator_model: keras.Model, side: int) -> keras.Model:
     """Returns what training calls while the generator has grown to a side, or that side fades in; nothing is copied.
 
@@ -91,6 +94,7 @@ def graph_of_side(generator_model: keras.Model, side: int) -> keras.Model:
     return _of_side(generator_model, side, lowest_faded(side))
 
 
+@needs_keras_2
 def feature_split(generator_model: keras.Model) -> FeatureSplit:
     """Cuts the generator of its full side behind the 4x4 map; nothing is copied.
 
