@@ -18,7 +18,6 @@ from sle_gan.models.rows import ChannelLimits, NetworkOptions
 from sle_gan.training.drift import LogitDrift
 from sle_gan.training.gradient_penalty import gradient_penalty
 
-PAPER = "Karras et al. 2018, arXiv:1710.10196"
 OFFICIAL, CIFAR, SMALL = ChannelLimits(16_384, 512), ChannelLimits(8192, 128), ChannelLimits(2048, 64)
 
 
@@ -52,7 +51,11 @@ def parameters_to(network, side):
     return sum(parameters(part) for part in network.layers if part.name.split("_")[0] not in larger)
 
 
-@pytest.mark.paper("ProGAN", f"{PAPER}, table 2, at 32 to 1024 px", "the trainable parameters of both networks")
+@pytest.mark.paper(
+    "ProGAN",
+    "Karras et al. 2018, arXiv:1710.10196, table 2, at 32 to 1024 px",
+    "the trainable parameters of both networks",
+)
 def test_the_networks_have_the_papers_parameters():
     of_sides = {
         32: (20_719_628, 20_726_785),
@@ -90,7 +93,11 @@ def test_re_gans_own_networks_have_their_parameters():
     assert tuple(map(parameters, built(32, "regan", limits=OFFICIAL))) == (23_079_436, 20_726_785)
 
 
-@pytest.mark.paper("ProGAN", f"{PAPER}, section 4.2", "pixel norm makes a root mean square of 1 at each pixel")
+@pytest.mark.paper(
+    "ProGAN",
+    "Karras et al. 2018, arXiv:1710.10196, section 4.2",
+    "pixel norm makes a root mean square of 1 at each pixel",
+)
 def test_pixel_norm_makes_each_pixel_of_length_1():
     normalized = pixel_norm(5.0 * normal(2, 4, 4, 7))
     np.testing.assert_allclose(tf.reduce_mean(normalized**2, axis=-1), np.ones([2, 4, 4]), rtol=1e-5)
@@ -171,7 +178,11 @@ def test_the_drift_is_the_mean_squared_logit_of_reals():
     assert float(LogitDrift(0.1).value(batch)) == pytest.approx(0.1 * (9 + 1) / 2)
 
 
-@pytest.mark.paper("ProGAN", f"{PAPER}, appendix A.1, a target of 750 for CIFAR-10", "the gradient penalty's target")
+@pytest.mark.paper(
+    "ProGAN",
+    "Karras et al. 2018, arXiv:1710.10196, appendix A.1, a target of 750 for CIFAR-10",
+    "the gradient penalty's target",
+)
 def test_the_gradient_penalty_asks_for_its_target():
     def plane(images):  # of slope 6
         return 3.0 * tf.reduce_sum(images, axis=[1, 2, 3])[:, None]
