@@ -225,6 +225,7 @@ def test_a_step_with_labels_is_the_one_that_is_computed_by_hand():
     np.testing.assert_allclose(gan.average_generator.get_layer("class").kernel[:, 0], added / 2, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_replicas_learn_the_same_of_labels_in_several_steps_at_once(two_replicas):
     with two_replicas.scope():
         gan = labelled_gan(steps_per_execution=2)

@@ -99,6 +99,19 @@ def test_images_of_another_shape_or_type_are_refused():
             gan.draw(seeds)
 
 
+def test_a_run_that_train_leaves_is_one_that_the_program_goes_on_with(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flowers").mkdir()
+    write_flowers(tmp_path / "flowers", 6, 32, seed=0)
+    settings = {"model": "sngan", "steps": 1, "sample_frequency": 2, **SMALL}
+    run = sle_gan.train("flowers", resolution=32, name="called", **settings)
+    words = as_words({"data_folder": "flowers", "resolution": 32, "name": "called", **settings})
+    assert sorted(run.folder.config().command) == sorted(["train.py", *words])
+    assert train_command(words) == 0
+    assert "nothing to do: the run is at step 1 of 1" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_train_leaves_the_run_that_the_program_leaves(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "flowers").mkdir()
