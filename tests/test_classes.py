@@ -244,7 +244,7 @@ def test_two_replicas_learn_the_same_of_labels_in_several_steps_at_once(two_repl
 @pytest.fixture(scope="module")
 def run(flowers, tmp_path_factory):
     output = tmp_path_factory.mktemp("conditional")
-    assert train(words(flowers, output, "run", "--model", "biggan", "--held-out", "0.2", "--steps", "2")) == 0
+    assert train(words(flowers, output, "run", "--model", "sngan", "--held-out", "0.2", "--steps", "2")) == 0
     return RunFolder(output / "run")
 
 
@@ -254,7 +254,7 @@ def test_a_conditional_run_trains_and_keeps_its_classes(run, flowers, capsys):
     assert [row["step"] for row in rows] == [1, 2]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
     assert all(0 <= row["held_out_below"] <= 1 for row in rows)
-    plain = [word for word in words(flowers, run.path.parent, "run", "--model", "biggan") if word != "--conditional"]
+    plain = [word for word in words(flowers, run.path.parent, "run", "--model", "sngan") if word != "--conditional"]
     assert train(plain) == 2
     assert "class_names ['asters', 'roses', 'tulips'], asked for None" in capsys.readouterr().err
 

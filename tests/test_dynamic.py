@@ -7,8 +7,8 @@ from tiny_gan import compiled_gan
 
 from sle_gan.errors import NothingPrunedWarning
 from sle_gan.models import MODELS
-from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
-from sle_gan.models.generators.fastgan import generator as build_generator
+from sle_gan.models.discriminators.sngan import discriminator as build_discriminator
+from sle_gan.models.generators.sngan import generator as build_generator
 from sle_gan.models.pairing import training_graph
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import uniform
@@ -22,9 +22,9 @@ from sle_gan.training.losses import hinge_discriminator, hinge_generator
 
 
 def sparse_gan(density=0.3):
-    networks = [build(64, 3, 8, 0) for build in (build_generator, build_discriminator)]
-    average = build_generator(64, 3, 8, 0)
-    graph = training_graph(MODELS["fastgan"].pair(), *networks)
+    networks = [build(32, 3, 8, 0) for build in (build_generator, build_discriminator)]
+    average = build_generator(32, 3, 8, 0)
+    graph = training_graph(MODELS["sngan"].pair(), *networks)
     gan = GAN(graph.generator, graph.discriminator, average)
     optimizers = [keras.optimizers.Adam(1e-3) for _ in range(2)]
     gan.compile(*optimizers, hinge_generator, hinge_discriminator)
@@ -40,7 +40,7 @@ def sparse_gan(density=0.3):
 
 
 def reals(count):
-    return tf.data.Dataset.from_tensors(tf.random.stateless_uniform([2, 64, 64, 3], [0, 1], -1, 1)).repeat(count)
+    return tf.data.Dataset.from_tensors(tf.random.stateless_uniform([2, 32, 32, 3], [0, 1], -1, 1)).repeat(count)
 
 
 def small_reals(count):
@@ -232,9 +232,9 @@ def test_the_divergence_is_zero_for_equal_judgements_and_the_mean_over_both_clas
 
 
 def test_a_student_learns_from_its_teacher_alone_and_not_before_there_is_one():
-    images = tf.random.stateless_normal([4, 64, 64, 3], [0, 2])
-    teacher, student = (build_discriminator(64, 3, 8, seed) for seed in (1, 2))
-    distillation = Distillation(build_discriminator(64, 3, 8, 3), 0.5)
+    images = tf.random.stateless_normal([4, 32, 32, 3], [0, 2])
+    teacher, student = (build_discriminator(32, 3, 8, seed) for seed in (1, 2))
+    distillation = Distillation(build_discriminator(32, 3, 8, 3), 0.5)
     logits = tf.nest.flatten(student(images, training=True))[0]
     assert float(distillation.divergence([images], logits)) == 0.0
     distillation.learn_from(teacher)
