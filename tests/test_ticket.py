@@ -166,7 +166,7 @@ def test_the_discriminator_may_go_on_trained_and_be_pruned_too(tmp_path):
         keep_discriminator=True,
     )
     gan.fit(reals(2), callbacks=[search, note], verbose=0)
-    assert gan.discriminator_rule.density() == pytest.approx(0.8, abs=1e-5)
+    assert gan.discriminator_rule.density() == pytest.approx(0.8, abs=1e-4)
     moved = [name for name, value in start.items() if not np.array_equal(note.rows[0]["discriminator"][name], value)]
     assert len(moved) > 10
     assert read_ticket(tmp_path / "ticket-02-64.0.safetensors").discriminator is not None
