@@ -93,7 +93,8 @@ def test_fit_counts_steps_and_keeps_the_means_across_calls():
 
 def test_the_step_is_a_function_of_the_seed_and_the_steps_number():
     def losses(gan):
-        gan.generator_optimizer.learning_rate.assign(0.0)
+        for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+            optimizer.learning_rate.assign(0.0)
         return [float(gan.train_step(tf.zeros([3, 1, 1, 1]))["generator_loss"]) for _ in range(2)]
 
     first, other = losses(linear_gan(seed=1)), losses(linear_gan(seed=2))

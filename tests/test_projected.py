@@ -174,7 +174,7 @@ def test_a_restored_training_makes_the_step_that_it_would_have_made(tmp_path):
     "given",
     [
         pytest.param(
-            {"discriminator": "both", "channels": 4, "r1_gamma": 1.0, "r1_interval": 1, "freeze_d": 2, "init_from": "y"},
+            {"discriminator": "both", "channels": 4, "r1_gamma": 1, "r1_interval": 1, "freeze_d": 2, "init_from": "y"},
             marks=pytest.mark.slow,
         ),
         {"discriminator": "projected-color", "channels": 4, "accumulate": 2},
