@@ -127,7 +127,7 @@ ROWS = LAYERS | NETWORKS | SUPERNETS
 
 def quick_with_classes(rows):
     """Parameters of tests: networks without classes are slow ones, since those with them are these and the labels."""
-    is_slow = {name: name in NETWORKS and not name.startswith("conditional_") for name in rows}
+    is_slow = {name: name not in LAYERS and not name.startswith("conditional_") for name in rows}
     return [pytest.param(row, marks=pytest.mark.slow if is_slow[name] else (), id=name) for name, row in rows.items()]
 
 
