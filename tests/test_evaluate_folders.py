@@ -27,10 +27,10 @@ def scores(capsys, *words):
 
 
 def test_like_pictures_score_lower_than_others(tmp_path, capsys):
-    reals = waves(tmp_path / "reals", 12, 0, slant=2)
-    like, unlike = waves(tmp_path / "like", 8, 100, slant=2, run="x"), waves(tmp_path / "unlike", 8, 200, slant=-2)
+    reals = waves(tmp_path / "reals", 24, 0, slant=2)
+    like, unlike = waves(tmp_path / "like", 12, 100, slant=2, run="x"), waves(tmp_path / "unlike", 12, 200, slant=-2)
     near_lines, near = scores(capsys, "--real", reals, "--fake", like, "--sheet", tmp_path / "sheet.png")
-    assert near_lines[0].startswith(f"scoring 8 pictures of {like} against 12 images of {reals} at 64 px")
+    assert near_lines[0].startswith(f"scoring 12 pictures of {like} against 24 images of {reals} at 64 px")
     _, far = scores(capsys, "--real", reals, "--fake", unlike)
     assert near["kid_efficientnet_lite0"] < 0.5 * far["kid_efficientnet_lite0"]
     assert near["swd"] < far["swd"]
