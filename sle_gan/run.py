@@ -153,8 +153,11 @@ class RunFolder:
         return step, paths[step]
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[int]:
         """Holds the folder against other processes; the lock ends with the process, however it ends.
+
+        Yields:
+            The descriptor of the locked file: a process that inherits it holds the folder too.
 
         Raises:
             InputError: if another process holds it.
@@ -175,7 +178,7 @@ class RunFolder:
             since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
             lock.write(f"process {os.getpid()} since {since}\n")
             lock.flush()
-            yield
+            yield lock.fileno()
 
 
 _CHECKPOINT_INDEX = re.compile(r"ckpt-(\d+)\.index")

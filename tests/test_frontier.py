@@ -3,9 +3,9 @@ import subprocess
 import sys
 
 import pytest
+from sle_gan.report.frontier import Trained, frontier_cells, frontier_plot, to_markdown
 
 from sle_gan.cli import frontier
-from sle_gan.report.frontier import Trained, frontier_cells, frontier_plot, to_markdown
 
 
 def two_methods():

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from sle_gan.settings import TrainSettings
 from sle_gan.settings.nested import to_nested
 
 TIMED_STEPS = 5
+WALL, CPU = "wall", "cpu"  # clocks
 
 _PROBE = "sle_gan.assembly.step_probe"
 
@@ -50,33 +52,46 @@ def ask_memory(settings: TrainSettings | None) -> dict[str, int | None]:
     return answer or {"gpus": 0, "peak_bytes": None}
 
 
-def ask_times(settings: TrainSettings) -> StepTimes:
+def ask_times(settings: TrainSettings, clock: str = WALL, environment: Mapping[str, str] | None = None) -> StepTimes:
     """Times some steps.
 
     Args:
         settings: the resolved settings.
+        clock: `wall`, or `cpu` for the time of all cores together.
+        environment: variables that the process has besides, such as the number of its threads.
 
     Raises:
         InputError: if the settings cannot be used.
         TrainingError: if the memory does not suffice, or the steps failed for another reason.
     """
-    answer = _ask(settings, TIMED_STEPS, "timing a step", "--steps")
+    answer = _ask(settings, TIMED_STEPS, "timing a step", "--steps", clock, environment)
     if answer is None or answer["times"] is None:
         raise TrainingError("out of memory; give a smaller --batch-size, --width or --resolution")
     return StepTimes(*answer["times"])
 
 
-def _ask(settings: TrainSettings | None, timed_steps: int, what: str, instead: str) -> dict[str, Any] | None:
+def process_environment() -> dict[str, str]:
+    """Returns the environment in which a process of its own finds this package."""
+    paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _ask(
+    settings: TrainSettings | None,
+    timed_steps: int,
+    what: str,
+    instead: str,
+    clock: str = WALL,
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, Any] | None:
     """Returns the answer; None where the system ended the process, as it does with one that takes too much memory."""
-    package_folder = str(Path(__file__).parents[2])
-    paths = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-m", _PROBE],
-        input=json.dumps({"settings": settings and to_nested(settings), "timed_steps": timed_steps}),
+        input=json.dumps({"settings": settings and to_nested(settings), "timed_steps": timed_steps, "clock": clock}),
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        env=process_environment() | dict(environment or {}),
     )
     if done.returncode < 0:
         return None

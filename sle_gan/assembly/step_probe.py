@@ -1,8 +1,8 @@
 """What a training step needs, measured in a process of its own: `python -m sle_gan.assembly.step_probe`.
 
 `sle_gan.assembly.probe` starts the process. It reads JSON: the settings of a training, or null to be told of the
-devices alone, and how many steps are timed. It makes steps on drawn images and answers with the last line of what it
-prints, JSON too. It keeps nothing.
+devices alone, how many steps are timed, and by which clock. It makes steps on drawn images and answers with the last
+line of what it prints, JSON too. It keeps nothing.
 """
 
 import json
@@ -11,13 +11,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sle_gan.assembly.probe import CPU, WALL
 from sle_gan.disk import reason
 from sle_gan.errors import SleGanError, StorageError
 from sle_gan.quiet import quiet_start
@@ -27,6 +28,7 @@ from sle_gan.settings.nested import from_nested
 
 _UNTIMED_STEPS = 2  # the first also sets up what the second uses
 _IMAGES = 8
+_CLOCKS = {WALL: time.perf_counter, CPU: time.process_time}
 
 
 def main() -> int:
@@ -35,17 +37,20 @@ def main() -> int:
     Returns:
         The exit code, as that of `train.py`.
     """
-    began = time.perf_counter()
+    began = {name: clock() for name, clock in _CLOCKS.items()}
     try:
         request = json.load(sys.stdin)
-        print(json.dumps(_answer(request["settings"], request["timed_steps"], began)))
+        clock = request["clock"]
+        print(json.dumps(_answer(request["settings"], request["timed_steps"], _CLOCKS[clock], began[clock])))
     except (SleGanError, OSError) as error:
         print(reason(error), file=sys.stderr)  # its last line, which the one that asks reads
         return error.exit_code if isinstance(error, SleGanError) else StorageError.exit_code
     return 0
 
 
-def _answer(content: dict[str, Any] | None, timed_steps: int, began: float) -> dict[str, Any]:
+def _answer(
+    content: dict[str, Any] | None, timed_steps: int, clock: Callable[[], float], began: float
+) -> dict[str, Any]:
     with quiet_start():
         import tensorflow as tf
 
@@ -57,7 +62,7 @@ def _answer(content: dict[str, Any] | None, timed_steps: int, began: float) -> d
         if content is None:
             return answer
         try:
-            ends = _make_steps(from_nested(content), _UNTIMED_STEPS + timed_steps)
+            ends = _make_steps(from_nested(content), _UNTIMED_STEPS + timed_steps, clock)
         except (tf.errors.ResourceExhaustedError, MemoryError):
             return answer
     times = np.diff(ends)[_UNTIMED_STEPS - 1 :].tolist()
@@ -75,8 +80,8 @@ def _peak_bytes(gpus: Sequence[Any]) -> int:
     return _peak_resident_bytes()
 
 
-def _make_steps(settings: TrainSettings, count: int) -> list[float]:
-    """Makes steps, and returns when each was done, in seconds."""
+def _make_steps(settings: TrainSettings, count: int, clock: Callable[[], float]) -> list[float]:
+    """Makes steps, and returns when each was done, in seconds of a clock."""
     import tf_keras as keras
 
     from sle_gan.assembly.building import build_training
@@ -108,7 +113,7 @@ def _make_steps(settings: TrainSettings, count: int) -> list[float]:
 
         def note_end(batch: int, logs: dict[str, Any]) -> None:
             float(logs["generator_loss"])  # waits for an accelerator to be done
-            ends.append(time.perf_counter())
+            ends.append(clock())
 
         callback = keras.callbacks.LambdaCallback(on_train_batch_end=note_end)
         gan.fit(dataset, steps_per_epoch=count, callbacks=[callback], verbose=0)
