@@ -191,7 +191,8 @@ def _filled_in(text: str, values: Mapping[str, Any], name: str) -> str:
     def value_of(match: re.Match[str]) -> str:
         if match[1] not in values:
             raise InputError(f"row {name!r} has no value for {match[0]}")
-        return str(values[match[1]])
+        value = values[match[1]]
+        return str(value).lower() if isinstance(value, bool) else str(value)  # as TOML writes it
 
     return _PLACEHOLDER.sub(value_of, text)
 
@@ -202,7 +203,8 @@ def _row(name: str, table: Mapping[str, Any], study: StudySettings) -> Row:
         settings = {key: value for key, value in table.items() if key in GIVABLE}
         if own.preset is not None:
             settings, _ = with_preset(own.preset, settings)
-        sources = {key: _source(settings.pop(key)) for key in _FROM_ROWS if _is_source(settings.get(key))}
+        named = {key: settings.pop(key) for key in _FROM_ROWS if _is_source(settings.get(key))}
+        sources = {key: _filled_in(value.removeprefix(_FROM_ROW).strip(), table, name) for key, value in named.items()}
         if own.ticket_round is not None and "ticket" not in sources:
             raise InputError(f"ticket_round needs a ticket such as '{_FROM_ROW}search'")
     except InputError as error:
@@ -217,10 +219,6 @@ def _row(name: str, table: Mapping[str, Any], study: StudySettings) -> Row:
 
 def _is_source(value: object) -> bool:
     return isinstance(value, str) and value.startswith(_FROM_ROW)
-
-
-def _source(value: str) -> str:
-    return value.removeprefix(_FROM_ROW).strip()
 
 
 def _check_rows(rows: list[Row]) -> None:
