@@ -33,7 +33,7 @@ OF_PROGRAMS = {
                 "evaluate",
                 "films",
                 "front_door",
-                "frontier",
+                "study",
                 "fuzz",
                 "generate",
                 "generate_styles",
