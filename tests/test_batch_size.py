@@ -1,8 +1,10 @@
 import random
 import re
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from test_models_cli import pictures, words  # noqa: F401
 
@@ -149,6 +151,49 @@ def test_a_dry_run_says_that_sizes_would_be_tried(photographs, tmp_path, capsys)
     told = capsys.readouterr().out
     assert "a training would first try which sizes fit; this is the step of 6 images" in told
     assert re.search(r"^batch_size: 6 \(default: 8\)$", told, re.MULTILINE)
+
+
+@pytest.fixture
+def tiny_probe(monkeypatch):
+    monkeypatch.setattr("sle_gan.assembly.probe._PROBE", "tiny_probe")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+def asked(ask, size):
+    """Returns the process that answered, and the peak."""
+    settings = size and resolve({"data_folder": "x", "resolution": 64, "batch_size": size})
+    answer = ask(settings or None)
+    return answer["gpus"], answer["peak_bytes"]
+
+
+def test_one_process_tries_larger_and_larger_batches_and_another_a_smaller_one(tiny_probe):
+    with MemoryTrials() as ask:
+        (first, _), *larger = (asked(ask, size) for size in (0, 1, 2, 6))
+        assert larger == [(first, 1), (first, 2), (first, 6)]
+        second, peak = asked(ask, 5)
+        assert (second != first, peak) == (True, 5)
+        assert asked(ask, 7) == (second, 7)  # after which it does not go on
+        third, peak = asked(ask, 8)
+        assert (third != second, peak) == (True, 8)
+        assert not psutil.pid_exists(first)
+    assert not psutil.pid_exists(third)
+
+
+def test_a_trial_that_the_system_ends_is_more_than_there_is_and_the_next_begins_anew(tiny_probe):
+    with MemoryTrials() as ask:
+        first, _ = asked(ask, 4)
+        assert asked(ask, 100) == (0, None)
+        second, peak = asked(ask, 60)
+        assert (second != first, peak) == (True, 60)
+        assert largest_that_fits(lambda number: asked(ask, number + 51)[1], 200, None) == 48
+
+
+def test_a_trial_that_fails_for_another_reason_is_told_with_its_last_line(tiny_probe):
+    with (
+        MemoryTrials() as ask,
+        pytest.raises(TrainingError, match=r"auto failed: no such kernel; give --batch-size as a number"),
+    ):
+        asked(ask, 50)
 
 
 @pytest.mark.slow
