@@ -370,3 +370,17 @@ def test_a_model_that_was_compiled_before_is_compiled_again_with_its_masks():
 def test_executions_of_several_steps_do_not_pass_over_a_change():
     assert [is_due(5, step - 3, step) for step in (3, 6, 9, 12, 15, 18)] == [False, True, False, True, True, False]
     assert [is_due(2, step - 1, step) for step in (1, 2, 3, 4)] == [False, True, False, True]
+
+
+@pytest.mark.parametrize("make_model", [SomeonesGAN, MaskingGAN])
+def test_masks_that_are_made_late_are_the_same_on_two_replicas(make_model, two_replicas):
+    with two_replicas.scope():
+        model = make_model()
+        callback = reconfigure(model, 2)
+    batches = tf.data.Dataset.from_tensors(tf.ones([4, SIDE, SIDE, 3])).repeat(4)
+    model.fit(batches, callbacks=[callback], verbose=0)
+    assert callback.masks.density() == 0.5
+    for variable in (*callback.masks.masks, *callback.masks.kernels):
+        first, second = (value.numpy() for value in two_replicas.experimental_local_results(variable))
+        np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(callback.masks.weights()[0] == 0, ~callback.masks.read()[0])

@@ -5,6 +5,7 @@ import functools
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,14 @@ from sle_gan.json_files import replaced, write_json
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
+from sle_gan.shell import shell_line
 from sle_gan.training.accumulation import describe_shares
 from sle_gan.training.devices import keeps_images, shared_dataset
 from sle_gan.training.ema import Calibration
 from sle_gan.training.gan import GAN
 from sle_gan.training.memory import checkpoint_bytes
 from sle_gan.training.probe import compiles
+from sle_gan.training.teacher import Teacher
 from sle_gan.training.workers import largest_of_workers
 
 SAMPLE_SEEDS = range(24)
@@ -85,10 +88,10 @@ def fit(
         gan.resident = ResidentImages(images, labels and labels[0])
     _check_space_for_checkpoints(run, settings, training)
     _write_costs(run, settings, training)
+    _note_teacher(run, gan.method(Teacher))
     _print_lines(describe_shares(optimization.accumulate, optimization.batch_size, (generator, discriminator)))
     held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, labels and labels[::-1]).row
-    share_size = optimization.batch_size // optimization.accumulate
-    calibrate = Calibration(gan.average_generator, share_size, gan.classes)
+    calibrate = Calibration(gan.average_generator, optimization.batch_size // optimization.accumulate, gan.classes)
     items = training.checkpoint_items()
     checkpoints = Checkpoints(
         run.checkpoints,
@@ -177,6 +180,16 @@ def _write_costs(run: RunFolder, settings: TrainSettings, training: Training) ->
         print(describe_cpu_cost(costs["training_flops_per_step"], settings), flush=True)
 
 
+def _note_teacher(run: RunFolder, teacher: Teacher | None) -> None:
+    """Writes which weights of the teacher are trained with, where those that were noted are gone."""
+    config = run.config()
+    if teacher is None or teacher.origin is None or teacher.origin == config.settings.transfer:
+        return
+    print(f"note: the teacher trains on: it judges as at its step {teacher.origin.teacher_step}", flush=True)
+    settings = replace(config.settings, transfer=teacher.origin)
+    write_json(run.config_file, config._replace(settings=settings).to_json())
+
+
 def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
         print(line, flush=True)
@@ -187,7 +200,7 @@ def _end(run: RunFolder, signal: int | None, supplement: Supplement) -> int:
         print(f"saved in {run.path}; {run.way_on()}")
         return 128 + signal
     _print_lines(supplement.summary())
-    print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
+    print(f"done; next: {shell_line('python', 'generate.py', 'samples', run.path, '--seeds', '0-15', '--grid')}")
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from sle_gan.data.pictures import whole_file
 from sle_gan.disk import cache_folder
 from sle_gan.errors import InputError, StorageError
+from sle_gan.shell import shell_line
 
 INCEPTION_ADDRESS = (
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
@@ -44,7 +45,9 @@ def inception_weights(path: Path | str | None, tell: Callable[[str], object], ad
     target = inception_file(path, address)
     if not target.exists():
         if path:
-            raise InputError(f"--inception-weights {target} is no file; without it they are fetched from {address}")
+            raise InputError(
+                f"--inception-weights {shell_line(target)} is no file; without it they are fetched from {address}"
+            )
         _fetch(address, target, tell)
     try:
         checksum = hashlib.sha256(target.read_bytes()).hexdigest()
