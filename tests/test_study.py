@@ -229,6 +229,13 @@ def test_the_page_of_studies_names_every_key():
         assert f"`{name}`" in page
 
 
+def test_a_study_without_scipy_is_told(photographs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    study = make_study(content({"dense": {}}, same={"data_folder": str(photographs)}), "some")
+    with pytest.raises(InputError, match=r"pip install 'sle-gan\[study\]'"):
+        CarriedOut(study, Path("nowhere")).check(has_gpus=False)
+
+
 def test_too_few_seeds_are_told_before_the_training():
     paired = make_study(content({"dense": {}, "x": {"width": 16}}, permutation="paired", seeds=[0, 1, 2, 3, 4]), "few")
     assert weakest_p(paired).startswith("5 seeds cannot tell 1 row from a baseline: p is 0.062 at best")
@@ -272,9 +279,8 @@ def begun(tmp_path, photographs):
         told = []
         folder = tmp_path / study.name
         study_folder = CarriedOut(study, folder, told.append)
-        with RunFolder(folder).locked() as lock:
-            command = [sys.executable, "-I", str(stub)]
-            study_folder.carry_out(Workers(command, places(1, at_once, []), lock))
+        folder.mkdir(exist_ok=True)
+        study_folder.carry_out(Workers([sys.executable, "-I", str(stub)], places(1, at_once, [])))
         return study_folder, told
 
     return begin
@@ -320,7 +326,7 @@ def test_changed_settings_are_trained_again_and_a_damaged_file_of_numbers_is_tol
             read_measured(file)
 
 
-def test_a_study_that_is_ended_ends_its_workers_and_holds_its_folder_until_then(begun, photographs, tmp_path):
+def test_a_study_that_is_ended_ends_its_workers(begun, photographs, tmp_path):
     study = make_study(content({"dense": {"width": 24}}, same={"data_folder": str(photographs)}), "ended")
     script = tmp_path / "study.py"
     script.write_text(
@@ -328,8 +334,8 @@ def test_a_study_that_is_ended_ends_its_workers_and_holds_its_folder_until_then(
         "from sle_gan.study.carry_out import CarriedOut\n"
         "from sle_gan.study.study_file import read_study\nfrom sle_gan.study.workers import Workers, places\n"
         "study, folder = read_study(Path(sys.argv[1])), Path(sys.argv[2])\n"
-        "with RunFolder(folder).locked() as lock:\n"
-        "    CarriedOut(study, folder).carry_out(Workers(sys.argv[3:], places(1, 2, []), lock))\n"
+        "with RunFolder(folder).locked():\n"
+        "    CarriedOut(study, folder).carry_out(Workers(sys.argv[3:], places(1, 2, [])))\n"
     )
     file = tmp_path / "ended.toml"
     file.write_text(toml(content({"dense": {"width": 24}}, same={"data_folder": str(photographs)})))
@@ -529,10 +535,13 @@ def wait_until_free(folder):
     end = time.monotonic() + 120
     while time.monotonic() < end:
         try:
-            with RunFolder(folder).locked():
-                return
+            for run in [folder, *folder.glob("*-seed*")]:
+                with RunFolder(run).locked():
+                    pass
         except InputError:
             time.sleep(0.2)
+        else:
+            return
     pytest.fail("the workers did not end")
 
 

@@ -104,9 +104,9 @@ def carry_out(study: Study, folder: Path, arguments: argparse.Namespace) -> int:
             goes_on = cell.run.is_trained() and state == "begins"
             _tell(f"{name}: {'goes on' if goes_on else state}")
         return 0
-    with RunFolder(folder).locked() as lock:
+    with RunFolder(folder).locked():
         mark_folder(folder)
-        carried_out.carry_out(Workers(_WORKER, environments, lock))
+        carried_out.carry_out(Workers(_WORKER, environments))
     failed = "; ".join(f"{name} ({why})" for name, why in list(carried_out.failures.items())[:3])
     if len(carried_out.failures) == len(carried_out.cells):
         raise TrainingError(f"all trainings failed: {failed}")

@@ -142,12 +142,19 @@ class CarriedOut:
 
         Args:
             workers: that do it.
+
+        Raises:
+            InputError: if a run is in use: the workers of a study that was killed end a moment later.
         """
         needs = {
             name: {cell.source(self.study, setting).name for setting in cell.row.sources}
             for name, cell in self.cells.items()
         }
         waiting = {name: cell for name, cell in self.cells.items() if self.measured(cell) is None}
+        for cell in waiting.values():
+            if cell.run.exists():
+                with cell.run.locked():
+                    pass
         done = len(self.cells) - len(waiting)
         if done:
             self._tell(f"{done} of {len(self.cells)} trainings are done")

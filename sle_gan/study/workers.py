@@ -78,11 +78,10 @@ class Workers:
     Args:
         command: words that start a worker, which is given its task as one more word, JSON.
         environments: as `places` returns them.
-        lock: descriptor of a file that stays locked until the last worker has ended.
     """
 
-    def __init__(self, command: Sequence[str], environments: Sequence[Environment], lock: int) -> None:
-        self._command, self._lock = command, lock
+    def __init__(self, command: Sequence[str], environments: Sequence[Environment]) -> None:
+        self._command = command
         self._count = len(environments)
         self._free: queue.SimpleQueue[Environment] = queue.SimpleQueue()
         for environment in environments:
@@ -140,7 +139,6 @@ class Workers:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=process_environment() | environment,
-                pass_fds=(self._lock,),
                 start_new_session=True,  # a Ctrl-C is for the study, which ends its workers
             )
             self._processes.add(process)
