@@ -101,7 +101,7 @@ class Workers:
             The name of each job when it is done.
         """
         waiting, running, done = dict(jobs), dict[Future[str | None], str](), set[str]()
-        with self._ending(), ThreadPoolExecutor(self._count) as pool:
+        with ThreadPoolExecutor(self._count) as pool, self._ending():  # which waits for those that are ended
             while waiting or running:
                 ready = [name for name in waiting if needs[name] <= done][: self._count - len(running)]
                 running |= {pool.submit(waiting.pop(name)): name for name in ready}
