@@ -47,7 +47,7 @@ def list_gpus() -> list[str]:
     if shutil.which("nvidia-smi") is None:
         return []
     told = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False).stdout
-    return [str(index) for index, line in enumerate(told.splitlines()) if line.startswith("GPU ")]
+    return [str(index) for index in range(sum(line.startswith("GPU ") for line in told.splitlines()))]
 
 
 def cpu_threads(cores: int) -> Environment:
