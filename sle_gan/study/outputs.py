@@ -3,8 +3,9 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -188,7 +189,7 @@ def results_page(results: Results, plot: io.BytesIO) -> bytes:
     return page(f"Study {study.name}", *parts)
 
 
-def _sheets(rows: Iterable[RowResult]) -> Iterable[element]:
+def _sheets(rows: Iterable[RowResult]) -> Iterator[Element]:
     for one in rows:
         for cell in one.trained[:1]:
             for step, sheet in sheets_of(cell.run.samples)[-1:]:
