@@ -41,7 +41,7 @@ def check_scipy() -> None:
     try:
         import scipy.stats  # noqa: F401
     except ImportError:
-        raise InputError("a study needs SciPy for its intervals: pip install 'sle-gan[study]', or scipy") from None
+        raise InputError("a study needs SciPy for its intervals: pip install scipy") from None
 
 
 def bootstrap_interval(values: Sequence[float]) -> Interval | None:
