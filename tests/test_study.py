@@ -472,6 +472,7 @@ def test_rows_that_chance_explains_are_not_told_apart_and_higher_coverage_is_bet
 # The real thing
 
 
+@pytest.mark.slow
 def test_a_training_is_scored_once_and_its_numbers_are_kept(photographs, tmp_path):
     study = make_study(content({"dense": {}}, same={"data_folder": str(photographs)}), "one")
     done = CarriedOut(study, tmp_path)
