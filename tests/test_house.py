@@ -31,6 +31,7 @@ OF_PROGRAMS = {
                 "evaluate_folders",
                 "doctor",
                 "evaluate",
+                "exports",
                 "films",
                 "front_door",
                 "frontier",
