@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.assembly.resolve import resolve
-from sle_gan.sparsity.masks import Masks, prunable_kernels
+from sle_gan.sparsity.masks import Masks
 from sle_gan.sparsity.selection import magnitude_masks
 
 MASKED = {"Re-GAN, 30 % pruned": (0.7, False), "STU-GAN, 80 % pruned": (0.2, True)}
@@ -63,8 +63,7 @@ def measure(arguments, density, tracks):
     for is_masked in (False, True):
         gan = build_gan(settings, *build_networks(settings))
         if is_masked:
-            averages = prunable_kernels(gan.average_generator)
-            masks = Masks(prunable_kernels(gan.generator), averages, track_gradients=tracks)
+            masks = Masks(gan.generator, gan.average_generator, track_gradients=tracks)
             masks.set(magnitude_masks(masks.weights(), density))
             gan.set_update_rules(generator=masks)
         steps.append(tf.function(gan.train_step))

@@ -45,12 +45,3 @@ def read_arrays(file: Path | str) -> tuple[dict[str, NDArray[Any]], dict[str, st
             return {name: archive.get_tensor(name) for name in archive.keys()}, archive.metadata() or {}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError, ValueError) as error:
         raise InputError(f"{file} cannot be read ({error})") from error
-
-
-def read_metadata(file: Path | str) -> dict[str, str]:
-    """Reads the metadata alone; see `read_arrays` for the errors."""
-    try:
-        with safetensors.safe_open(file, framework="numpy") as archive:
-            return archive.metadata() or {}
-    except (OSError, safetensors.SafetensorError, ValueError) as error:
-        raise InputError(f"{file} cannot be read ({error})") from error

@@ -1,4 +1,4 @@
-"""Disk space: whether there is enough of it, and which errors say that there was not.
+"""Disk space: whether there is enough of it, which errors say that there was not; the user's cache folder.
 
 Imports no TensorFlow.
 """
@@ -7,9 +7,19 @@ import errno
 import shutil
 from pathlib import Path
 
+import platformdirs
+
 from sle_gan.errors import StorageError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def cache_folder() -> Path:
+    """Returns the folder of what can be made again; it need not exist.
+
+    Where the system keeps such things: on Linux `$XDG_CACHE_HOME/sle-gan`, or `~/.cache/sle-gan`.
+    """
+    return platformdirs.user_cache_path("sle-gan", appauthor=False)
 
 
 def is_full(error: BaseException) -> bool:

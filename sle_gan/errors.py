@@ -30,3 +30,7 @@ class StorageError(SleGanError):
     """Reading or writing failed: a full disk, a read-only folder, a file that vanished."""
 
     exit_code = 4
+
+
+class NothingPrunedWarning(UserWarning):
+    """A training has ended before the first time at which a sparse method changes its masks."""

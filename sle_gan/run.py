@@ -23,21 +23,25 @@ Imports no TensorFlow, so that a wrong name is told within a second.
 
 import contextlib
 import datetime
-import fcntl
 import json
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import filelock
+
+from sle_gan.checkpoint_files import checkpoints_in
 from sle_gan.errors import InputError, StorageError
 from sle_gan.json_files import write_json
 from sle_gan.marks import mark_folder
 from sle_gan.run_config import RunConfig, read_config
 from sle_gan.settings.train import TrainSettings, differing_settings, fits_weights
+from sle_gan.shell import shell_line
+
+LET_WRITE = "make it writable, or work on a copy of the run"
 
 
 class RunFolder:
@@ -74,6 +78,9 @@ class RunFolder:
         self.image_cache = self.path / "images.npy"
         self.held_out_cache = self.path / "held_out.npy"
         self.lock_file = self.path / "lock"
+        self.holder_file = (
+            self.path / "lock-holder"
+        )  # not the lock itself, which is emptied, and on Windows closed to others
 
     def copies_sheet(self, step: int) -> Path:
         """Returns the path of the sheet of the pictures of a step that are closest to training images."""
@@ -104,8 +111,7 @@ class RunFolder:
 
     def latest_step(self) -> int | None:
         """Returns the step of the newest checkpoint, or None."""
-        steps = [int(match[1]) for match in map(_CHECKPOINT_INDEX.fullmatch, _names(self.checkpoints)) if match]
-        return max(steps, default=None)
+        return max(checkpoints_in(self.checkpoints), default=None)
 
     def way_on(self, more: Sequence[str] = ()) -> str:
         """Says how the run is trained further; see `RunConfig.way_on`.
@@ -124,11 +130,12 @@ class RunFolder:
             return "a step goes through one image at a time already; begin a run of a smaller --width or --resolution"
         return f"in less of it, {self.way_on(['--change-settings', '--accumulate', str(more)])}"
 
-    def generator_checkpoint(self, step: int | None = None) -> tuple[int, Path]:
+    def generator_checkpoint(self, step: int | None = None, *, or_newest: bool = False) -> tuple[int, Path]:
         """Finds a checkpoint that holds the averaged generator, among the newest and the best.
 
         Args:
             step: its step; that of the newest checkpoint if None, or of the newest of the best if there is none.
+            or_newest: whether the newest is taken where there is none of the step.
 
         Returns:
             Its step, and its path as TensorFlow names it.
@@ -136,25 +143,23 @@ class RunFolder:
         Raises:
             InputError: if there is none.
         """
-        paths = {
-            int(match[1]): folder / f"ckpt-{match[1]}"
-            for folder in (self.best, self.checkpoints)
-            for match in map(_CHECKPOINT_INDEX.fullmatch, _names(folder))
-            if match
-        }
+        newest = checkpoints_in(self.checkpoints)
+        paths = checkpoints_in(self.best) | newest
         if not paths:
             raise InputError(f"{self.path} has no checkpoint yet; train it first")
-        if step is not None and step not in paths:
+        if step is None or (or_newest and step not in paths):
+            step = max(newest or paths)
+        if step not in paths:
             there = ", ".join(map(str, sorted(paths)))
             raise InputError(f"--step must be one that {self.path} has a checkpoint of: {there}; got {step}")
-        if step is None:
-            latest = self.latest_step()
-            step = max(paths) if latest is None else latest
         return step, paths[step]
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, mend: str = "give another --output-folder") -> Iterator[None]:
         """Holds the folder against other processes; the lock ends with the process, however it ends.
+
+        Args:
+            mend: what to do where the folder cannot be written.
 
         Raises:
             InputError: if another process holds it.
@@ -162,23 +167,18 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = self.lock_file.open("a+", encoding="utf-8")
+            held = filelock.FileLock(self.lock_file).acquire(timeout=0)
+        except filelock.Timeout:
+            told = (
+                self.holder_file.read_text(encoding="utf-8").strip() if self.holder_file.exists() else "another process"
+            )
+            raise InputError(f"{self.path} is in use by {told}; wait until that has ended") from None
         except OSError as error:
-            raise _unwritable(self.path, error) from None
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                raise InputError(f"{self.path} is in use by {lock.read().strip()}; wait until that has ended") from None
-            lock.truncate(0)
+            raise _unwritable(self.path, error, mend) from None
+        with held:
             since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-            lock.write(f"process {os.getpid()} since {since}\n")
-            lock.flush()
+            self.holder_file.write_text(f"process {os.getpid()} since {since}\n", encoding="utf-8")
             yield
-
-
-_CHECKPOINT_INDEX = re.compile(r"ckpt-(\d+)\.index")
 
 
 def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: bool, change: bool = False) -> RunFolder:
@@ -204,7 +204,7 @@ def choose_run(label: str, settings: TrainSettings, *, resume: bool, override: b
     if name in {"", ".", ".."} or Path(name).name != name:
         raise InputError(f"--name must be a plain folder name; got {name!r}")
     run = RunFolder(output_folder / name)
-    if not set(_names(run.path)) - {run.lock_file.name}:
+    if not set(_names(run.path)) - {run.lock_file.name, run.holder_file.name}:
         return run
     if not run.exists():
         raise InputError(f"{run.path} exists and is no run folder; give another --name")
@@ -252,9 +252,9 @@ def passed_over(run: RunFolder, settings: TrainSettings) -> str | None:
     different = differing_settings(config.settings, settings)
     way = other.way_on()
     if different and fits_weights(config.settings, settings):
-        way = f"the same command with --name {shlex.quote(other.name)} --change-settings goes on with it"
+        way = f"the same command with --name {shell_line(other.name)} --change-settings goes on with it"
     elif not different:
-        way = f"the same command with --name {shlex.quote(other.name)} goes on with it"
+        way = f"the same command with --name {shell_line(other.name)} goes on with it"
     reason = f", with other settings ({different})" if different else ""
     steps = config.settings.optimization.steps
     return f"{other.path} is an unfinished run of the same images, at step {step} of {steps}{reason}; {way}"
@@ -279,7 +279,7 @@ def start_run(run: RunFolder, config: RunConfig, manifest: dict[str, Any]) -> No
         for path in run.path.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path != run.lock_file:
+            elif path not in {run.lock_file, run.holder_file}:
                 path.unlink()
         mark_folder(run.path)
         write_json(run.config_file, config.to_json())
@@ -307,7 +307,7 @@ def check_writable(output_folder: Path | str, flag: str = "--output-folder") -> 
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise _unwritable(folder, error, flag) from None
+        raise _unwritable(folder, error, f"give another {flag}") from None
 
 
 def find_run(text: Path | str, output_folder: Path | str) -> RunFolder:
@@ -387,8 +387,8 @@ def _unfinished(run: RunFolder, settings: TrainSettings, *, change: bool) -> boo
     return fits and (run.latest_step() or 0) < settings.optimization.steps
 
 
-def _unwritable(folder: Path, error: OSError, flag: str = "--output-folder") -> StorageError:
-    return StorageError(f"{folder} cannot be written ({error.strerror}); give another {flag}")
+def _unwritable(folder: Path, error: OSError, mend: str = "give another --output-folder") -> StorageError:
+    return StorageError(f"{folder} cannot be written ({error.strerror}); {mend}")
 
 
 def _names(folder: Path | str) -> list[str]:

@@ -3,7 +3,6 @@
 A run folder may come from elsewhere: what the file holds is checked before anything is made of it.
 """
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from sle_gan.settings.kinds import LARGEST_WHOLE, TEXT, TEXTS
 from sle_gan.settings.nested import from_nested, to_nested
 from sle_gan.settings.schema_1 import from_schema_1
 from sle_gan.settings.train import WEIGHT_FITTING_NAMES, changed_settings
+from sle_gan.shell import shell_line
 
 CONFIG_SCHEMA = 2
 _READERS = {1: from_schema_1, CONFIG_SCHEMA: from_nested}
@@ -136,8 +136,7 @@ class RunConfig(NamedTuple):
             longer = ["--steps", str(2 * step)] if search is None else ["--rounds", str(2 * search.rounds)]
             words = [*_without_length(words), *longer]
             way = "it goes further with"
-        # A run may come from elsewhere: what would move the cursor is no part of a command.
-        return f"{way}: " + "".join(c if c.isprintable() else "?" for c in shlex.join(words))
+        return f"{way}: {shell_line(*words)}"
 
 
 def read_config(file: Path) -> RunConfig:

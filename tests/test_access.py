@@ -101,16 +101,19 @@ def test_a_read_only_output_ends_every_program_with_4_before_tensorflow_is_loade
     (shared / "run").chmod(0o555)
     (shared / "run" / "lock").chmod(0o444)
     for words, mend in (
-        (("train", "--data-folder", images, "--output-folder", shared / "runs"), "--output-folder"),
-        (("generate", "samples", shared / "run", "--seeds", "0"), "--output"),
-        (("generate", "samples", shared / "run", "--seeds", "0", "--output", shared / "out"), "--output"),
-        (("generate", "interpolate", shared / "run", "--seeds", "0,1", "--output", shared / "a.gif"), "--output"),
-        (("generate", "export", shared / "run"), "--output"),
-        (("evaluate", shared / "run"), "--output-folder"),
+        (("train", "--data-folder", images, "--output-folder", shared / "runs"), "give another --output-folder"),
+        (("generate", "samples", shared / "run", "--seeds", "0"), "give another --output"),
+        (("generate", "samples", shared / "run", "--seeds", "0", "--output", shared / "out"), "give another --output"),
+        (
+            ("generate", "interpolate", shared / "run", "--seeds", "0,1", "--output", shared / "a.gif"),
+            "give another --output",
+        ),
+        (("generate", "export", shared / "run"), "give another --output"),
+        (("evaluate", shared / "run"), "make it writable, or work on a copy of the run"),
     ):
         code, told, seconds = run_as_nobody(*words)
         assert code == 4, told
-        assert re.fullmatch(rf"error: .* cannot be written \(Permission denied\); give another {mend}\n", told)
+        assert re.fullmatch(rf"error: .* cannot be written \(Permission denied\); {mend}\n", told)
         assert seconds < 2 * max(1, os.getloadavg()[0] / os.cpu_count())
 
 

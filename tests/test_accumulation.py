@@ -9,7 +9,8 @@ from sle_gan.assembly.description import describe_training
 from sle_gan.assembly.resolve import resolve
 from sle_gan.errors import InputError
 from sle_gan.sparsity.adapt import BalanceRatio
-from sle_gan.sparsity.masks import Masks, prunable_kernels
+from sle_gan.sparsity.kernels import prunable_kernels
+from sle_gan.sparsity.masks import Masks
 from sle_gan.training import accumulation
 from sle_gan.training.accumulation import Share, shares, summed
 from sle_gan.training.classes import ClassShares
@@ -148,7 +149,7 @@ def test_a_loss_scale_and_masks_leave_the_step_of_shares_as_it_is():
     gans = small_gan(1), small_gan(4)
     for gan in gans:
         kernels = prunable_kernels(gan.discriminator)
-        gan.set_update_rules(discriminator=Masks(kernels))
+        gan.set_update_rules(discriminator=Masks(gan.discriminator))
         gan.discriminator_rule.set(
             [np.arange(kernel.numpy().size).reshape(kernel.shape) % 2 == 0 for kernel in kernels.values()]
         )

@@ -16,7 +16,7 @@ from sle_gan.models.generators.alphagan import generator as build_generator
 from sle_gan.models.rows import NetworkOptions
 from sle_gan.models.seeded import GENERATOR
 from sle_gan.sparsity.flops import layer_macs, network_macs
-from sle_gan.sparsity.masks import prunable_kernels
+from sle_gan.sparsity.kernels import prunable_kernels
 
 SMALL = SPACE.published["alphagan-s"]
 

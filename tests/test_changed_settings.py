@@ -2,9 +2,11 @@
 
 import argparse
 import ast
+import html
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,9 @@ from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, search, train_flags
 from sle_gan.cli.train import main
 from sle_gan.cli.train_flags import parse
+from sle_gan.data.manifest import manifest
 from sle_gan.errors import InputError
+from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder, read_rows, start_run
 from sle_gan.run_config import Command, RunConfig
 from sle_gan.settings.field import settings_of
@@ -37,7 +41,7 @@ PROGRAMS = [compare, doctor, evaluate, frontier, generate, report, search, train
 NETWORKS = {"model", "generator", "discriminator", "width", "mapping_layers", "seed", "feature_side", "genotype"}
 CHANNELS = {"channel_base", "channel_max"}
 IMAGES = {"resolution", "channels", "conditional", "class_names", "fit", "background", "range"}
-PARTS = {"data_ratio", "held_out"}
+PARTS = {"data_ratio", "data_ratio_by", "held_out"}
 BEGINNINGS = {"init_from", "freeze_d", "ticket", "ticket_masks"}
 SEARCHES = {"find_ticket", "ticket_rounds", "ticket_rate", "rewind_to", "round_steps", "distill_weight"}
 PRUNED = {"reconfigure", "prune_scope", "warmup_epoch", "keep_discriminator", "prune_discriminator"}
@@ -62,7 +66,7 @@ def started(photographs, folder, *more, step=None):
     plan = planned(words(photographs, folder, *more))
     asked = ["train.py", *words(photographs, folder, *more)]
     with plan.run.locked():
-        start_run(plan.run, RunConfig(plan.settings, {}, asked, (Command(0, asked, {}),)), {"images": []})
+        start_run(plan.run, RunConfig(plan.settings, {}, asked, (Command(0, asked, {}),)), manifest(plan.folder))
     if step is not None:
         (plan.run.checkpoints / f"ckpt-{step}.index").touch()
     return plan.run
@@ -156,6 +160,27 @@ def test_the_command_that_a_refusal_offers_does_what_it_says(photographs, tmp_pa
         assert (python, program, plan.goes_on, plan.run.path) == ("python", "train.py", True, run.path)
         assert plan.settings.optimization.steps > step
         assert not plan.command.override
+
+
+@pytest.mark.parametrize("name", ["my run", 'the flowers\' "run"', "$HOME & `more`"])
+def test_what_is_offered_for_a_run_of_any_name_does_what_it_says(photographs, tmp_path, name):
+    images, output = tmp_path / f"images of {name}", tmp_path / f"runs of {name}"
+    shutil.copytree(photographs, images)
+    run = started(images, output, "--name", name, step=7)
+    offered = [run.way_on(), run.way_on_in_less_memory()]
+    with pytest.raises(InputError) as refused:
+        planned(words(images, output, "--name", name, "--width", "16"))
+    offered.append(str(refused.value))
+    for offer in offered:
+        plan = planned(shlex.split(offer.partition("it goes on with: ")[2])[2:])
+        assert (plan.goes_on, plan.run.path) == (True, run.path)
+    asked = words(images, output, "--batch-size", "2")
+    note = next(line for line in planned(asked).describe() if line.startswith("note: "))
+    more = shlex.split(note.partition("the same command with ")[2].removesuffix(" goes on with it"))
+    assert planned([*asked, *more]).run.path == run.path
+    page = html.unescape(write_report(run).read_text(encoding="utf-8"))
+    told = re.search(r"<pre[^>]*><code>(train\.py.*?)</code>", page, re.DOTALL)[1]
+    assert shlex.split(told.replace("\\\n", "")) == run.config().command
 
 
 def test_a_step_that_does_not_fit_into_memory_names_a_command_that_takes_less(photographs, tmp_path):
@@ -315,7 +340,8 @@ def test_every_flag_that_a_message_names_is_one_of_its_program():
         program = MODULES.get(file)
         known = every if program is None else of_programs[program] | of_programs[train_flags] | of_programs[evaluate]
         unknown[file.name] = flags_in_messages(file) - known - NO_FLAGS_OF_A_PROGRAM
-    for other in ("page.py", "__main__.py", "open_nsfw.py"):  # variables of CSS, a program of its own, those of pip
+    # Variables of CSS, a program of its own, flags of pip and of wsl.
+    for other in ("page.py", "__main__.py", "open_nsfw.py", "systems.py"):
         del unknown[other]
     assert not {name: flags for name, flags in unknown.items() if flags}
 
@@ -357,6 +383,16 @@ def test_advice_is_accepted_where_it_is_given(photographs, tmp_path, refused, to
         (["--reconfigure", "--warmup-epoch", "50"], ["--reconfigure", "--warmup-epoch", "50", "--epochs", "60"]),
         (["--reconfigure", "--reconfigure-warmup", "20"], ["--reconfigure"]),
         (["--sparse-from-scratch", "--exploration-interval", "20"], ["--sparse-from-scratch", "--exploration", "off"]),
+        (
+            [
+                "--sparse-from-scratch",
+                "--exploration",
+                "rigl",
+                "--exploration-interval",
+                "15",
+            ],  # ends at three quarters
+            ["--sparse-from-scratch", "--exploration", "rigl", "--exploration-interval", "14"],
+        ),
     ],
 )
 def test_a_sparse_method_that_would_do_nothing_is_refused_before_training(photographs, tmp_path, sparse, mended):

@@ -1,3 +1,4 @@
+import io
 import resource
 
 import numpy as np
@@ -144,12 +145,36 @@ def test_enlarging_and_reducing_keep_the_mean(tmp_path):
     assert read(tmp_path / "noise.png", 128).mean() == pytest.approx(pixels.mean(), abs=2)
 
 
-def test_a_large_jpeg_is_decoded_at_a_smaller_scale_to_the_same_image(tmp_path):
-    pixels = Image.fromarray(drawn(6, 8)).resize((1600, 1200), Image.Resampling.BICUBIC)
-    pixels.save(tmp_path / "large.jpg", quality=95)
+@pytest.mark.parametrize(
+    ("fit", "resolution"), [("crop", 32), ("crop", 75), ("crop", 150), ("pad", 99), ("pad", 200), ("stretch", 128)]
+)
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+def test_a_large_jpeg_is_decoded_at_a_smaller_scale_to_almost_the_same_image(tmp_path, fit, resolution, orientation):
+    pixels = Image.fromarray(drawn(6, 8)).resize((801, 603), Image.Resampling.BICUBIC)
+    pixels.paste((250, 20, 20), (150, 100, 350, 450))  # hard edges
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels.save(tmp_path / "large.jpg", quality=95, exif=exif)
     with Image.open(tmp_path / "large.jpg") as image:
-        whole = image.resize((64, 64), Image.Resampling.LANCZOS, (200, 0, 1400, 1200))
-    np.testing.assert_allclose(read(tmp_path / "large.jpg", 64, fit="crop"), np.asarray(whole), atol=3)
+        image.save(tmp_path / "whole.png", exif=exif, compress_level=0)
+    small, whole = (read(tmp_path / name, resolution, fit=fit).astype(int) for name in ("large.jpg", "whole.png"))
+    difference = np.abs(small - whole)
+    assert difference.mean() < 1
+    assert np.percentile(difference, 99) < 16  # at the edges
+
+
+def test_a_large_jpeg_is_decoded_at_no_larger_a_scale_than_the_result_needs(tmp_path):
+    Image.fromarray(drawn(6, 8)).resize((1600, 1200), Image.Resampling.BICUBIC).save(tmp_path / "large.jpg")
+    with Image.open(tmp_path / "large.jpg") as image:
+        image.draft(None, (200, 150))
+        np.testing.assert_array_equal(read(tmp_path / "large.jpg", 200, fit="pad")[25:175], np.asarray(image))
+
+
+def test_a_jpeg_that_is_less_than_twice_as_large_as_the_result_is_decoded_as_a_whole(tmp_path):
+    Image.fromarray(drawn(6, 8)).resize((127, 126), Image.Resampling.BICUBIC).save(tmp_path / "small.jpg")
+    with Image.open(tmp_path / "small.jpg") as image:
+        whole = image.resize((64, 64), Image.Resampling.LANCZOS, (0, 0, 126, 126))
+    np.testing.assert_array_equal(read(tmp_path / "small.jpg", 64, fit="crop"), np.asarray(whole))
 
 
 def test_an_animation_gives_its_first_frame(tmp_path):
@@ -167,10 +192,9 @@ def test_a_truncated_file_is_refused(tmp_path, extension):
         read(file, 16)
 
 
-def decode(folder, limit=10**9, progress=None):
+def decode(folder, limit=10**9):
     settings = ImageSettings(data_folder=str(folder), resolution=8)
-    file = folder / "cache.npy"
-    return decode_folder(scan(folder), settings, memory_limit_bytes=limit, cache_file=file, progress=progress)
+    return decode_folder(scan(folder), settings, memory_limit_bytes=limit, cache_file=folder / "cache.npy")
 
 
 @pytest.fixture
@@ -183,14 +207,29 @@ def folder(tmp_path):
 
 
 def test_a_folder_is_decoded_in_order_without_what_is_damaged(folder):
-    told = []
-    images, kept, failures = decode(folder, progress=lambda done, total: told.append((done, total)))
+    images, kept, failures = decode(folder)
     whole = [0, 1, 2, 3, 5, 6, 7, 8, 9]
     assert images.shape == (9, 8, 8, 3)
     assert images[:, 0, 0, 0].tolist() == whole
     assert [image.path for image in kept] == [f"{index}.png" for index in whole]
     assert [path for path, _ in failures] == ["4.png"]
-    assert told == [(done, 10) for done in range(1, 11)]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "short_seconds", "told"), [(Terminal, 0, True), (Terminal, 60, False), (io.StringIO, 0, False)]
+)
+def test_a_bar_tells_on_a_terminal_how_far_lengthy_decoding_has_come(folder, monkeypatch, stream, short_seconds, told):
+    monkeypatch.setattr("sys.stdout", output := stream())
+    monkeypatch.setattr("sle_gan.data.in_threads._SHORT_SECONDS", short_seconds)
+    monkeypatch.setenv("TERM", "xterm")
+    decode(folder)
+    for text in ("reading", "decoding", "10/10"):
+        assert (text in output.getvalue()) == told
 
 
 @pytest.mark.parametrize("limit", [100, 10**9])

@@ -5,14 +5,16 @@ import tf_keras as keras
 from batches import judged_batch
 from tiny_gan import compiled_gan
 
+from sle_gan.errors import NothingPrunedWarning
 from sle_gan.models import MODELS
 from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
 from sle_gan.models.generators.fastgan import generator as build_generator
 from sle_gan.models.pairing import training_graph
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import uniform
-from sle_gan.sparsity.dynamic import EXPLORATIONS, DynamicSparsity, explored, random_masks
-from sle_gan.sparsity.masks import Masks, prunable_kernels
+from sle_gan.sparsity.dynamic import DynamicSparsity, explored, random_masks
+from sle_gan.sparsity.masks import Masks
+from sle_gan.sparsity.schedules import EXPLORATIONS
 from sle_gan.training.distillation import Distillation, discriminator_divergence
 from sle_gan.training.ema import copy_weights
 from sle_gan.training.gan import GAN
@@ -27,8 +29,8 @@ def sparse_gan(density=0.3, **methods):
     optimizers = [keras.optimizers.Adam(1e-3) for _ in range(2)]
     gan.compile(*optimizers, hinge_generator, hinge_discriminator, **methods)
     gan.set_update_rules(
-        generator=Masks(prunable_kernels(gan.generator), prunable_kernels(average), track_gradients=True),
-        discriminator=Masks(prunable_kernels(gan.discriminator), track_gradients=True),
+        generator=Masks(gan.generator, average, track_gradients=True),
+        discriminator=Masks(gan.discriminator, track_gradients=True),
     )
     for masks in (gan.generator_rule, gan.discriminator_rule):
         kernels = dict(zip(masks.names, masks.kernels, strict=True))
@@ -99,7 +101,8 @@ def test_the_average_of_a_grown_weight_is_the_weight_after_its_first_step():
     gan.fit(reals(1), callbacks=[explore], verbose=0)
     grown = [fresh.numpy() > 0 for fresh in gan.generator_rule._fresh]
     explore.interval = 100
-    gan.fit(reals(1), callbacks=[explore], verbose=0)
+    with pytest.warns(NothingPrunedWarning, match="no mask changed: the first change is after step 100"):
+        gan.fit(reals(1), callbacks=[explore], verbose=0)
     weights, averages = gan.generator_rule.weights(), gan.generator_rule.averages
     assert sum(where.sum() for where in grown) > 1000
     for weight, average, where in zip(weights, averages, grown, strict=True):
@@ -179,6 +182,7 @@ def balanced(rule, density):
         optimizer=gan.generator_optimizer,
     )
     gan.fit(reals(1), verbose=0)  # for the gradients
+    callback.set_model(gan)
     callback.on_train_begin()
     return callback
 

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+from keras_takers import takers
+
 ROOT = Path(__file__).parents[1]
 LONGEST_FILE = 400
 LARGEST_SHARE = 1 / 8
 
 # Tests of programs as people run them; all others call the library.
 OF_PROGRAMS = {
+    "papers.py",
+    "foreign_system.py",
     "poison.py",
     "tiny_worker.py",
     *(
@@ -44,6 +48,7 @@ OF_PROGRAMS = {
                 "house",
                 "library",
                 "models_cli",
+                "papers",
                 "paths",
                 "picture_kinds",
                 "presets",
@@ -87,3 +92,7 @@ def test_the_command_line_is_called_by_the_tests_of_programs_alone():
         if "sle_gan.cli" in file.read_text(encoding="utf-8") and file.name not in OF_PROGRAMS
     }
     assert callers == set()
+
+
+def test_what_takes_a_model_a_layer_or_an_optimizer_is_decorated_with_needs_keras_2():
+    assert [(taker.module, taker.owner, taker.name) for taker in takers() if not taker.is_decorated] == []

@@ -5,7 +5,8 @@ import tf_keras as keras
 
 from sle_gan.layers.spectral import SpectralConv2D
 from sle_gan.models import DISCRIMINATORS, GENERATORS
-from sle_gan.sparsity.masks import Masks, prunable_kernels, reset_slots
+from sle_gan.sparsity.kernels import prunable_kernels
+from sle_gan.sparsity.masks import Masks, reset_slots
 from sle_gan.sparsity.selection import magnitude_masks
 
 
@@ -18,8 +19,8 @@ def small_network(seed=0):
     return keras.Model(inputs, keras.layers.Dense(2, name="head")(x))
 
 
-def half_pruned(network, averages=None, track_gradients=False):
-    masks = Masks(prunable_kernels(network), averages, track_gradients)
+def half_pruned(network, average=None, track_gradients=False):
+    masks = Masks(network, average, track_gradients=track_gradients)
     masks.set(magnitude_masks(masks.weights(), 0.5))
     return masks
 
@@ -73,7 +74,7 @@ def test_every_convolution_of_every_network_is_found(row):
 def test_pruned_weights_are_zero_through_every_optimizer_step(optimizer, jit_compile):
     optimizer = type(optimizer).from_config(optimizer.get_config())
     network = small_network()
-    masks = Masks(prunable_kernels(network))
+    masks = Masks(network)
     optimizer.build(network.trainable_variables)
     step = tf.function(lambda: training_step(network, masks, optimizer, IMAGES), jit_compile=jit_compile)
     for _ in range(3):  # momentum is there when they are pruned
@@ -119,7 +120,7 @@ def test_counts_are_exact_and_densities_are_those_of_the_masks():
 
 def test_regrown_weights_start_from_zero_in_the_network_and_its_average():
     network, average = small_network(), small_network()
-    masks = half_pruned(network, prunable_kernels(average))
+    masks = half_pruned(network, average)
     dead = [~mask for mask in masks.read()]
     for kernel, where in zip(prunable_kernels(average).values(), dead, strict=True):
         assert not kernel.numpy()[where].any()
@@ -132,7 +133,7 @@ def test_regrown_weights_start_from_zero_in_the_network_and_its_average():
 
 def test_the_average_of_a_weight_that_has_just_grown_is_the_weight_itself_once():
     network, average = small_network(0), small_network(1)
-    masks = half_pruned(network, prunable_kernels(average), track_gradients=True)
+    masks = half_pruned(network, average, track_gradients=True)
     before = masks.read()
     masks.set([mask | True for mask in before])
     for kernel in masks.kernels:
@@ -147,7 +148,7 @@ def test_the_average_of_a_weight_that_has_just_grown_is_the_weight_itself_once()
 
 def test_slots_of_chosen_weights_are_reset_and_no_others():
     network = small_network()
-    masks = Masks(prunable_kernels(network))
+    masks = Masks(network)
     optimizer = keras.optimizers.Adam(0.1)
     optimizer.build(network.trainable_variables)
     training_step(network, masks, optimizer, IMAGES)
@@ -169,7 +170,7 @@ def test_slots_of_chosen_weights_are_reset_and_no_others():
 def test_masks_survive_a_checkpoint(tmp_path):
     masks = half_pruned(small_network())
     path = tf.train.Checkpoint(**masks.checkpoint_items()).save(str(tmp_path / "ckpt"))
-    again = Masks(prunable_kernels(small_network()))
+    again = Masks(small_network())
     tf.train.Checkpoint(**again.checkpoint_items()).restore(path).assert_consumed()
     for a, b in zip(masks.read(), again.read(), strict=True):
         np.testing.assert_array_equal(a, b)

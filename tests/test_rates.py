@@ -6,13 +6,13 @@ import pytest
 from run_files import write_run_files
 
 from sle_gan.assembly.batch_size import with_batch_size
-from sle_gan.assembly.hours import check_length, fit_steps, with_steps
+from sle_gan.assembly.hours import ENOUGH_STEPS, check_length, fit_length, fit_steps, with_steps
 from sle_gan.assembly.plan import plan_training
 from sle_gan.assembly.probe import StepTimes
 from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.settled import with_settled
 from sle_gan.cli.train_flags import parse
-from sle_gan.errors import InputError
+from sle_gan.errors import InputError, TrainingError
 from sle_gan.models import MODELS
 from sle_gan.models.rates import describe_rates, fitting_rates
 from sle_gan.run import RunFolder, start_run
@@ -221,6 +221,67 @@ def test_the_rounds_of_a_search_share_the_time_and_phases_follow():
     assert (chosen.optimization.steps, chosen.optimization.hours) == (8500, 1.0)
     assert (chosen.sparsity.warmup_steps, chosen.sparsity.interval_steps) == (2125, 1062)
     assert chosen.optimization.rates == "auto"
+
+
+def wide(width):
+    """A machine whose steps take a second at width 64, and as many more as there are weights."""
+    return StepTimes(20.0, (width / 64) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("hours", "width", "steps"),
+    [
+        (1.0, 64, 3400),
+        (0.3, 64, 1000),  # (0.95 x 1080 - 20) s
+        (0.25, 48, 1400),
+        (0.05, 24, 1000),
+        (0.02, 8, 3000),
+        (0.007, 8, 250),  # the narrowest, though few
+    ],
+)
+def test_the_widest_network_is_taken_that_makes_enough_steps(hours, width, steps):
+    timed = []
+
+    def time_steps(settings):
+        timed.append(settings.network.width)
+        return wide(settings.network.width)
+
+    given = {"data_folder": "x", "resolution": 64, "hours": hours}
+    chosen, lines = fit_length(resolve(given, 200), given, hours, time_steps, 200)
+    assert chosen == {"width": width, "steps": steps}
+    assert len(timed) == len(set(timed)) <= 3
+    assert lines[0].startswith(f"width: {width}, the ")
+    assert (steps >= ENOUGH_STEPS) == ("1,000 steps fit" in lines[0])
+
+
+@pytest.mark.parametrize(
+    "more", [{"width": 48}, {"model": "sngan"}, {"discriminator": "projected"}, {"generator": "stylegan2"}]
+)
+def test_a_width_that_is_given_stays_and_those_of_other_networks_were_not_compared(more):
+    given = {"data_folder": "x", "resolution": 64, "hours": 0.02, **more}
+    asked = resolve(given, 200)
+    chosen, lines = fit_length(asked, given, 0.02, lambda settings: StepTimes(20.0, 1.0), 200)
+    assert chosen == {"steps": 48}
+    assert len(lines) == 1
+
+
+def test_a_width_that_does_not_fit_into_memory_is_passed_over():
+    def time_steps(settings):
+        if settings.network.width > 16:
+            raise TrainingError("out of memory")
+        return StepTimes(20.0, 1.0)
+
+    given = {"data_folder": "x", "resolution": 64, "hours": 1.0}
+    chosen, _ = fit_length(resolve(given, 200), given, 1.0, time_steps, 200)
+    assert chosen == {"width": 16, "steps": 3400}
+
+
+def test_a_run_keeps_the_width_that_was_chosen_for_it(tmp_path):
+    run = write_run(tmp_path / "00000-fastgan-x", hours=1.5, width=16)
+    given = {"data_folder": "x", "resolution": 64, "output_folder": str(tmp_path), "hours": 1.5}
+    known = with_settled(given, planned(run))
+    assert (known["width"], known["steps"]) == (16, 1000)
+    assert with_settled({**given, "width": 24}, planned(run)) == {**given, "width": 24}
 
 
 def test_a_time_in_which_no_step_can_be_made_is_told():

@@ -2,16 +2,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from tiny_gan import compiled_gan
 
 from sle_gan.callbacks import Reconfigure
-from sle_gan.models import MODELS
-from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
-from sle_gan.models.generators.fastgan import generator as build_generator
-from sle_gan.models.pairing import training_graph
-from sle_gan.sparsity.masks import prunable_kernels
-from sle_gan.training.ema import copy_weights
-from sle_gan.training.gan import GAN
-from sle_gan.training.losses import hinge_discriminator, hinge_generator
+from sle_gan.errors import NothingPrunedWarning
+from sle_gan.sparsity.kernels import prunable_kernels
 
 SIDE = 8
 
@@ -56,10 +51,11 @@ class SomeonesGAN(keras.Model):
 class Watch(keras.callbacks.Callback):
     """Notes, after each batch, the share of zeros and the rate."""
 
-    def __init__(self, generator, optimizer, networks=()):
+    def __init__(self, generator, optimizer, networks=(), scope="kernels"):
         super().__init__()
-        self.kernels = list(prunable_kernels(generator).values())
-        self.networks = [list(prunable_kernels(network).values()) for network in networks]
+        self.kernels, *self.networks = (
+            list(prunable_kernels(network, scope).values()) for network in (generator, *networks)
+        )
         self.optimizer = optimizer
         self.rows = []
 
@@ -100,8 +96,10 @@ def test_the_phase_goes_on_in_the_next_fit_and_epochs_are_a_unit():
     model = someones_gan()
     callback = Reconfigure(model.generator, sparsity=0.5, warmup=1, interval=1, unit="epochs")
     watch = Watch(model.generator, model.generator_optimizer)
-    for _ in range(2):
-        model.fit(images(None), steps_per_epoch=3, epochs=1, callbacks=[callback, watch], verbose=0)
+    three_steps = {"steps_per_epoch": 3, "epochs": 1, "callbacks": [callback, watch], "verbose": 0}
+    with pytest.warns(NothingPrunedWarning, match="training ended at step 3, and nothing was pruned"):
+        model.fit(images(None), **three_steps)
+    model.fit(images(None), **three_steps)
     zeros, _, _ = zip(*watch.rows, strict=True)
     assert zeros == (0.0, 0.0, 0.0, 0.5, 0.5, 0.5)
     assert int(callback.phase) == 1  # the phase that training ends with is not left
@@ -119,12 +117,13 @@ def test_executions_of_several_steps_change_phase_at_their_end():
 
 
 def test_a_model_that_was_traced_before_is_traced_anew_with_its_masks():
-    gan, optimizer = fastgan_gan()
+    gan = compiled_gan()
     gan.fit(real_images(1), verbose=0)
-    callback = Reconfigure(gan.generator, 0.5, warmup=2, interval=10, average_generator=gan.average_generator)
-    watch = Watch(gan.generator, optimizer, [gan.average_generator])
+    networks, optimizer = (gan.generator, gan.average_generator), gan.generator_optimizer
+    callback = Reconfigure(networks[0], 0.5, warmup=2, interval=10, average_generator=networks[1], scope="all")
+    watch = Watch(networks[0], optimizer, networks[1:], scope="all")
     gan.fit(real_images(3), callbacks=[callback, watch], verbose=0)
-    assert watch.rows == [(0.5, 0.001, True)] * 3
+    assert watch.rows == [(0.5, 0.01, True)] * 3
     dead = ~callback.masks.read()[0]
     momentum = optimizer.variables[1 + 2 * index_of(gan, callback.masks.kernels[0])].numpy()
     assert dead.any()
@@ -135,48 +134,37 @@ def index_of(gan, kernel):
     return [id(v) for v in gan.generator.trainable_variables].index(id(kernel))
 
 
-def fastgan_gan(seed=0, **options):
-    networks = [build(64, 3, 8, seed) for build in (build_generator, build_discriminator)]
-    average = build_generator(64, 3, 8, seed)
-    copy_weights(average, networks[0])
-    graph = training_graph(MODELS["fastgan"].pair(), *networks)
-    gan = GAN(graph.generator, graph.discriminator, average, seed=seed)
-    optimizer = keras.optimizers.Adam(0.001, beta_1=0.5)
-    gan.compile(optimizer, keras.optimizers.Adam(0.001, beta_1=0.5), hinge_generator, hinge_discriminator, **options)
-    return gan, optimizer
-
-
-def real_images(count):
-    one = tf.random.stateless_uniform([2, 64, 64, 3], [0, 1], -1, 1)
+def real_images(count, batch=2):
+    one = tf.random.stateless_uniform([batch, 4, 4, 1], [0, 1], -1, 1)
     return tf.data.Dataset.from_tensors(one).repeat(count)
 
 
-def test_the_optimizers_state_at_regrown_weights_is_kept_or_reset():
-    for regrow_state, expected in (("keep", True), ("reset", False)):
-        gan, optimizer = fastgan_gan()
-        callback = Reconfigure(gan.generator, 0.5, warmup=1, interval=2, regrow_state=regrow_state)
-        masks, slots = [], []
+@pytest.mark.parametrize(("regrow_state", "expected"), [("keep", True), ("reset", False)])
+def test_the_optimizers_state_at_regrown_weights_is_kept_or_reset(regrow_state, expected):
+    gan = compiled_gan()
+    optimizer = gan.generator_optimizer
+    callback = Reconfigure(gan.generator, 0.5, warmup=1, interval=2, regrow_state=regrow_state, scope="all")
+    masks, slots = [], []
 
-        def note(*_, masks=masks, slots=slots, callback=callback, optimizer=optimizer):
-            masks.append(callback.masks.read())
-            slots[:] = [variable.numpy() for variable in optimizer.variables] if len(masks) == 3 else slots
+    def note(*_):
+        masks.append(callback.masks.read())
+        slots[:] = [variable.numpy() for variable in optimizer.variables] if len(masks) == 3 else slots
 
-        gan.fit(
-            real_images(4), callbacks=[callback, keras.callbacks.LambdaCallback(on_train_batch_end=note)], verbose=0
-        )
-        assert int(callback.phase) == 2  # it regrew where the third step ended
-        dead = [~mask for mask in masks[1]]
-        velocities = [slots[2 + 2 * index_of(gan, kernel)] for kernel in callback.masks.kernels]
-        assert all(velocity[where].any() == expected for velocity, where in zip(velocities, dead, strict=True))
-        assert all(velocity[~where].any() for velocity, where in zip(velocities, dead, strict=True))
+    gan.fit(real_images(4), callbacks=[callback, keras.callbacks.LambdaCallback(on_train_batch_end=note)], verbose=0)
+    assert int(callback.phase) == 2  # it regrew where the third step ended
+    dead = [~mask for mask in masks[1]]
+    velocities = [slots[2 + 2 * index_of(gan, kernel)] for kernel in callback.masks.kernels]
+    assert all(velocity[where].any() == expected for velocity, where in zip(velocities, dead, strict=True))
+    assert all(velocity[~where].any() for velocity, where in zip(velocities, dead, strict=True))
 
 
 def test_two_replicas_hold_the_same_masks_and_the_same_zeros(two_replicas):
     with two_replicas.scope():
-        gan, optimizer = fastgan_gan()
-        callback = Reconfigure(gan.generator, 0.5, warmup=1, interval=2, average_generator=gan.average_generator)
-    halves = tf.data.Dataset.from_tensors(tf.random.stateless_uniform([4, 64, 64, 3], [0, 1], -1, 1)).repeat(3)
-    gan.fit(halves, callbacks=[callback, watch := Watch(gan.generator, optimizer, [gan.average_generator])], verbose=0)
+        gan = compiled_gan()
+        networks = gan.generator, gan.average_generator
+        callback = Reconfigure(networks[0], 0.5, warmup=1, interval=2, average_generator=networks[1], scope="all")
+    watch = Watch(networks[0], gan.generator_optimizer, networks[1:], scope="all")
+    gan.fit(real_images(3, batch=4), callbacks=[callback, watch], verbose=0)
     assert [row[0] for row in watch.rows] == [0.5, 0.5, 0.5]
     assert int(gan.steps.numpy()) == 3
     for variable in (*gan.generator.trainable_variables, *callback.masks.masks, *gan.average_generator.variables):

@@ -114,7 +114,7 @@ def test_a_run_in_use_is_refused_and_a_dead_process_holds_nothing(tmp_path):
     process.kill()
     process.join()
     with run.locked():
-        assert str(process.pid) not in run.lock_file.read_text()
+        assert str(process.pid) not in run.holder_file.read_text()
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,10 @@ def test_the_timeline_of_every_method_is_told_before_training(photographs, tmp_p
     for method, expected in (
         ("--find-ticket --ticket-rounds 2 --rewind-to 10%", "round 2: to step 190, then 64.0% of the kernels"),
         ("--sparse-from-scratch", "the generator's masks change every 2 steps (stu)"),
-        ("--sparse-from-scratch --balance relaxed", "follows the balance every 10 steps"),
+        (
+            "--sparse-from-scratch --balance relaxed",
+            "the balance every 10 steps, from step 1000 on, which these 100 do not reach",
+        ),
         ("--reconfigure --warmup-epoch 4 --g 2", "steps 6 to 9: sparse, 30% pruned"),
     ):
         assert main(words_of(photographs, tmp_path, *SNGAN, *method.split(), "--steps", "100", "--dry-run")) == 0

@@ -11,7 +11,7 @@ from sle_gan.models import MODELS
 from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
 from sle_gan.models.generators.fastgan import generator as build_generator
 from sle_gan.models.pairing import training_graph
-from sle_gan.sparsity.masks import Masks, prunable_kernels
+from sle_gan.sparsity.masks import Masks
 from sle_gan.sparsity.schedules import TicketRounds
 from sle_gan.sparsity.ticket import (
     Subnetwork,
@@ -35,7 +35,7 @@ def small_gan():
     graph = training_graph(MODELS["fastgan"].pair(), *networks)
     gan = GAN(graph.generator, graph.discriminator, average)
     gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3), hinge_generator, hinge_discriminator)
-    gan.set_update_rules(generator=Masks(prunable_kernels(gan.generator), prunable_kernels(average)))
+    gan.set_update_rules(generator=Masks(gan.generator, average))
     return gan
 
 
@@ -150,7 +150,7 @@ def test_without_rewinding_the_trained_weights_go_on(tmp_path):
 
 def test_the_discriminator_may_go_on_trained_and_be_pruned_too(tmp_path):
     gan = small_gan()
-    gan.set_update_rules(discriminator=Masks(prunable_kernels(gan.discriminator)))
+    gan.set_update_rules(discriminator=Masks(gan.discriminator))
     note = Note()
     start = values(gan.discriminator)
     search = TicketSearch(
@@ -205,7 +205,7 @@ def test_a_ticket_of_another_network_is_refused(tmp_path):
     ticket = some_ticket()
     other = build_generator(64, 3, 16, 0)
     with pytest.raises(InputError, match=r"the ticket's weights are not those of this generator: \S+ \["):
-        apply_subnetwork(ticket.generator, other, Masks(prunable_kernels(other)))
+        apply_subnetwork(ticket.generator, other, Masks(other))
 
 
 @pytest.mark.parametrize("content", [b"", b"not safetensors at all", b"\x80\x04cos\nsystem\n(S'true'\ntR."])

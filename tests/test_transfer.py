@@ -13,7 +13,7 @@ from test_models_cli import pictures, words  # noqa: F401  (a fixture)
 
 from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.assembly.resolve import resolve
-from sle_gan.assembly.weights import begin_from, trained_discriminator
+from sle_gan.assembly.weights import begin_from, read_teacher
 from sle_gan.cli.train import main as train
 from sle_gan.errors import InputError
 from sle_gan.layers.frozen import FrozenFirst
@@ -78,7 +78,8 @@ def test_a_run_without_checkpoints_gives_its_average_to_both_generators(teacher,
     # Both ways to a discriminator are one.
     bare = tmp_path / "bare"
     shutil.copytree(teacher.path, bare, ignore=shutil.ignore_patterns("*.h5"))
-    for mine, theirs in zip(values(trained_discriminator(shared)), values(trained_discriminator(bare)), strict=True):
+    judges = [read_teacher(settings(teacher=str(path)).transfer, RunFolder(path))[0] for path in (shared, bare)]
+    for mine, theirs in zip(*map(values, judges), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 

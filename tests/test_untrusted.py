@@ -293,5 +293,5 @@ def test_another_shape_than_the_runs_is_told_with_the_command_to_use(tmp_path):
     assert str(found.value) == (
         f"{run.path} holds a run of other settings (resolution 64, asked for 512): the run is fastgan 64 of 3 "
         "channels; give another --name, or --override to delete it; it goes on with: "
-        "python train.py --data-folder 'my flowers' --name 'flowers?[2J'"
+        "python train.py --data-folder 'my flowers' --name $'flowers\\x1b[2J'"
     )

@@ -15,6 +15,7 @@ from sle_gan.assembly.sparsity import build_sparsity
 from sle_gan.assembly.supplement import Supplement
 from sle_gan.assembly.weights import begin_from, load_weights
 from sle_gan.augment.build import build_augmentation
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import training_graph
 from sle_gan.run import RunFolder
@@ -96,6 +97,7 @@ def build_networks(settings: TrainSettings) -> tuple[keras.Model, keras.Model]:
     return generator, discriminator
 
 
+@needs_keras_2
 def build_gan(
     settings: TrainSettings,
     generator: keras.Model,

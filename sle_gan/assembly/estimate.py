@@ -1,8 +1,9 @@
 """What a training that is planned needs of memory and disk, estimated. TensorFlow is loaded for it."""
 
-import os
 import shutil
 from pathlib import Path
+
+import psutil
 
 from sle_gan.quiet import quiet_start
 from sle_gan.settings import TrainSettings
@@ -33,14 +34,6 @@ def estimate_needs(settings: TrainSettings, image_count: int) -> dict[str, int |
         "images_bytes": images,
         "images_in_file": in_file,
         "disk_bytes": round(checkpoints) + (images if in_file else 0),
-        "free_memory_bytes": _free_memory_bytes(),
+        "free_memory_bytes": psutil.virtual_memory().available,
         "free_disk_bytes": shutil.disk_usage(Path.cwd()).free,
     }
-
-
-def _free_memory_bytes() -> int:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):  # another system than Linux: all there is
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -21,7 +21,7 @@ from sle_gan.evaluation.judges import describe_network, judge_of
 from sle_gan.evaluation.pace import tell_pace
 from sle_gan.export.drawing import plan_drawing
 from sle_gan.pretrained import MODES, NETWORKS
-from sle_gan.run import RunFolder
+from sle_gan.run import LET_WRITE, RunFolder
 from sle_gan.settings import TrainSettings
 
 _BATCH_SIZE = 8
@@ -114,7 +114,7 @@ def evaluate_run(
     settings = run.settings()
     network_name = evaluation.network_for(settings)
     weights = inception_weights(evaluation.inception_weights, tell) if network_name == "inception" else None
-    with run.locked():
+    with run.locked(LET_WRITE):
         reals = ReferenceImages(*read_training_images(run, data_folder), TRAINING_SPLIT)
         others = evaluation.reference_folder
         against = reals if others is None else read_reference_images(others, settings.images, tell)
@@ -139,6 +139,7 @@ def evaluate_run(
         keep_rows_until(run.metrics_file, math.inf)  # a line that a killed training left torn
         row = {"step": drawing.step, "event": "scores"} | scored.row
         append_row(run.metrics_file, row)
+        run.scores.mkdir(exist_ok=True)
         origin = {"run": run.name, "step": str(drawing.step), "pairs": scored.sheet_words}
         write_picture(run.copies_sheet(drawing.step), scored.sheet, origin)
     return row

@@ -2,12 +2,14 @@
 
 from sle_gan.errors import InputError
 from sle_gan.json_files import read_json
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.blocks.projected import ProjectedFeatures, frozen_sha256
 from sle_gan.run import RunFolder
 from sle_gan.sparsity.flops import layer_macs, network_macs
 from sle_gan.training.gan import GAN
 
 
+@needs_keras_2
 def frozen_checksums(gan: GAN) -> dict[str, str]:
     """Returns the SHA-256 of what the discriminator looks through, by the name of its layer; nothing without.
 
@@ -17,6 +19,7 @@ def frozen_checksums(gan: GAN) -> dict[str, str]:
     return {layer.name: frozen_sha256() for layer in _frozen_layers(gan)}
 
 
+@needs_keras_2
 def check_frozen(run: RunFolder, gan: GAN) -> None:
     """Checks that a run that goes on looks through what it has looked through.
 
@@ -38,6 +41,7 @@ def check_frozen(run: RunFolder, gan: GAN) -> None:
         )
 
 
+@needs_keras_2
 def frozen_macs_per_step(gan: GAN, images_per_step: int) -> float:
     """Counts the frozen passes of a step: each real and each fake forward, and the generator's fakes back.
 

@@ -33,7 +33,7 @@ def generator_cost(run: RunFolder, step: int | None = None) -> GeneratorCost:
     """
     generator = plan_drawing(run, step).trained.generator
     from sle_gan.sparsity.flops import layer_macs, network_macs
-    from sle_gan.sparsity.masks import prunable_kernels
+    from sle_gan.sparsity.kernels import prunable_kernels
 
     kernels = {name: kernel.numpy() for name, kernel in prunable_kernels(generator).items()}
     densities = {name: float((kernel != 0).mean()) for name, kernel in kernels.items()}

@@ -1,12 +1,20 @@
-"""`--hours`: how many steps a training makes in a given time, from steps that are timed. Imports no TensorFlow."""
+"""`--hours`: how wide networks are, and how many steps they make, in a given time, from steps that are timed.
+
+Imports no TensorFlow.
+"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sle_gan.assembly.probe import StepTimes
-from sle_gan.errors import InputError
-from sle_gan.settings import TrainSettings
+from sle_gan.errors import InputError, TrainingError
+from sle_gan.settings import TicketSettings, TrainSettings
 
+NARROWER = (48, 32, 24, 16, 8)
+ENOUGH_STEPS = 1000
+
+_MEASURED = "fastgan"
 _SHARE_OF_STEPS = 0.95  # of the time; the rest goes to sheets, checkpoints and what else is running
 
 
@@ -33,7 +41,7 @@ def with_steps(
     plan: Callable[[Mapping[str, Any]], Any],
     time_steps: Callable[[TrainSettings], StepTimes],
 ) -> Mapping[str, Any]:
-    """Gives a training of so many hours its number of steps, which it prints.
+    """Gives a training of so many hours its width and its number of steps, which it prints.
 
     Args:
         given: settings by name; where `steps` are among them, they stay.
@@ -42,7 +50,7 @@ def with_steps(
         time_steps: see `sle_gan.assembly.probe.ask_times`.
 
     Returns:
-        The settings by name, with `steps`.
+        The settings by name, with `steps`, and where a narrower network was chosen, with `width`.
 
     Raises:
         InputError: if not a step can be made in this time.
@@ -50,9 +58,75 @@ def with_steps(
     if given.get("hours") is None or given.get("steps") is not None:
         return given
     planned = plan(given)
-    steps, line = fit_steps(planned.settings, given["hours"], time_steps(planned.settings), len(planned.folder.images))
-    print(f"length: {line}", flush=True)
-    return {**given, "steps": steps}
+    image_count, hours = len(planned.folder.images), given["hours"]
+    chosen, lines = fit_length(planned.settings, given, hours, time_steps, image_count)
+    print("\n".join(lines), flush=True)
+    return {**given, **chosen}
+
+
+def fit_length(
+    settings: TrainSettings,
+    given: Mapping[str, Any],
+    hours: float,
+    time_steps: Callable[[TrainSettings], StepTimes],
+    image_count: int,
+) -> tuple[dict[str, int], list[str]]:
+    """Chooses the width and the steps of a training of so many hours.
+
+    A narrow network that makes more steps draws better pictures in a short time than a wide one that makes few: of
+    FastGAN's widths, where none is given, the widest is taken at which `ENOUGH_STEPS` fit. `docs/results.md`, "Width,
+    batch and betas", has what was measured. Each width that is tried costs some steps of it.
+
+    Args:
+        settings: of the training, of whatever length.
+        given: settings by name, as a command gives them.
+        hours: of the training.
+        time_steps: see `sle_gan.assembly.probe.ask_times`.
+        image_count: images that are trained on.
+
+    Returns:
+        The settings by name, and lines of text that say what was chosen and why.
+
+    Raises:
+        InputError: if not a step can be made in this time.
+    """
+    if given.get("width") is not None or not _has_measured_widths(settings):
+        steps, line = fit_steps(settings, hours, time_steps(settings), image_count)
+        return {"steps": steps}, [f"length: {line}"]
+    widths = (settings.network.width, *(width for width in NARROWER if width < settings.network.width))
+    # The first of the widths at which enough steps fit, by halving: a narrower one makes more of them.
+    low, high, found = 0, len(widths) - 1, {}
+    while low < high:
+        middle = (low + high) // 2
+        found[middle] = _fit_width(settings, widths[middle], hours, time_steps, image_count)
+        low, high = (low, middle) if found[middle][0] >= ENOUGH_STEPS else (middle + 1, high)
+    steps, line = found.get(low) or _fit_width(settings, widths[low], hours, time_steps, image_count)
+    why = f"the widest at which {ENOUGH_STEPS:,} steps fit" if steps >= ENOUGH_STEPS else "the narrowest that is tried"
+    return {"width": widths[low], "steps": steps}, [f"width: {widths[low]}, {why}", f"length: {line}"]
+
+
+def _has_measured_widths(settings: TrainSettings) -> bool:
+    """Returns whether networks of several widths were compared, and none has its width from elsewhere."""
+    network, transfer = settings.network, settings.transfer
+    files = network.generator_weights, network.discriminator_weights, transfer.init_from
+    is_alone = not any(files) and not isinstance(settings.sparsity, TicketSettings)
+    return is_alone and network.generator == network.discriminator == _MEASURED
+
+
+def _fit_width(
+    settings: TrainSettings,
+    width: int,
+    hours: float,
+    time_steps: Callable[[TrainSettings], StepTimes],
+    image_count: int,
+) -> tuple[int, str]:
+    settings = replace(settings, network=replace(settings.network, width=width))
+    try:
+        return fit_steps(settings, hours, time_steps(settings), image_count)
+    except TrainingError:  # too little memory
+        if width == NARROWER[-1]:
+            raise
+        return 0, ""
 
 
 def fit_steps(settings: TrainSettings, hours: float, times: StepTimes, image_count: int) -> tuple[int, str]:

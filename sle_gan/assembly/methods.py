@@ -4,13 +4,15 @@ from typing import NamedTuple
 
 import tf_keras as keras
 
-from sle_gan.assembly.weights import trained_discriminator
+from sle_gan.assembly.weights import read_teacher
 from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.augment.diffaugment import DiffAugment
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models import DISCRIMINATORS, GENERATORS
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import feature_splits, training_graph
 from sle_gan.pretrained.perceptual import PerceptualDistance
+from sle_gan.run import RunFolder
 from sle_gan.settings import SparseFromScratchSettings, TicketSearchSettings, TrainSettings
 from sle_gan.training.distillation import Distillation
 from sle_gan.training.ema import MovingAverage, average_decay
@@ -38,6 +40,7 @@ class Methods(NamedTuple):
     frozen_layers: list[keras.layers.Layer]
 
 
+@needs_keras_2
 def build_methods(
     settings: TrainSettings,
     generator: keras.Model,
@@ -74,8 +77,8 @@ def build_methods(
         methods.discriminator_terms.extend(perturbation.discriminator_terms)
         methods.generator_terms.extend(perturbation.generator_terms)
     if settings.transfer.teacher is not None:
-        teacher = trained_discriminator(settings.transfer.teacher)
-        methods.generator_terms.append(Teacher(teacher, settings.transfer.teacher_weight))
+        judge, origin = read_teacher(settings.transfer, RunFolder(settings.transfer.teacher))
+        methods.generator_terms.append(Teacher(judge, settings.transfer.teacher_weight, origin))
     if isinstance(settings.sparsity, TicketSearchSettings) and settings.sparsity.distill_weight:
         methods.discriminator_terms.append(Distillation(_untaught(settings), settings.sparsity.distill_weight))
     if isinstance(settings.sparsity, SparseFromScratchSettings) and settings.sparsity.balance != "off":

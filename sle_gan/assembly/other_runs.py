@@ -1,14 +1,15 @@
 """The other runs that a training takes weights from: a teacher, and a run to begin from. Imports no TensorFlow."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sle_gan.checkpoint_files import checkpoints_in, index_of, read_saved, step_of
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS
 from sle_gan.run import RunFolder, find_run
-from sle_gan.settings import TrainSettings
+from sle_gan.settings import TrainSettings, TransferSettings
 from sle_gan.settings.field import flag_name
 
 _READ_BYTES = 2**20
@@ -37,12 +38,10 @@ def resolve_other_runs(settings: TrainSettings) -> TrainSettings:
             _check_same(settings, run, "--teacher", ("class_names",))
         if theirs.network.model not in MODELS:
             raise InputError(f"{run.config_file} must name a model of this version")
-        transfer = replace(
-            transfer,
-            teacher=str(run.path.resolve()),
-            teacher_step=run.latest_step(),
-            teacher_sha256=_sha256(discriminator_files(run)),
-        )
+        transfer = replace(transfer, teacher=str(run.path.resolve()))
+        noted = [transfer]
+        read_saved(lambda: newest_discriminator(run), lambda path: noted.append(with_teacher_note(transfer, run, path)))
+        transfer = noted[-1]
     return replace(settings, transfer=transfer)
 
 
@@ -69,23 +68,45 @@ def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
         newest_checkpoint(run)
 
 
-def discriminator_files(run: RunFolder) -> list[Path]:
-    """Lists the files that hold the newest discriminator of a run: its weights, or a checkpoint of a run that trains.
+def with_teacher_note(transfer: TransferSettings, run: RunFolder, path: Path) -> TransferSettings:
+    """Notes which weights of a teacher are meant.
+
+    Args:
+        transfer: what is taken from other runs.
+        run: the teacher's `RunFolder`.
+        path: of its weight file, or of a checkpoint as TensorFlow names it.
+
+    Returns:
+        The settings, with the step and the checksum of these weights.
+
+    Raises:
+        OSError: if the file or the checkpoint is gone.
+    """
+    step = run.latest_step() if path == run.discriminator_weights else step_of(path)
+    return replace(transfer, teacher_step=step, teacher_sha256=_sha256(path))
+
+
+def newest_discriminator(run: RunFolder, step: int | None = None) -> tuple[int, Path]:
+    """Finds the newest discriminator of a run: its weights, or a checkpoint of a run that trains.
 
     Args:
         run: the `RunFolder`.
+        step: of a checkpoint that is taken where it is still there.
+
+    Returns:
+        The step of the run, and the path of the weight file, or of the checkpoint as TensorFlow names it.
 
     Raises:
-        InputError: if there are none.
+        InputError: if there is none.
     """
     if run.discriminator_weights.is_file():
-        return [run.discriminator_weights]
-    path = newest_checkpoint(run)
-    return sorted(path.parent.glob(f"{path.name}.*"))
+        return run.latest_step() or 0, run.discriminator_weights
+    there = checkpoints_in(run.checkpoints)
+    return (step, there[step]) if step in there else newest_checkpoint(run)
 
 
-def newest_checkpoint(run: RunFolder) -> Path:
-    """Returns the path of the newest checkpoint of a run, as TensorFlow names it.
+def newest_checkpoint(run: RunFolder) -> tuple[int, Path]:
+    """Returns the step of the newest checkpoint of a run, and its path as TensorFlow names it.
 
     Args:
         run: the `RunFolder`.
@@ -96,7 +117,7 @@ def newest_checkpoint(run: RunFolder) -> Path:
     step = run.latest_step()
     if step is None:
         raise InputError(f"{run.path} has neither weights nor a checkpoint; train it first")
-    return run.checkpoints / f"ckpt-{step}"
+    return step, run.checkpoints / f"ckpt-{step}"
 
 
 def _check_same(settings: TrainSettings, run: RunFolder, flag: str, names: Sequence[str]) -> None:
@@ -115,10 +136,13 @@ def _absolute(text: Path | str, output_folder: Path | str) -> Path:
     return (Path(output_folder) / text if is_name else Path(text)).resolve()
 
 
-def _sha256(files: Iterable[Path]) -> str:
+def _sha256(path: Path) -> str:
+    files = [path] if path.is_file() else sorted(path.parent.glob(f"{path.name}.*"))
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as opened:
             while part := opened.read(_READ_BYTES):
                 digest.update(part)
+    if not path.is_file():
+        index_of(path).stat()  # while that is there, so was all that was read
     return digest.hexdigest()

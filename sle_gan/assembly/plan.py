@@ -9,7 +9,7 @@ from pathlib import Path
 from sle_gan.assembly.batch_size import check_batch_size, with_batch_size
 from sle_gan.assembly.hours import check_length, with_steps
 from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
-from sle_gan.assembly.probe import ask_memory, ask_times
+from sle_gan.assembly.probe import MemoryTrials, ask_times
 from sle_gan.assembly.resolve import cluster_of, resolve
 from sle_gan.assembly.settled import with_settled
 from sle_gan.cluster import Cluster
@@ -31,6 +31,7 @@ from sle_gan.run import RunFolder, check_writable, choose_run, passed_over
 from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, TrainSettings
 from sle_gan.settings.train import differing_settings, with_times_of
 from sle_gan.sparsity.times import check_times, sparsity_timeline
+from sle_gan.systems import unused_gpu
 
 Images = tuple[FolderScan, FolderScan | None, Sequence[str]]
 
@@ -89,6 +90,8 @@ class TrainingPlan:
 
     def _describe_run(self) -> Iterator[str]:
         yield f"run {self.run.path}"
+        if note := unused_gpu():
+            yield f"note: {note}"
         if self.goes_on:
             different, step = differing_settings(self.run.settings(), self.settings), self.run.latest_step() or 0
             if different:
@@ -118,7 +121,8 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
     check_length(given)
     check_batch_size(given)
     given = with_settled(given, plan_of, change=command.change_settings)
-    given = with_batch_size(given, command, plan_of, ask_memory)
+    with MemoryTrials() as ask_memory:
+        given = with_batch_size(given, command, plan_of, ask_memory)
     plan = plan_of(with_steps(given, plan_of, ask_times))
     if not plan.is_written:
         return plan
@@ -152,7 +156,8 @@ def _find_images(images: ImageSettings, seed: int) -> Images:
     """Returns the images to train on, those held out, if any, and the names of the classes, if they are asked for."""
     scanned = scan(images.data_folder)
     check_usable(scanned.unusable(), strict=images.strict)
-    folder, held_out = hold_out(subsample(scanned, images.data_ratio, seed), images.held_out, seed)
+    used = subsample(scanned, images.data_ratio, seed, by_class=images.data_ratio_by == "class")
+    folder, held_out = hold_out(used, images.held_out, seed)
     if not images.conditional:
         return folder, held_out, ()
     names = class_names(scanned)

@@ -38,7 +38,12 @@ from sle_gan.sparsity.times import resolve_times
 
 _GRADIENT_PENALTY_OF_WASSERSTEIN = 10.0
 _DIG_INTERVAL = 4
-_OPTIONS = {"channel_base": "limits", "channel_max": "limits", "genotype": "genotype"}  # settings, what networks take
+_OPTIONS = {  # settings, what networks take
+    "channel_base": "limits",
+    "channel_max": "limits",
+    "genotype": "genotype",
+    "progan_variant": "variant",
+}
 
 
 def resolve(
@@ -79,6 +84,8 @@ def resolve(
     resolve_times(values, image_count)
     settings = TrainSettings.of(values)
     _check_networks(settings)
+    if settings.images.data_ratio_by == "class" and not settings.images.conditional:
+        raise InputError("--data-ratio-by class takes a share of each class of --conditional; give both or neither")
     settings.check()
     _check_files(settings)
     _check_devices(settings)

@@ -8,6 +8,7 @@ import tf_keras as keras
 from sle_gan.assembly.supplement import Supplement
 from sle_gan.callbacks.architecture import Architecture
 from sle_gan.data.pipeline import Halves
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.alphagan_space import SPACE
 from sle_gan.models.build import pair_of
 from sle_gan.models.generators.alphagan_supernet import mixtures, strongest
@@ -16,10 +17,12 @@ from sle_gan.run import RunFolder
 from sle_gan.search.architecture_search import ArchitectureSearch, SearchParts
 from sle_gan.search.rounds import Rounds, rounds_of
 from sle_gan.settings import ArchitectureSearchSettings, TrainSettings
+from sle_gan.shell import shell_line
 from sle_gan.training.gan import GAN
 from sle_gan.training.memory import checkpoint_bytes
 
 
+@needs_keras_2
 def searching_gan(
     settings: TrainSettings,
     search: ArchitectureSearchSettings,
@@ -47,6 +50,7 @@ def searching_gan(
     return functools.partial(ArchitectureSearch, parts=parts)
 
 
+@needs_keras_2
 def search_supplement(
     search: ArchitectureSearchSettings, batch_size: int, networks: tuple[keras.Model, keras.Model], run: RunFolder
 ) -> Supplement:
@@ -64,7 +68,9 @@ def search_supplement(
         found = strongest(networks[0])
         names = [name for name, genotype in SPACE.published.items() if genotype == found]
         yield f"search: found {names[0] if names else 'a generator of its own'}, drawn in {run.cells_picture}"
-        yield f"search: next: python train.py --model alphagan --genotype {run.genotype_file} --data-folder ..."
+        images = run.settings().images
+        words = ["--model", "alphagan", "--genotype", run.genotype_file, "--resolution", images.resolution]
+        yield f"search: next: {shell_line('python', 'train.py', *words, '--data-folder', images.data_folder)}"
 
     return Supplement(
         last_callbacks=[Architecture(networks[0], run, rounds.steps)],

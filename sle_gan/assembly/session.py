@@ -3,7 +3,9 @@
 import contextlib
 import functools
 import logging
+import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from sle_gan.assembly.building import Training, build_training
 from sle_gan.assembly.frozen import check_frozen, frozen_checksums
 from sle_gan.assembly.scores import score_callbacks, scores_of
-from sle_gan.assembly.step_cost import describe_cpu_cost, other_macs_per_step, uncounted
+from sle_gan.assembly.step_cost import describe_cpu_cost, training_costs, uncounted
 from sle_gan.assembly.supplement import Supplement
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
@@ -29,21 +31,21 @@ from sle_gan.callbacks.signals import Signals
 from sle_gan.data.pipeline import DeviceShare, training_dataset
 from sle_gan.data.resident import ResidentImages
 from sle_gan.disk import check_space, is_full
-from sle_gan.errors import NotFiniteError, StorageError, TrainingError
+from sle_gan.errors import NotFiniteError, NothingPrunedWarning, StorageError, TrainingError
 from sle_gan.evaluation import kid_name
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.json_files import replaced, write_json
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
-from sle_gan.sparsity.flops import training_macs_per_step
-from sle_gan.sparsity.record import dense_costs
+from sle_gan.shell import shell_line
 from sle_gan.training.accumulation import describe_shares
 from sle_gan.training.devices import keeps_images, shared_dataset
 from sle_gan.training.ema import Calibration
 from sle_gan.training.gan import GAN
 from sle_gan.training.memory import checkpoint_bytes
 from sle_gan.training.probe import compiles
+from sle_gan.training.teacher import Teacher
 from sle_gan.training.workers import largest_of_workers
 
 SAMPLE_SEEDS = range(24)
@@ -86,10 +88,10 @@ def fit(
         gan.resident = ResidentImages(images, labels and labels[0])
     _check_space_for_checkpoints(run, settings, training)
     _write_costs(run, settings, training)
+    _note_teacher(run, gan.method(Teacher))
     _print_lines(describe_shares(optimization.accumulate, optimization.batch_size, (generator, discriminator)))
     held_out_row = dict if held_out is None else HeldOutLogits(gan, held_out, images, labels and labels[::-1]).row
-    share_size = optimization.batch_size // optimization.accumulate
-    calibrate = Calibration(gan.average_generator, share_size, gan.classes)
+    calibrate = Calibration(gan.average_generator, optimization.batch_size // optimization.accumulate, gan.classes)
     items = training.checkpoint_items()
     checkpoints = Checkpoints(
         run.checkpoints,
@@ -141,7 +143,9 @@ def fit(
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end
-    with _disk_errors(run, checkpoints):
+    with _disk_errors(run, checkpoints), warnings.catch_warnings():
+        # A training is as long as its times need (see `sle_gan.sparsity.times`); one that a signal ends goes on later.
+        warnings.simplefilter("ignore", NothingPrunedWarning)
         if done < steps:
             _fit_with_rollbacks(run, gan, fit_from, rollback, progress)
         _save_weights(run, gan.average_generator, discriminator)
@@ -168,17 +172,22 @@ def _observers(
 
 def _write_costs(run: RunFolder, settings: TrainSettings, training: Training) -> None:
     """Writes what the networks and a step cost in theory; where there is no GPU, says what that means."""
-    optimization, gan = settings.optimization, training.gan
+    gan = training.gan
     check_frozen(run, gan)
-    usual = functools.partial(
-        training_macs_per_step, batch_size=optimization.batch_size, n_critic=optimization.n_critic
-    )
-    macs_per_step = training.supplement.macs_per_step or usual
-    others = other_macs_per_step(gan, optimization.images_per_step)
-    costs = dense_costs(gan.average_generator, gan.discriminator, macs_per_step, others)
+    costs = training_costs(settings, gan, training.supplement.macs_per_step)
     write_json(run.networks_file, costs | {"not_counted": uncounted(settings), "frozen_sha256": frozen_checksums(gan)})
     if not tf.config.list_physical_devices("GPU"):
         print(describe_cpu_cost(costs["training_flops_per_step"], settings), flush=True)
+
+
+def _note_teacher(run: RunFolder, teacher: Teacher | None) -> None:
+    """Writes which weights of the teacher are trained with, where those that were noted are gone."""
+    config = run.config()
+    if teacher is None or teacher.origin is None or teacher.origin == config.settings.transfer:
+        return
+    print(f"note: the teacher trains on: it judges as at its step {teacher.origin.teacher_step}", flush=True)
+    settings = replace(config.settings, transfer=teacher.origin)
+    write_json(run.config_file, config._replace(settings=settings).to_json())
 
 
 def _print_lines(lines: Iterable[str]) -> None:
@@ -191,7 +200,7 @@ def _end(run: RunFolder, signal: int | None, supplement: Supplement) -> int:
         print(f"saved in {run.path}; {run.way_on()}")
         return 128 + signal
     _print_lines(supplement.summary())
-    print(f"done; next: python generate.py samples {run.path} --seeds 0-15 --grid")
+    print(f"done; next: {shell_line('python', 'generate.py', 'samples', run.path, '--seeds', '0-15', '--grid')}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What a command leaves to the program, and the run that it goes on with has settled: batch, length, rates.
+"""What a command leaves to the program, and the run that it goes on with has settled: batch, width, length, rates.
 
 So the same command goes on with a run exactly, whatever a trial or a rule would choose today. Imports no TensorFlow.
 """
@@ -69,6 +69,8 @@ def _settled(given: Mapping[str, Any], run: TrainSettings, *, change: bool) -> d
         settled["batch_size"] = optimization.batch_size
     if given.get("hours") is not None and given["hours"] == optimization.hours:
         settled["steps"] = run.steps_given
+        if given.get("width") is None:
+            settled["width"] = run.network.width
     asked = given.get("rates") or optimization.rates
     if asked != optimization.rates or (not change and any(given.get(name) is not None for name in _RATES)):
         return settled

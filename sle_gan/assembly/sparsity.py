@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sle_gan.assembly.supplement import Supplement
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
 from sle_gan.training.gan import GAN
@@ -18,6 +19,7 @@ _OF_TICKET = ("data_folder", "model", "generator", "discriminator", "resolution"
 _OF_SEARCH = ("round_steps", "rewind_to")
 
 
+@needs_keras_2
 def build_sparsity(gan: GAN, settings: TrainSettings, run: RunFolder) -> Supplement:
     """Gives a GAN the masks that the settings ask for.
 

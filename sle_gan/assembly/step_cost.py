@@ -2,13 +2,17 @@
 
 import functools
 import os
+from collections.abc import Callable
+from typing import Any
 
 from sle_gan.assembly.frozen import frozen_macs_per_step
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.pretrained import NETWORKS
 from sle_gan.pretrained.efficientnet_lite0 import efficientnet_lite0
 from sle_gan.pretrained.perceptual import PerceptualDistance
 from sle_gan.settings import SparseFromScratchSettings, TicketSearchSettings, TrainSettings
-from sle_gan.sparsity.flops import layer_macs, network_macs
+from sle_gan.sparsity.flops import layer_macs, network_macs, training_macs_per_step
+from sle_gan.sparsity.record import dense_costs
 from sle_gan.training.gan import GAN
 from sle_gan.training.reconstruction import Reconstruction
 
@@ -17,6 +21,29 @@ _DISTANCE_PASSES = 9  # three pictures forward and back to their pixels, and thr
 _CORE_FLOPS = 100e9  # a second: FastGAN's steps in docs/benchmarks.md make 110 on each of two cores
 
 
+@needs_keras_2
+def training_costs(
+    settings: TrainSettings, gan: GAN, macs_per_step: Callable[[float, float], float] | None = None
+) -> dict[str, Any]:
+    """Counts the parameters of a GAN and what its training costs in theory, with every weight alive.
+
+    Args:
+        settings: of the training.
+        gan: a compiled `GAN`.
+        macs_per_step: function of the MACs of both networks for one image -> those of a step; usual steps without it.
+
+    Returns:
+        As `sle_gan.sparsity.record.dense_costs`.
+    """
+    optimization = settings.optimization
+    usual = functools.partial(
+        training_macs_per_step, batch_size=optimization.batch_size, n_critic=optimization.n_critic
+    )
+    others = other_macs_per_step(gan, optimization.images_per_step)
+    return dense_costs(gan.average_generator, gan.discriminator, macs_per_step or usual, others)
+
+
+@needs_keras_2
 def other_macs_per_step(gan: GAN, images_per_step: int) -> float:
     """Counts what a step costs beside both networks: frozen passes, decoders, and what judges what these draw.
 

@@ -32,7 +32,7 @@ from sle_gan.settings.train import TIMES, with_times_of
 from sle_gan.signals import signals_end_at_once
 
 _VERSIONED = ("sle-gan", "tensorflow", "tf-keras", "numpy", "pillow")
-_OWN_OF_WORKER = {"cache_limit", "data_folder", "keep_checkpoints", "output_folder"} | TIMES
+_OWN_OF_WORKER = {"cache_limit", "data_folder", "keep_checkpoints", "keep_decoded", "output_folder"} | TIMES
 
 
 class _Data(NamedTuple):

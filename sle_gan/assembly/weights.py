@@ -1,5 +1,6 @@
 """Weights that are read into networks: from files, and from other runs."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,18 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
-from sle_gan.assembly.other_runs import newest_checkpoint
+from sle_gan.assembly.other_runs import newest_checkpoint, newest_discriminator, with_teacher_note
+from sle_gan.checkpoint_files import read_saved
 from sle_gan.errors import InputError
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import training_graph
 from sle_gan.run import RunFolder
+from sle_gan.settings import TransferSettings
 from sle_gan.training.gan import GAN
 
 
+@needs_keras_2
 def load_weights(network: keras.Model, file: Path | str) -> None:
     """Loads weights that `save_weights` wrote for the same network.
 
@@ -32,30 +37,37 @@ def load_weights(network: keras.Model, file: Path | str) -> None:
         raise InputError(f"{file} does not hold weights of this {network.name} ({reason})") from error
 
 
-def trained_discriminator(path: Path | str) -> keras.Model:
-    """Builds the newest discriminator of a run.
+def read_teacher(transfer: TransferSettings, run: RunFolder) -> tuple[keras.Model, TransferSettings]:
+    """Builds the discriminator of a teacher, which may be training itself.
 
     Args:
-        path: of the run folder.
+        transfer: with the teacher's step. Where its checkpoint of that step is gone, the newest is taken.
+        run: the teacher's `RunFolder`.
 
     Returns:
-        The `keras.Model` as training calls it.
+        The `keras.Model` as training calls it, and the settings with the step and the checksum of its weights.
 
     Raises:
         InputError: if the run cannot be read.
     """
-    run = RunFolder(path)
     settings = run.settings()
     asked = settings.network, settings.images, settings.optimization.seed
     discriminator = build_discriminator(*asked)
     judge = training_graph(pair_of(settings.network), build_generator(*asked), discriminator).discriminator
-    if run.discriminator_weights.is_file():
-        load_weights(discriminator, run.discriminator_weights)
-    else:
-        _restore({"discriminator": judge}, newest_checkpoint(run))
-    return judge
+    noted = [transfer]
+
+    def read(path: Path) -> None:
+        if path == run.discriminator_weights:
+            load_weights(discriminator, path)
+        else:
+            _restore({"discriminator": judge}, path)
+        noted.append(with_teacher_note(transfer, run, path))
+
+    read_saved(lambda: newest_discriminator(run, transfer.teacher_step), read)
+    return judge, noted[-1]
 
 
+@needs_keras_2
 def begin_from(gan: GAN, generator: keras.Model, discriminator: keras.Model, path: Path | str) -> None:
     """Gives a GAN the weights of a run, and nothing of its optimizers.
 
@@ -78,7 +90,8 @@ def begin_from(gan: GAN, generator: keras.Model, discriminator: keras.Model, pat
         load_weights(discriminator, run.discriminator_weights)
         return
     names = {"generator", "discriminator", "average_generator", "decoders"}
-    _restore({name: item for name, item in gan.checkpoint_items().items() if name in names}, newest_checkpoint(run))
+    items = {name: item for name, item in gan.checkpoint_items().items() if name in names}
+    read_saved(lambda: newest_checkpoint(run), functools.partial(_restore, items))
 
 
 def _restore(items: Mapping[str, Any], path: Path) -> None:
@@ -87,4 +100,4 @@ def _restore(items: Mapping[str, Any], path: Path) -> None:
         status.assert_existing_objects_matched().expect_partial()
     except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"checkpoint {path} cannot be read ({reason}); give another run") from error
+        raise InputError(f"checkpoint {path} is damaged ({reason}); give another run") from error

@@ -5,6 +5,7 @@ import tf_keras as keras
 
 from sle_gan.callbacks.clock import Logs, StepClock
 from sle_gan.callbacks.metrics import append_row, keep_rows_until
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.alphagan_space import SPACE
 from sle_gan.models.generators.alphagan_supernet import shares, strongest
 from sle_gan.run import RunFolder, read_rows
@@ -19,6 +20,7 @@ class Architecture(StepClock):
         round_steps: steps of a round.
     """
 
+    @needs_keras_2
     def __init__(self, supernet: keras.Model, run: RunFolder, round_steps: int) -> None:
         super().__init__()
         self.supernet = supernet

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.callbacks.clock import Logs, StepClock
+from sle_gan.checkpoint_files import step_of
 from sle_gan.disk import is_full, reason
 from sle_gan.errors import InputError, StorageError
 from sle_gan.json_files import replaced
@@ -67,14 +68,14 @@ class Checkpoints(StepClock):
         if path is None:
             return 0
         try:
-            if self._changed_step is not None and _step_of(path) <= self._changed_step:
+            if self._changed_step is not None and step_of(path) <= self._changed_step:
                 self._restore_what_fits(path)
             else:
                 self._checkpoint.restore(path).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
             mend = "delete its files to use the one before"
             raise InputError(f"checkpoint {path} cannot be restored ({reason(error)}); {mend}") from error
-        return _step_of(path)
+        return step_of(path)
 
     def _restore_what_fits(self, path: str) -> None:
         names = [name for name, _ in tf.train.list_variables(path)]
@@ -89,7 +90,7 @@ class Checkpoints(StepClock):
     def latest_step(self) -> int | None:
         """Returns the step of the newest checkpoint, or None."""
         path = self._manager.latest_checkpoint
-        return None if path is None else _step_of(path)
+        return None if path is None else step_of(path)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Saves the start of a run, so that a training whose first steps fail can go back to it."""
@@ -137,10 +138,6 @@ def _without_loss_scale(optimizer: keras.mixed_precision.LossScaleOptimizer) -> 
     return tf.train.Checkpoint(
         **{name: getattr(inner, name) for name in ("_iterations", "_learning_rate", "_variables")}
     )
-
-
-def _step_of(path: str) -> int:
-    return int(path.rpartition("-")[2])
 
 
 def _remove(folder: Path, step: int) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from sle_gan.callbacks.checkpoint import Checkpoints
 from sle_gan.callbacks.metrics import append_row, keep_rows_until
 from sle_gan.errors import NotFiniteError, TrainingError
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.run import read_rows
 from sle_gan.training.ema import Calibration
 from sle_gan.training.gan import GAN
@@ -31,6 +32,7 @@ class Rollback:
         metrics_file: path of `metrics.jsonl`.
     """
 
+    @needs_keras_2
     def __init__(self, gan: GAN, checkpoints: Checkpoints, calibrate: Calibration, metrics_file: Path) -> None:
         self.gan = gan
         self.checkpoints = checkpoints

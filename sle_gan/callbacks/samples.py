@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sle_gan.callbacks.clock import Logs, StepClock
 from sle_gan.data.pictures import image_sheet, write_picture
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.io import batch_at, postprocess_images, seed_inputs
 
 _BATCH_SIZE = 8  # pictures drawn at once
@@ -45,6 +46,7 @@ class Samples(StepClock):
         self.calibrate = calibrate
         self.pictures: NDArray[np.uint8] | None = None
 
+    @needs_keras_2
     def set_model(self, model: keras.Model) -> None:
         """Compiles, once, the function that draws a batch."""
         if model is self.model:

@@ -14,6 +14,7 @@ from sle_gan.callbacks.clock import Logs, StepClock
 from sle_gan.callbacks.metrics import append_row
 from sle_gan.data.pictures import opaque, write_picture
 from sle_gan.evaluation.scoring import Scoring, image_seeds
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.io import padded_to, postprocess_images, seed_inputs
 from sle_gan.run import RunFolder
 
@@ -55,6 +56,7 @@ class Scores(StepClock):
         self.best = best
         self._seeds = image_seeds(scoring.seed, image_count)
 
+    @needs_keras_2
     def set_model(self, model: keras.Model) -> None:
         """Compiles, once, the function that draws a batch."""
         if model is self.model:

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 2 bad input, 4 input/output, 130 SIGINT.
     """
     arguments = parser().parse_args(sys.argv[1:] if argv is None else argv)
-    return run_program(lambda: _compare(arguments), debug=arguments.debug)
+    return run_program(lambda: _compare(arguments), debug=arguments.debug, needs_tensorflow=False)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sle_gan.assembly.estimate import estimate_needs
-from sle_gan.assembly.hours import fit_steps
+from sle_gan.assembly.hours import fit_length
 from sle_gan.assembly.probe import TIMED_STEPS, ask_times
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.program import ArgumentParser, file_path, run_program
@@ -22,6 +22,7 @@ from sle_gan.json_files import write_json
 from sle_gan.models.rates import describe_rates
 from sle_gan.settings.kinds import HOURS
 from sle_gan.settings.train import GIVABLE
+from sle_gan.systems import check_tensorflow, missing_tensorflow
 
 _PASSED_ON = ("resolution", "channels", "fit", "range", "model", "width", "batch_size", "cache_limit")
 _SHEET_FORMATS = (".png", ".jpg", ".webp")
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 2 bad arguments or nothing usable, 4 input/output, 130 SIGINT.
     """
     arguments = parser().parse_args(sys.argv[1:] if argv is None else argv)
-    return run_program(lambda: _examine(arguments), debug=arguments.debug)
+    return run_program(lambda: _examine(arguments), debug=arguments.debug, needs_tensorflow=False)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,6 +77,8 @@ def _sheet_file(text: str) -> Path:
 def _examine(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(arguments).items() if name in _PASSED_ON}
     settings = resolve({**given, "data_folder": arguments.data_folder})
+    if arguments.time or arguments.hours:
+        check_tensorflow()
     found = scan(arguments.data_folder)
     print(f"{found.folder}: looking at {len(found.images)} images", flush=True)
     diagnosis = diagnose(found, settings.images.resolution, settings.images.range, settings.images.fit)
@@ -84,22 +87,21 @@ def _examine(arguments: argparse.Namespace) -> int:
         pairs = write_pairs(diagnosis, settings.images, arguments.pairs)
         print(f"{pairs} pairs to look at in {arguments.pairs}" if pairs else "no pairs to look at", flush=True)
     content = asdict(diagnosis)
-    if not arguments.no_estimate:
+    if not arguments.no_estimate and (missing := missing_tensorflow()):
+        print(f"memory and disk: not estimated, for {missing}")
+    elif not arguments.no_estimate:
         content["estimate"] = estimate_needs(settings, diagnosis.usable)
         print("\n".join(_describe_estimate(content["estimate"])), flush=True)
-    if arguments.time or arguments.hours:
-        times = ask_times(settings)
-        content["seconds_per_step"] = times.step_seconds
-        if arguments.time:
-            hours = times.step_seconds * settings.optimization.steps / 3600
-            length = f"{settings.optimization.steps:,} steps"
-            print(f"a step takes {times.step_seconds:.3g} s here; {length} {hours:.1f} hours")
-        else:
-            steps, line = fit_steps(settings, arguments.hours, times, diagnosis.usable)
-            print(f"length: {line}")
-            planned = resolve({**given, "data_folder": arguments.data_folder, "steps": steps})
-            print(f"rates: {describe_rates(planned, goes_on=False) or 'those of the paper'}")
-            content |= {"steps": steps, "rates": planned.optimization.rates}
+    if arguments.time:
+        content["seconds_per_step"] = seconds = ask_times(settings).step_seconds
+        hours, length = seconds * settings.optimization.steps / 3600, f"{settings.optimization.steps:,} steps"
+        print(f"a step takes {seconds:.3g} s here; {length} {hours:.1f} hours")
+    elif arguments.hours:
+        chosen, lines = fit_length(settings, given, arguments.hours, ask_times, diagnosis.usable)
+        print("\n".join(lines))
+        planned = resolve({**given, "data_folder": arguments.data_folder, **chosen})
+        print(f"rates: {describe_rates(planned, goes_on=False) or 'those of the paper'}")
+        content |= {**chosen, "rates": planned.optimization.rates}
     if arguments.json is not None:
         write_json(arguments.json, content)
     return 0

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("file", nargs="?", type=Path, default=_PAGE, metavar="FILE", help="the page")
     parser.add_argument("--check", action="store_true", help="end with exit code 2 if it is not up to date")
     arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
-    return run_program(lambda: _write(arguments.file, is_checked=arguments.check), debug=False)
+    return run_program(lambda: _write(arguments.file, is_checked=arguments.check), debug=False, needs_tensorflow=False)
 
 
 def page(groups: Iterable[Group], choices: Mapping[str, Sequence[str]]) -> str:

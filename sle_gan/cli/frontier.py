@@ -24,6 +24,7 @@ from sle_gan.report.record import read_record
 from sle_gan.run import RunFolder
 from sle_gan.settings import TicketSearchSettings
 from sle_gan.settings.kinds import POSITIVE, RATE
+from sle_gan.shell import shell_line
 
 _SLE_GAN = [sys.executable, "-c", "import sys; from sle_gan.cli.main import main; sys.exit(main())"]
 
@@ -179,7 +180,7 @@ def _ticket_words(point: Point, arguments: argparse.Namespace, seed: int) -> tup
 
 
 def _call(*words: str) -> int:
-    print(f"\n$ sle-gan {' '.join(words)}", flush=True)
+    print(f"\n$ {shell_line('sle-gan', *words)}", flush=True)
     return subprocess.run([*_SLE_GAN, *words], check=False).returncode
 
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from sle_gan.disk import is_full
 from sle_gan.errors import SleGanError
+from sle_gan.systems import check_tensorflow
 
 STORAGE_EXIT_CODE = 4
 INTERRUPT_EXIT_CODE = 130
@@ -44,12 +45,13 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if action.default in {None, False} else super()._get_help_string(action)
 
 
-def run_program(body: Callable[[], int], *, debug: bool) -> int:
+def run_program(body: Callable[[], int], *, debug: bool, needs_tensorflow: bool = True) -> int:
     """Runs a program and turns what a user can cause into one line.
 
     Args:
         body: function without arguments that returns an exit code.
         debug: whether to show the traceback too.
+        needs_tensorflow: whether that TensorFlow is missing is told at once, instead of running it.
 
     Returns:
         The exit code: that of `body`, or of the error.
@@ -59,6 +61,8 @@ def run_program(body: Callable[[], int], *, debug: bool) -> int:
             stream.reconfigure(errors="backslashreplace")  # names of files can be other bytes than UTF-8
     try:
         with _termination():
+            if needs_tensorflow:
+                check_tensorflow()
             return body()
     except (SleGanError, OSError, KeyboardInterrupt) as error:
         if debug:

@@ -5,7 +5,6 @@ Imports no TensorFlow.
 
 import collections
 import os
-import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from sle_gan.data.folder import FolderScan, ImageFile
 from sle_gan.errors import InputError
+from sle_gan.shell import shell_line
 
 _SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev"})
 
@@ -44,7 +44,7 @@ def class_names(scanned: FolderScan) -> list[str]:
         folder, below = deeper
         raise InputError(
             f"--conditional takes the sub-folders of {scanned.folder} as classes, which are {', '.join(names)}; "
-            f"{', '.join(below)} lie one level deeper: give --data-folder {shlex.quote(str(scanned.folder / folder))}"
+            f"{', '.join(below)} lie one level deeper: give --data-folder {shell_line(scanned.folder / folder)}"
         )
     if len(names) < 2:
         raise InputError(f"--conditional needs two sub-folders with images at least; {scanned.folder} has {names[0]!r}")

@@ -3,11 +3,10 @@
 Pillow decodes and resizes without Python's global lock, so threads use all cores. Imports no TensorFlow.
 """
 
-import concurrent.futures
+import contextlib
 import math
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,19 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from sle_gan.data.folder import DAMAGE, FolderScan, ImageFile, open_image, pillow_warnings_ignored
+from sle_gan.data.folder import (
+    DAMAGE,
+    EXIF_ORIENTATION,
+    LYING_ON_ITS_SIDE,
+    FolderScan,
+    ImageFile,
+    open_image,
+    pillow_warnings_ignored,
+)
+from sle_gan.data.in_threads import in_threads
+from sle_gan.data.kept_images import KeptImages, kept_images
 from sle_gan.disk import check_space
 from sle_gan.errors import InputError, StorageError
 from sle_gan.settings import ImageSettings
-
-Progress = Callable[[int, int], object]  # of (images done, images in all)
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _REDUCING_GAP = 3.0  # Pillow first reduces a large image by a whole factor, to at least this multiple of its size
 
 _ALIGNMENT_BYTES = 64  # what TensorFlow needs to use an array without a copy
-
-_Decoding = concurrent.futures.Future[NDArray[np.uint8]]
 
 # The ends of the ranges that 32-bit values are assumed to fill, by Pillow's mode: I is integer, F is float.
 _RANGES: dict[str, tuple[float, ...]] = {"I": (255.0, 65535.0), "F": (1.0,)}
@@ -65,14 +70,24 @@ def read_image(
         with open_image(path) as image:
             if image.format == "PNG":
                 _verify_png_checksums(path)
-            image.draft("RGB", (2 * resolution, 2 * resolution))  # only for JPEG: decodes at a smaller scale
+            stored_size = image.size
+            # Only for JPEG: decodes at a half, a quarter or an eighth, at least as large as the result.
+            drafted = image.draft(None, _size_to_fit(image.size, resolution, fit))
+            scale = 1.0 if drafted is None else drafted[1][2] / stored_size[0]
             image.load()
-            image = _to_eight_bits(ImageOps.exif_transpose(image), value_range)
+            orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+            ImageOps.exif_transpose(image, in_place=True)
+            image = _to_eight_bits(image, value_range)
     except (OSError, *DAMAGE) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"cannot be decoded ({error})") from None
-    image = _fit_to_square(_over_background(image, channels, background), resolution, fit, background)
+    size = image.size
+    if scale != 1:
+        size = stored_size[::-1] if orientation in LYING_ON_ITS_SIDE else stored_size
+    box = _shown_box(size, image.size, scale, orientation, fit)
+    image = _over_background(image, channels, background)
+    image = _fit_to_square(image, box, _size_to_fit(size, resolution, fit), resolution, background)
     return np.asarray(image.convert(_MODES[channels])).reshape(resolution, resolution, channels)
 
 
@@ -125,9 +140,8 @@ def decode_folder(
     *,
     memory_limit_bytes: int,
     cache_file: Path | None,
-    progress: Progress | None = None,
 ) -> tuple[NDArray[np.uint8], tuple[ImageFile, ...], tuple[tuple[str, str], ...]]:
-    """Decodes all images of a scanned folder, on all cores.
+    """Decodes all images of a scanned folder, on all cores, or reads what an earlier run decoded: see `kept_images`.
 
     Args:
         scanned: a `FolderScan`.
@@ -135,7 +149,6 @@ def decode_folder(
         memory_limit_bytes: a larger result is written to a file and mapped from there.
         cache_file: path of that file, a `.npy`, which appears when it is whole; only one program at a time may write
             it. None if the memory limit is never reached.
-        progress: function of (images done, images in all), or None.
 
     Returns:
         `(images, kept, failures)`: uint8 `[count, resolution, resolution, channels]` in the order of the folder,
@@ -145,35 +158,64 @@ def decode_folder(
         InputError: if none could be decoded.
         StorageError: if the file cannot be written.
     """
-    side, channels = settings.resolution, settings.channels
-    shape = (len(scanned.images), side, side, channels)
-    kept: list[ImageFile] = []
-    failures: list[tuple[str, str]] = []
-
-    def decode(image: ImageFile) -> NDArray[np.uint8]:
-        file, background = scanned.folder / image.path, settings.background_rgb
-        return read_image(file, side, channels, settings.fit, background, settings.range)
-
-    def decoded() -> Iterator[NDArray[np.uint8]]:
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            for done, (image, pixels) in enumerate(_in_order(pool, decode, scanned.images), start=1):
-                if isinstance(pixels, InputError):
-                    failures.append((image.path, str(pixels)))
-                else:
-                    kept.append(image)
-                    yield pixels
-                if progress is not None:
-                    progress(done, len(scanned.images))
-        if not kept:
-            path, reason = failures[0]
-            raise InputError(f"none of the {len(failures)} images can be decoded; the first: {path}: {reason}")
-
+    count = len(scanned.images)
+    shape = count, settings.resolution, settings.resolution, settings.channels
+    file = cache_file if math.prod(shape) > memory_limit_bytes else None
+    failures: dict[int, str] = {}
     with pillow_warnings_ignored():
-        if cache_file is None or math.prod(shape) <= memory_limit_bytes:
-            images = _in_memory(decoded(), shape)
+        store = kept_images(scanned.images, settings)
+        images = None if store is None else _read_again(store, scanned, settings, file, failures)
+        if images is None:
+            failures.clear()
+            images = _placed(_decoded(scanned, settings, range(count), failures), shape, file)
+            if store is not None:
+                store.keep(images, [place for place in range(count) if place not in failures])
+    kept = tuple(image for place, image in enumerate(scanned.images) if place not in failures)
+    return images, kept, tuple((scanned.images[place].path, reason) for place, reason in failures.items())
+
+
+def _read_again(
+    store: KeptImages, scanned: FolderScan, settings: ImageSettings, file: Path | None, failures: dict[int, str]
+) -> NDArray[np.uint8] | None:
+    """Returns the kept images of a set; None if there are none, or an image that could not be decoded now can."""
+    places = store.places()
+    if places is None:
+        return None
+    others = sorted(set(range(len(scanned.images))) - set(places))
+    if any(True for _ in _decoded(scanned, settings, others, failures)):
+        return None
+    with contextlib.suppress(InputError):
+        return _placed(store.rows(len(places)), store.shape, file)
+    return None
+
+
+def _decoded(
+    scanned: FolderScan, settings: ImageSettings, places: Sequence[int], failures: dict[int, str]
+) -> Iterator[NDArray[np.uint8]]:
+    """Yields the images at some places of a folder; adds to `failures` why one cannot be decoded, by its place."""
+
+    def decode(place: int) -> NDArray[np.uint8] | InputError:
+        file, background = scanned.folder / scanned.images[place].path, settings.background_rgb
+        try:
+            return read_image(file, settings.resolution, settings.channels, settings.fit, background, settings.range)
+        except InputError as error:
+            return error
+
+    for place, pixels in in_threads(decode, places, "decoding"):
+        if isinstance(pixels, InputError):
+            failures[place] = str(pixels)
         else:
-            images = _in_file(decoded(), shape, cache_file)
-    return images, tuple(kept), tuple(failures)
+            yield pixels
+    if len(failures) == len(scanned.images):
+        first = min(failures)
+        raise InputError(
+            f"none of the {len(failures)} images can be decoded; the first: {scanned.images[first].path}: "
+            f"{failures[first]}"
+        )
+
+
+def _placed(rows: Iterable[NDArray[np.uint8]], shape: tuple[int, ...], file: Path | None) -> NDArray[np.uint8]:
+    return _in_memory(rows, shape) if file is None else _in_file(rows, shape, file)
 
 
 def _in_memory(decoded: Iterable[NDArray[np.uint8]], shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -220,27 +262,6 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
-def _in_order(
-    pool: concurrent.futures.Executor, function: Callable[[ImageFile], NDArray[np.uint8]], images: Iterable[ImageFile]
-) -> Iterator[tuple[ImageFile, NDArray[np.uint8] | InputError]]:
-    """Yields (image, pixels or InputError) in order, with a bounded number of results waiting."""
-    waiting: list[tuple[ImageFile, _Decoding]] = []
-    for image in images:
-        waiting.append((image, pool.submit(function, image)))
-        if len(waiting) == 4 * (os.cpu_count() or 1):
-            oldest, future = waiting.pop(0)
-            yield oldest, _pixels_or_error(future)
-    for image, future in waiting:
-        yield image, _pixels_or_error(future)
-
-
-def _pixels_or_error(future: _Decoding) -> NDArray[np.uint8] | InputError:
-    try:
-        return future.result()
-    except InputError as error:
-        return error
-
-
 def full_range(mode: str, low: float, high: float) -> tuple[float, float]:
     """Returns what is mapped to [0, 255] in an image of more than 8 bits, where nothing else is asked for.
 
@@ -272,34 +293,62 @@ def _over_background(image: Image.Image, channels: int, background: Sequence[int
     if image.mode in {"LA", "La", "PA", "RGBa"} or "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode != "RGBA" or channels == 4:
-        return image.convert("RGBA" if channels == 4 else "RGB")
+        mode = "RGBA" if channels == 4 else "RGB"
+        return image if image.mode == mode else image.convert(mode)  # which would copy it
     canvas = Image.new("RGBA", image.size, (*background, 255))
     return Image.alpha_composite(canvas, image).convert("RGB")
 
 
-def _fit_to_square(image: Image.Image, resolution: int, fit: str, background: Sequence[int]) -> Image.Image:
+def _size_to_fit(size: tuple[int, int], resolution: int, fit: str) -> tuple[int, int]:
+    """Returns the width and height in pixels that what is shown of an image, of (width, height), is brought to."""
+    if fit != "pad":
+        return resolution, resolution
+    width, height = (max(1, round(side * resolution / max(size))) for side in size)
+    return width, height
+
+
+def _shown_box(
+    size: tuple[int, int], decoded_size: tuple[int, int], scale: float, orientation: int, fit: str
+) -> tuple[float, float, float, float]:
+    """Returns what is shown of a decoded image: left, top, right and bottom, in its pixels.
+
+    Args:
+        size: width and height of the whole image as it is shown.
+        decoded_size: those that it was decoded to.
+        scale: at which it was.
+        orientation: how it was turned to be shown, as EXIF numbers it.
+        fit: as in `read_image`.
+    """
+    width, height = size
+    left, top, right, bottom = 0, 0, width, height
+    if fit == "crop":
+        side = min(size)
+        left, top = (width - side) // 2, (height - side) // 2
+        right, bottom = left + side, top + side
+    # At a smaller scale the last column and row lie partly beyond the image, and may have been turned to the front.
+    x = decoded_size[0] - width * scale if orientation in {2, 3, 6, 7} else 0
+    y = decoded_size[1] - height * scale if orientation in {3, 4, 7, 8} else 0
+    return x + left * scale, y + top * scale, x + right * scale, y + bottom * scale
+
+
+def _fit_to_square(
+    image: Image.Image,
+    box: tuple[float, float, float, float],
+    size: tuple[int, int],
+    resolution: int,
+    background: Sequence[int],
+) -> Image.Image:
+    """Brings the box of an image to a size, in the middle of a square of the background."""
     # Resizing mixes pixels. With premultiplied alpha the colors of invisible pixels do not bleed into visible ones.
     premultiplied = image.convert("RGBa") if image.mode == "RGBA" else image
-    size = (resolution, resolution)
-    if fit == "stretch":
-        result = _resize(premultiplied, size)
-    elif fit == "crop":
-        left, top = ((side - min(image.size)) // 2 for side in image.size)
-        side = min(image.size)
-        result = _resize(premultiplied, size, (left, top, left + side, top + side))
-    else:
-        scale = resolution / max(image.size)
-        width, height = (max(1, round(side * scale)) for side in image.size)
-        result = _resize(premultiplied, (width, height))
+    result = premultiplied.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_REDUCING_GAP)
     if image.mode == "RGBA":
         result = result.convert("RGBA")
-    if fit == "pad":
-        canvas = Image.new(image.mode, size, (*background, 0) if image.mode == "RGBA" else tuple(background))
-        left, top = ((resolution - side) // 2 for side in result.size)
-        canvas.paste(result, (left, top))
-        result = canvas
-    return result
-
-
-def _resize(image: Image.Image, size: tuple[int, int], box: tuple[int, int, int, int] | None = None) -> Image.Image:
-    return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_REDUCING_GAP)
+    if size == (resolution, resolution):
+        return result
+    canvas = Image.new(
+        image.mode, (resolution, resolution), (*background, 0) if image.mode == "RGBA" else tuple(background)
+    )
+    left, top = ((resolution - side) // 2 for side in size)
+    canvas.paste(result, (left, top))
+    return canvas

@@ -1,7 +1,6 @@
 """What is good and bad about a folder of images, before GPU time is spent on it. Imports no TensorFlow."""
 
 import collections
-import concurrent.futures
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from PIL import Image
 from sle_gan.data.decode import read_image
 from sle_gan.data.folder import FEW_IMAGES, FolderScan, ImageFile, pillow_warnings_ignored
 from sle_gan.data.framing import fit_advice, framing
+from sle_gan.data.in_threads import in_threads
 from sle_gan.data.near_duplicates import SIDE_PX, near_duplicates
 from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.data.value_ranges import describe_value_ranges
@@ -204,8 +204,8 @@ def _decode(
         except InputError as error:
             return str(error)
 
-    with pillow_warnings_ignored(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(zip(scanned.images, pool.map(small_picture, scanned.images), strict=True))
+    with pillow_warnings_ignored():
+        results = list(in_threads(small_picture, scanned.images, "decoding"))
     whole = [(image, picture) for image, picture in results if not isinstance(picture, str)]
     undecodable = [(image.path, reason) for image, reason in results if isinstance(reason, str)]
     broken = sorted([*scanned.skipped, *undecodable], key=lambda path_and_reason: os.fsencode(path_and_reason[0]))

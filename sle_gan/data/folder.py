@@ -18,7 +18,9 @@ from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
+from sle_gan.data.archives import image_folder
 from sle_gan.data.folder_entries import FolderEntries, reason_of
+from sle_gan.data.in_threads import in_threads
 from sle_gan.data.picture_kinds import UnreadKind, formats
 from sle_gan.errors import InputError
 from sle_gan.marks import is_marked
@@ -29,7 +31,8 @@ FEW_IMAGES = 20
 # What Pillow raises, besides OSError, for a damaged file.
 DAMAGE = (SyntaxError, ValueError, TypeError, EOFError, LookupError, ArithmeticError, struct.error, zlib.error)
 
-_EXIF_ORIENTATION = 0x0112
+EXIF_ORIENTATION = 0x0112
+LYING_ON_ITS_SIDE = frozenset({5, 6, 7, 8})  # of the orientations
 _NAMED_AT_MOST = 5
 
 
@@ -100,7 +103,7 @@ def scan(folder: Path | str, *, with_written: bool = False) -> FolderScan:
     A file is an image by its first bytes, or by its name.
 
     Args:
-        folder: path of the folder.
+        folder: path of the folder, or of an archive: see `sle_gan.data.archives`.
         with_written: whether the pictures that this tool wrote count too.
 
     Returns:
@@ -108,25 +111,30 @@ def scan(folder: Path | str, *, with_written: bool = False) -> FolderScan:
 
     Raises:
         InputError: if the folder cannot be read, or there is no usable image in it.
+        StorageError: if there is no space for what an archive holds.
     """
-    folder = Path(folder).expanduser()
+    folder = image_folder(Path(folder).expanduser())
     try:
         os.listdir(folder)  # noqa: PTH208  (only to learn whether it can be read)
     except (OSError, ValueError) as error:
         raise InputError(f"the data folder must be a folder of images; got {folder} ({reason_of(error)})") from None
     entries = FolderEntries(folder, with_written=with_written)
+
+    def inspect(path: str) -> ImageFile | InputError | OSError | None:
+        try:
+            return _inspect(folder, path, with_written=with_written)
+        except (InputError, OSError) as error:
+            return error
+
     images = []
     with pillow_warnings_ignored():
-        for path in sorted(entries.candidates, key=os.fsencode):
-            try:
-                image = _inspect(folder, path, with_written=with_written)
-            except (InputError, OSError) as error:
-                entries.skipped.append((path, reason_of(error)))
-                continue
-            if image is None:
+        for path, found in in_threads(inspect, sorted(entries.candidates, key=os.fsencode), "reading"):
+            if isinstance(found, ImageFile):
+                images.append(found)
+            elif found is None:
                 entries.written.append(path)
             else:
-                images.append(image)
+                entries.skipped.append((path, reason_of(found)))
     scanned = FolderScan(
         folder,
         tuple(images),
@@ -147,22 +155,28 @@ def scan(folder: Path | str, *, with_written: bool = False) -> FolderScan:
     return scanned
 
 
-def subsample(scanned: FolderScan, share: float, seed: int) -> FolderScan:
+def subsample(scanned: FolderScan, share: float, seed: int, *, by_class: bool = False) -> FolderScan:
     """Draws a random share of the images.
 
     Args:
         scanned: a `FolderScan`.
         share: of the images, above 0 and up to 1; at least one image is kept.
         seed: whole number.
+        by_class: whether it is a share of the images of each sub-folder, of which at least one is kept.
 
     Returns:
         A `FolderScan` whose images are in the same order.
     """
     if share == 1:
         return scanned
-    count = max(1, round(share * len(scanned.images)))
-    chosen = sorted(random.Random(f"data ratio {seed}").sample(range(len(scanned.images)), count))
-    return replace(scanned, images=tuple(scanned.images[index] for index in chosen))
+    groups: dict[str, list[int]] = collections.defaultdict(list)
+    for index, image in enumerate(scanned.images):
+        groups[image.path.partition("/")[0] if by_class else ""].append(index)
+    chosen = []
+    for name, indices in groups.items():
+        drawn = random.Random(f"data ratio {seed}{f' {name}' if by_class else ''}")
+        chosen += drawn.sample(indices, max(1, round(share * len(indices))))
+    return replace(scanned, images=tuple(scanned.images[index] for index in sorted(chosen)))
 
 
 def hold_out(scanned: FolderScan, share: float, seed: int) -> tuple[FolderScan, FolderScan | None]:
@@ -313,7 +327,7 @@ def _inspect(folder: Path, path: str, *, with_written: bool) -> ImageFile | None
                 return None
             # To look for EXIF data behind the pixels of a PNG, Pillow would decode all of them.
             has_exif = image.format != "PNG" or "exif" in image.info
-            lies_on_its_side = has_exif and image.getexif().get(_EXIF_ORIENTATION, 1) in {5, 6, 7, 8}
+            lies_on_its_side = has_exif and image.getexif().get(EXIF_ORIENTATION, 1) in LYING_ON_ITS_SIDE
             # The other pictures in an MPO, a phone's JPEG, are previews and depth maps, not frames.
             frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         except DAMAGE as error:

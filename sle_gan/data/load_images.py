@@ -55,6 +55,7 @@ def load_images(
         UserWarning: names up to five of the images that were skipped, each with the reason.
     """
     asked = {"resolution": resolution, "channels": channels, "fit": fit, "background": background, "range": range}
+    asked |= {"keep_decoded": 0}  # what a library leaves on the disk is asked for
     settings = make_group(ImageSettings, asked | {"data_folder": folder})
     scanned = scan(folder)
     images, _, failures = decode_images(scanned, settings)

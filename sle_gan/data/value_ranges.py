@@ -1,7 +1,5 @@
 """What values images of more than 8 bits hold: whether 8 bits show them, and which range would. No TensorFlow."""
 
-import concurrent.futures
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from sle_gan.data.decode import DEEP_MODES, full_range
 from sle_gan.data.folder import DAMAGE, FolderScan, ImageFile, format_some, open_image, pillow_warnings_ignored
+from sle_gan.data.in_threads import in_threads
 from sle_gan.errors import InputError
 
 _LOOKED_AT_MOST = 64
@@ -56,8 +55,8 @@ def describe_value_ranges(scanned: FolderScan, value_range: Sequence[float] | No
         except (InputError, OSError, *DAMAGE):
             return None  # which is told when the images are decoded
 
-    with pillow_warnings_ignored(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        ranges = [found for found in pool.map(look_at, chosen) if found is not None]
+    with pillow_warnings_ignored():
+        ranges = [found for _, found in in_threads(look_at, chosen, "looking at values") if found is not None]
     if not ranges:
         return []
     low, high = min(found.low for found in ranges), max(found.high for found in ranges)

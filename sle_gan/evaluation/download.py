@@ -4,14 +4,15 @@ Imports no TensorFlow, so that missing weights are reported before it is loaded.
 """
 
 import hashlib
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from sle_gan.data.pictures import whole_file
+from sle_gan.disk import cache_folder
 from sle_gan.errors import InputError, StorageError
+from sle_gan.shell import shell_line
 
 INCEPTION_ADDRESS = (
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
@@ -19,12 +20,6 @@ INCEPTION_ADDRESS = (
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 _TIMEOUT_SECONDS = 20  # without a byte
 _BLOCK_BYTES = 2**20
-
-
-def cache_folder() -> Path:
-    """Returns the folder of downloads: `$XDG_CACHE_HOME/sle-gan`, or `~/.cache/sle-gan`."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "sle-gan"
 
 
 def inception_file(path: Path | str | None, address: str = INCEPTION_ADDRESS) -> Path:
@@ -50,7 +45,9 @@ def inception_weights(path: Path | str | None, tell: Callable[[str], object], ad
     target = inception_file(path, address)
     if not target.exists():
         if path:
-            raise InputError(f"--inception-weights {target} is no file; without it they are fetched from {address}")
+            raise InputError(
+                f"--inception-weights {shell_line(target)} is no file; without it they are fetched from {address}"
+            )
         _fetch(address, target, tell)
     try:
         checksum = hashlib.sha256(target.read_bytes()).hexdigest()

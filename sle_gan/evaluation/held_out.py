@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.batch import count_of
 from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training.classes import images_among
@@ -31,6 +32,7 @@ class HeldOutLogits:
             the classes of the training images that are used.
     """
 
+    @needs_keras_2
     def __init__(
         self,
         gan: GAN,

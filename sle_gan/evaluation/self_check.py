@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sle_gan.disk import cache_folder
 from sle_gan.errors import InputError
-from sle_gan.evaluation.download import INCEPTION_ADDRESS, cache_folder, inception_file, inception_weights
+from sle_gan.evaluation.download import INCEPTION_ADDRESS, inception_file, inception_weights
 from sle_gan.evaluation.pace import tell_pace
 from sle_gan.evaluation.scores import inception_score
 from sle_gan.pretrained import NETWORKS

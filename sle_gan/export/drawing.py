@@ -28,24 +28,27 @@ class Drawing:
 
     Attributes:
         run: the `RunFolder`.
-        step: step of the checkpoint.
+        planned_step: step of the checkpoint.
         class_name: the class of all pictures; None for the classes in turn, and without classes.
         label: the number of the class; None without `class_name`.
         truncation: see `TrainedGenerator`.
+        is_newest: whether the newest checkpoint is meant: where it is deleted before it is read, as a run that trains
+            does, the newest of then is drawn with.
     """
 
     run: RunFolder
-    step: int
+    planned_step: int
     class_name: str | None
     label: int | None
     truncation: float | None
+    is_newest: bool
 
     @functools.cached_property
     def trained(self) -> "TrainedGenerator":
         """The `TrainedGenerator`, loaded when it is first asked for.
 
         Raises:
-            InputError: if the run's settings describe no network, or the checkpoint is damaged.
+            InputError: if the run's settings describe no network, or the checkpoint is damaged or gone.
         """
         with quiet_start():
             import tensorflow as tf
@@ -54,7 +57,12 @@ class Drawing:
 
             tf.config.list_logical_devices()  # starts the runtime here, where its messages are expected
         label = {} if self.label is None else {"label": self.label}
-        return TrainedGenerator(self.run, self.step, self.truncation, **label)
+        return TrainedGenerator(self.run, self.planned_step, self.truncation, or_newest=self.is_newest, **label)
+
+    @property
+    def step(self) -> int:
+        """The step of the checkpoint; once the generator is loaded, of the one that was read."""
+        return self.trained.step if "trained" in self.__dict__ else self.planned_step
 
     @property
     def background(self) -> tuple[int, int, int]:
@@ -111,8 +119,9 @@ def plan_drawing(
             raise InputError(f"--class needs a run that was trained with --conditional; {run.path} was not")
         label = label_of(class_name, names)
         class_name = names[label]
-    step, _ = run.generator_checkpoint(step)
-    return Drawing(run, step, class_name, label, 1.0 if with_styles and truncation is None else truncation)
+    truncation = 1.0 if with_styles and truncation is None else truncation
+    planned_step, _ = run.generator_checkpoint(step)
+    return Drawing(run, planned_step, class_name, label, truncation, is_newest=step is None)
 
 
 def checked_seeds(seeds: Iterable[int], flag: str = "--seeds", *, least: int = 1) -> Sequence[int]:

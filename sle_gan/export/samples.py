@@ -14,6 +14,7 @@ from sle_gan.evaluation.judges import judge_of
 from sle_gan.export.drawing import Drawing, checked_seeds, format_seeds
 from sle_gan.export.pictures import check_output, map_ahead, without_alpha
 from sle_gan.marks import make_output_folder
+from sle_gan.run import LET_WRITE
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}  # of the files by format
 MIX_SIDES_PX = tuple(2**power for power in range(2, 11))
@@ -135,7 +136,7 @@ class Samples:
 
     def _part_copies(self, data_folder: Path | str | None) -> tuple["Samples", list[int]]:
         """Returns the samples whose seeds draw no near copies of training images, and the other seeds."""
-        with self.drawing.run.locked():
+        with self.drawing.run.locked(LET_WRITE):
             reals, _ = read_training_images(self.drawing.run, data_folder)
         trained = self.drawing.trained  # loads TensorFlow, which the detector needs too
         from sle_gan.evaluation.memorization import CopyDetector

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sle_gan.keras_version import needs_keras_2
+
 if TYPE_CHECKING:
     import tf_keras as keras
 
@@ -62,6 +64,7 @@ def decode_sparse(content: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]
     return array.reshape(shape)
 
 
+@needs_keras_2
 def weight_sizes(generator: "keras.Model") -> WeightSizes:
     """Measures the sizes of a generator's weights, by encoding them in memory.
 

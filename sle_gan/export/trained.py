@@ -1,5 +1,6 @@
 """The trained generator of a run, and drawing with it."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
+from sle_gan.checkpoint_files import read_saved
 from sle_gan.errors import InputError
 from sle_gan.export.route import Route
 from sle_gan.models import GENERATORS
@@ -36,6 +38,7 @@ class TrainedGenerator:
         truncation: how far styles lie from their average, in multiples of where the network puts them: 1 changes
             nothing, 0 is the average picture. None for networks without styles.
         label: with classes, that of all pictures; without it the classes in turn, see `seed_inputs`.
+        or_newest: whether the newest is taken where the checkpoint of the step was deleted.
 
     Attributes:
         run: the `RunFolder`.
@@ -51,15 +54,22 @@ class TrainedGenerator:
     """
 
     def __init__(
-        self, run: RunFolder, step: int | None = None, truncation: float | None = None, label: int = EACH_ITS_OWN
+        self,
+        run: RunFolder,
+        step: int | None = None,
+        truncation: float | None = None,
+        label: int = EACH_ITS_OWN,
+        *,
+        or_newest: bool = False,
     ) -> None:
         self.run = run
         self.label = label
         self.class_names = list(run.settings().images.class_names)
-        self.step, path = run.generator_checkpoint(step)
+        find = functools.partial(run.generator_checkpoint, step, or_newest=or_newest)
+        find()  # what is not there is told before a network is built
         self.generator = _build(run)
         self.latent_size = self.generator.inputs[0].shape[-1]
-        _restore(self.generator, path)
+        self.step = read_saved(find, functools.partial(_restore, self.generator))
         self.truncation = truncation
         self._inputs = tf.function(
             lambda seeds: seed_inputs(self.generator, seeds, self.label), [tf.TensorSpec([None], tf.int32, "seeds")]

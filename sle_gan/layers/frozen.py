@@ -6,6 +6,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
+
 _TINY = 1e-12
 
 
@@ -26,6 +28,7 @@ class FrozenFirst(keras.Model):
         see: as above.
     """
 
+    @needs_keras_2
     def __init__(self, look: keras.Model, judge: keras.Model, see: keras.Model | None = None, name: str | None = None):
         super().__init__(look.inputs, judge(look.outputs), name=name)
         self.look = look

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from sle_gan.errors import InputError
 from sle_gan.json_files import read_json
+from sle_gan.shell import shell_line
 
 CELL_COUNT = 3
 # In the order of the controller's numbers.
@@ -121,7 +122,7 @@ def settle_genotype(given: str | None) -> str:
     try:
         return in_numbers(_of_data(content))
     except ValueError as error:
-        raise InputError(f"--genotype {Path(given).name}: {error}") from None
+        raise InputError(f"--genotype {shell_line(given)}: {error}") from None
 
 
 def _of_data(content: Any) -> Genotype:

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
+
 
 class JudgingGraph(NamedTuple):
     """The parts of a discriminator that training calls; they share their layers with it.
@@ -46,6 +48,7 @@ class FeatureSplit(NamedTuple):
     rest: keras.Model
 
 
+@needs_keras_2
 def layers_of(network: keras.Model, *prefixes: str) -> list[keras.layers.Layer]:
     """Returns the layers of a network that hold weights and whose names begin with one of the prefixes."""
     return [layer for layer in network.layers if layer.weights and layer.name.startswith(prefixes)]

@@ -8,6 +8,8 @@ import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
+from sle_gan.keras_version import needs_keras_2
+
 EACH_ITS_OWN = -1
 DRAWN_BATCH = 8  # always, the last one padded: how a picture is rounded must not depend on how many are drawn
 
@@ -50,6 +52,7 @@ def latent_codes(seeds: tf.Tensor | Sequence[int], latent_size: int) -> tf.Tenso
     )
 
 
+@needs_keras_2
 def seed_inputs(
     generator: keras.Model, seeds: tf.Tensor | Sequence[int], label: tf.Tensor | int = EACH_ITS_OWN
 ) -> tf.Tensor | list[tf.Tensor]:

@@ -11,12 +11,14 @@ from collections.abc import Iterable
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import FrozenFirst
 from sle_gan.layers.resample import downsample_nearest
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
 from sle_gan.models.graph import FeatureSplit, TrainingGraph
 
 
+@needs_keras_2
 def training_graph(pair: Pair, generator: keras.Model, discriminator: keras.Model) -> TrainingGraph:
     """Brings out what training calls of the two networks; their layers are shared, nothing is copied.
 
@@ -37,6 +39,7 @@ def training_graph(pair: Pair, generator: keras.Model, discriminator: keras.Mode
     return TrainingGraph(_giving(drawing, judging.discriminator), *judging)
 
 
+@needs_keras_2
 def feature_splits(pair: Pair, generator: keras.Model, discriminator: keras.Model) -> tuple[FeatureSplit, FeatureSplit]:
     """Cuts both networks of a `TrainingGraph` at their features; their layers are shared, nothing is copied.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sle_gan.errors import InputError
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.pretrained import MODES
 
 BATCH_SIZE = 16  # always, the last batch padded: how a feature is rounded must not depend on how many are asked for
@@ -32,6 +33,7 @@ class FeatureNetwork:
         side_px: the side.
     """
 
+    @needs_keras_2
     def __init__(self, name: str, model: keras.Model, weights_file: Path | str, side_px: int) -> None:
         self.name = name
         self.side_px = side_px

@@ -1,7 +1,6 @@
 """The report of one run: `report.html`, one self-contained file."""
 
 import datetime
-import shlex
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
 from sle_gan.report.record import Row, RunRecord, damage_as_input_error, read_record, training_seconds
 from sle_gan.run import RunFolder
+from sle_gan.shell import shell_line
 
 Parts = Sequence[Element | None]
 ScoreKey = tuple[str, str, str | None]  # (name, kind, SHA-256 of the network's weights)
@@ -361,8 +361,8 @@ def training_flops(record: RunRecord) -> tuple[float | None, float | None]:
 
 
 def _origin(record: RunRecord) -> Parts:
-    words = [shlex.quote(str(word)) for word in record.config.command]
-    command = " ".join(words).replace(" --", " \\\n    --")
+    words = map(shell_line, record.config.command)
+    command = " ".join(f"\\\n    {word}" if word.startswith("--") else word for word in words)
     parts = [element("pre", element("code", command), class_="card")]
     parts += _history(record)
     versions = record.config.versions

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.batch import count_of
 from sle_gan.search.rounds import Rounds
 from sle_gan.training import draws
@@ -196,6 +197,7 @@ class ArchitectureSearch(GAN):
                 mean.update_state(logs[mean.name])
 
 
+@needs_keras_2
 def value_of(gan: GAN, batch: list[tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
     """Returns V(G, D) of a GAN's two networks: float32 scalar, minus the discriminator's loss.
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from sle_gan.errors import InputError
 from sle_gan.settings.field import REQUIRED, Flag, Setting, SettingsGroup, setting
 from sle_gan.settings.kinds import ABOVE_ZERO, DECAY, RATE, SHARE, TEXT, WEIGHT, choice
+from sle_gan.shell import shell_line
 
 DEFAULT_POLICY = "color,translation"
 OPERATIONS = ("color", "translation", "cutout")
@@ -101,4 +102,4 @@ def check_augmentation(values: Mapping[str, object]) -> None:
     """
     policy = values["diff_augment"]
     if values["augment"] == "ada" and policy is not None:
-        raise InputError(f"--augment ada takes the place of --diff-augment {policy}; give one of them")
+        raise InputError(f"--augment ada takes the place of --diff-augment {shell_line(policy)}; give one of them")

@@ -6,7 +6,7 @@ from typing import ClassVar
 from PIL import ImageColor
 
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, PATH, POSITIVE, RANGE, SWITCH, TEXTS, choice
+from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, FROM_ZERO, PATH, POSITIVE, RANGE, SWITCH, TEXTS, choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,12 @@ class ImageSettings(SettingsGroup):
 
     title: ClassVar[str] = "the images"
 
-    data_folder: str = setting(PATH, "images, also in sub-folders", unit="FOLDER", is_free=True)
+    data_folder: str = setting(
+        PATH,
+        "images, also in sub-folders; or an archive of a data set, and behind it a split",
+        unit="FOLDER",
+        is_free=True,
+    )
     conditional: bool = setting(SWITCH, "draw by class: each sub-folder of the data folder is one", False)
     resolution: int = setting(
         POSITIVE,
@@ -37,12 +42,24 @@ class ImageSettings(SettingsGroup):
         unit="LOW,HIGH",
     )
     data_ratio: float = setting(DENSITY, "of the images, drawn by --seed, is trained on", 1.0, unit="SHARE")
+    data_ratio_by: str = setting(
+        choice("all", "class"),
+        "what the share is of: all images alike, or with --conditional those of each class",
+        "all",
+    )
     held_out: float = setting(DECAY, "of the images, to judge the discriminator by alone", 0.0, unit="SHARE")
     strict: bool = setting(
         SWITCH, "end with exit code 2 if a file named like an image cannot be used", False, is_free=True
     )
     flip: bool = setting(SWITCH, "mirror half of the images", True, flag=Flag(is_flip=True), fits_weights=True)
     cache_limit: int = setting(POSITIVE, "decoded images beyond this lie in a file", 4096, unit="MB", is_free=True)
+    keep_decoded: int = setting(
+        FROM_ZERO,
+        "decoded images of large files are kept for later runs, in your cache folder, up to this; 0 for none",
+        4096,
+        unit="MB",
+        is_free=True,
+    )
     class_names: tuple[str, ...] = setting(TEXTS, "of the sub-folders, with --conditional", (), flag=None)
 
     @property

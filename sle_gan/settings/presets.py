@@ -23,8 +23,24 @@ _EITHER = ({"steps", "epochs", "hours"}, {"ema_decay", "ema_kimg"})  # of each, 
 _FASTGAN = {"model": "fastgan", "steps": 50_000, "rates": "paper"}
 _SNGAN_CIFAR10 = {"model": "sngan", "resolution": 32, "steps": 50_000, "diff_augment": None, "flip": False}
 _AUTOGAN_CIFAR10 = {"model": "autogan", "resolution": 32, "diff_augment": None, "flip": False}
+_ALPHAGAN = {"model": "alphagan", "diff_augment": None, "flip": False}
 _STYLEGAN2_256 = {"model": "stylegan2", "resolution": 256, "mapping_layers": 8}
 _RATES_002 = {"G_learning_rate": 0.002, "D_learning_rate": 0.002}
+_STYLEGAN2_FEWSHOT = (
+    _STYLEGAN2_256
+    | _RATES_002
+    | {
+        "steps": 40_000,
+        "batch_size": 32,
+        "channel_base": 32_768,
+        "channel_max": 512,
+        "r1_gamma": 10.0,
+        "path_length_weight": 2.0,
+        "path_length_interval": 4,
+        "ema_ramp": 0.0,
+        "diff_augment": None,
+    }
+)
 _BIGGAN_CIFAR10 = {"model": "biggan", "resolution": 32, "conditional": True}
 _BIGGAN_CIFAR10_TENTH = _BIGGAN_CIFAR10 | {"epochs": 5000, "data_ratio": 0.1}
 _DIGGAN_CIFAR10_TENTH = _BIGGAN_CIFAR10_TENTH | {"epochs": 10_000, "dig_interval": 4, "dig_smoothing": True}
@@ -57,6 +73,11 @@ PRESETS: dict[str, Preset] = {
     "autogan-cifar10": Preset("Gong et al. 2019, arXiv:1908.03835", _AUTOGAN_CIFAR10 | {"steps": 50_000}),
     "autogan-stl10": Preset(
         "Gong et al. 2019, arXiv:1908.03835", _AUTOGAN_CIFAR10 | {"resolution": 48, "steps": 50_000}
+    ),
+    "alphagan-cifar10": Preset("Tian et al. 2021, arXiv:2006.09134", _ALPHAGAN | {"resolution": 32, "steps": 50_000}),
+    "alphagan-stl10": Preset(
+        "Tian et al. 2021, arXiv:2006.09134",
+        _ALPHAGAN | {"resolution": 48, "steps": 80_000, "adam_beta_1": 0.5},
     ),
     "regan-autogan-cifar10": Preset(
         "Saxena et al., CVPR 2023",
@@ -138,20 +159,11 @@ PRESETS: dict[str, Preset] = {
             "augment_pipe": "bgc",
         },
     ),
+    "stylegan2-fewshot-256": Preset("Saxena et al., CVPR 2023", _STYLEGAN2_FEWSHOT),
     "regan-stylegan2-256": Preset(
         "Saxena et al., CVPR 2023",
-        _STYLEGAN2_256
-        | _RATES_002
+        _STYLEGAN2_FEWSHOT
         | {
-            "steps": 40_000,
-            "batch_size": 32,
-            "channel_base": 32_768,
-            "channel_max": 512,
-            "r1_gamma": 10.0,
-            "path_length_weight": 2.0,
-            "path_length_interval": 4,
-            "ema_ramp": 0.0,
-            "diff_augment": None,
             "reconfigure": True,
             "sparsity": 0.3,
             "reconfigure_warmup": 10_000,

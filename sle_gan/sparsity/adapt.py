@@ -5,15 +5,17 @@ Source: ADAPT, NeurIPS 2023: the balance ratio and the relaxed and strict rules.
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
+from sle_gan.sparsity.callback import SparseCallback, is_due
 from sle_gan.sparsity.dynamic import explored
 from sle_gan.sparsity.masks import Masks
-from sle_gan.sparsity.schedules import BALANCE_MEASUREMENTS, MEASURED_EVERY_STEPS, cosine
+from sle_gan.sparsity.schedules import BALANCE_MEASUREMENTS, MEASURED_EVERY_STEPS, cosine, first_balanced
 from sle_gan.sparsity.selection import keep_largest_of_all, live_count
 from sle_gan.training.accumulation import Share, in_turn, mean_over
 from sle_gan.training.terms import Logs, StepOutcome
@@ -104,7 +106,7 @@ class BalanceRatio:
         return float(np.mean(self.ratios.numpy())) if int(self.measured.numpy()) >= BALANCE_MEASUREMENTS else None
 
 
-class BalancedDiscriminator(keras.callbacks.Callback):
+class BalancedDiscriminator(SparseCallback):
     """Makes the discriminator sparser where it wins too little ground to the generator's steps, denser where too much.
 
     Below a ratio of 0.45 the generator's steps change little: the discriminator is too strong and 5 % of its weights
@@ -117,8 +119,12 @@ class BalancedDiscriminator(keras.callbacks.Callback):
         interval: generator steps between changes.
         total_steps: of the training, for the share that changes at the cap.
         optimizer: of the generator, whose steps are counted.
+
+    Raises:
+        ValueError: if the masks keep no gradients.
     """
 
+    @needs_keras_2
     def __init__(
         self,
         masks: Masks,
@@ -129,7 +135,9 @@ class BalancedDiscriminator(keras.callbacks.Callback):
         total_steps: int,
         optimizer: keras.optimizers.Optimizer,
     ) -> None:
-        super().__init__()
+        super().__init__({"discriminator": masks})
+        if not masks.tracks_gradients:
+            raise ValueError("the discriminator's weights grow by their gradients: Masks need track_gradients=True")
         self.masks = masks
         self.ratio = ratio
         self.rule = rule
@@ -137,19 +145,23 @@ class BalancedDiscriminator(keras.callbacks.Callback):
         self.total_steps = total_steps
         self.optimizer = optimizer
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Reads the optimizer's counter."""
-        self._step = int(self.optimizer.iterations.numpy())
+    def steps_done(self) -> int:
+        """Returns the number of steps of the generator's optimizer."""
+        return int(self.optimizer.iterations.numpy())
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Counts the batches of this epoch anew."""
-        self._last_batch = -1
+    def waits_for(self) -> str | None:
+        """Returns that the density was never looked at, or None."""
+        first = first_balanced(self.interval)
+        if first < self.total_steps and self.steps_done() >= first:
+            return None
+        return (
+            f"the discriminator's density did not follow the balance: it does from step {first} on, before the last of "
+            f"{self.total_steps} steps; train longer"
+        )
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_steps(self, before: int, step: int) -> None:
         """Changes the density when it is time."""
-        self._step += batch - self._last_batch
-        self._last_batch = batch
-        if self._step % self.interval == 0 and self._step < self.total_steps:
+        if is_due(self.interval, before, step) and step < self.total_steps:
             ratio = self.ratio.read()
             if ratio is not None:
                 self.rebalance(ratio)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.settings import (
     ReconfigureSettings,
     SparseFromScratchSettings,
@@ -13,15 +14,18 @@ from sle_gan.settings import (
 )
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import erdos_renyi_kernel, uniform
-from sle_gan.sparsity.dynamic import EXPLORATIONS, DynamicSparsity, random_masks
-from sle_gan.sparsity.masks import Masks, prunable_kernels
+from sle_gan.sparsity.dynamic import DynamicSparsity, random_masks
+from sle_gan.sparsity.masks import Masks
 from sle_gan.sparsity.reconfigure import Reconfigure
+from sle_gan.sparsity.schedules import EXPLORATIONS
+from sle_gan.sparsity.selection import Mask
 from sle_gan.sparsity.ticket import TicketSearch, apply_subnetwork, read_ticket
 from sle_gan.sparsity.times import ticket_rounds
 from sle_gan.training.distillation import Distillation
 from sle_gan.training.ema import copy_weights
 
 if TYPE_CHECKING:
+    import tensorflow as tf
     import tf_keras as keras
 
     from sle_gan.training.gan import GAN
@@ -45,6 +49,7 @@ class SparseMethod(NamedTuple):
     checkpoint_items: dict[str, Any]
 
 
+@needs_keras_2
 def build_sparse_method(
     settings: ReconfigureSettings | TicketSearchSettings | TicketSettings | SparseFromScratchSettings,
     gan: GAN,
@@ -124,11 +129,13 @@ def _from_scratch(settings: SparseFromScratchSettings, gan: GAN, seed: int) -> S
     tracks_gradients = {"generator": rule is not None, "discriminator": ratio is not None}
     masks = {}
     for index, (network, share) in enumerate(shares.items()):
-        masks[network] = of_network = _mask(gan, network, track_gradients=tracks_gradients[network])
-        kernels = dict(zip(of_network.names, of_network.kernels, strict=True))
-        shapes = {name: tuple(kernel.shape) for name, kernel in kernels.items()}
-        densities = _LAYER_DENSITIES[settings.layer_densities](shapes, share)
-        of_network.set(random_masks(kernels, densities, [seed, index]))
+
+        def first(kernels: dict[str, tf.Variable], share: float = share, index: int = index) -> list[Mask]:
+            shapes = {name: tuple(kernel.shape) for name, kernel in kernels.items()}
+            densities = _LAYER_DENSITIES[settings.layer_densities](shapes, share)
+            return random_masks(kernels, densities, [seed, index])
+
+        masks[network] = _mask(gan, network, track_gradients=tracks_gradients[network], first=first)
     copy_weights(gan.average_generator, gan.generator)
     callbacks: list[keras.callbacks.Callback] = []
     clock = {"total_steps": settings.exploration_steps, "optimizer": gan.generator_optimizer}
@@ -142,8 +149,8 @@ def _from_scratch(settings: SparseFromScratchSettings, gan: GAN, seed: int) -> S
     return SparseMethod(masks, callbacks, [], {})
 
 
-def _mask(gan: GAN, network: str, *, track_gradients: bool = False) -> Masks:
-    averages = prunable_kernels(gan.average_generator) if network == "generator" else None
-    masks = Masks(prunable_kernels(getattr(gan, network)), averages, track_gradients)
+def _mask(gan: GAN, network: str, **options: Any) -> Masks:
+    average = gan.average_generator if network == "generator" else None
+    masks = Masks(getattr(gan, network), average, **options)
     gan.set_update_rules(**{network: masks})
     return masks

@@ -6,44 +6,16 @@ generator of ADAPT, 2023 (its discriminator: `sle_gan.sparsity.adapt`).
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
+from sle_gan.sparsity.callback import SparseCallback, is_due
 from sle_gan.sparsity.masks import Masks, reset_slots
-from sle_gan.sparsity.schedules import cosine
+from sle_gan.sparsity.schedules import Exploration, cosine
 from sle_gan.sparsity.selection import Mask, Scores, drop_and_grow, keep_random, live_count
-
-
-class Exploration(NamedTuple):
-    """A method's rule of dropping and growing.
-
-    Attributes:
-        interval: generator steps between changes, in the paper.
-        first_share: of live weights that change at first.
-        last_share: that change at the end.
-        end: share of training after which nothing changes.
-        grows_by_gradient: whether the largest gradients say what grows; otherwise chance does.
-        crosses_layers: whether the smallest and the largest are those of all kernels together; otherwise each kernel
-            keeps its number of live weights.
-    """
-
-    interval: int
-    first_share: float
-    last_share: float
-    end: float
-    grows_by_gradient: bool
-    crosses_layers: bool
-
-
-EXPLORATIONS = {
-    "set": Exploration(100, 0.3, 0.3, 1.0, grows_by_gradient=False, crosses_layers=False),
-    "rigl": Exploration(100, 0.3, 0.0, 0.75, grows_by_gradient=True, crosses_layers=False),
-    "stu": Exploration(1000, 0.5, 0.005, 1.0, grows_by_gradient=True, crosses_layers=False),
-    "adapt": Exploration(500, 0.5, 0.005, 1.0, grows_by_gradient=True, crosses_layers=True),
-}
 
 
 def random_masks(kernels: Mapping[str, tf.Variable], densities: Mapping[str, float], seed: Sequence[int]) -> list[Mask]:
@@ -67,14 +39,15 @@ def random_masks(kernels: Mapping[str, tf.Variable], densities: Mapping[str, flo
     ]
 
 
-class DynamicSparsity(keras.callbacks.Callback):
+class DynamicSparsity(SparseCallback):
     """Drops the smallest weights of each kernel and grows as many others, every so many generator steps.
 
-    The model applies the masks within its training step (`GAN.set_update_rules`), and the masks keep that step's dense
-    gradient. A grown weight starts from 0; one that is dropped and grown at once keeps its value.
+    Where weights grow by their gradients, the model applies the masks within its training step
+    (`GAN.set_update_rules`), and the masks keep that step's dense gradient. A grown weight starts from 0; one that is
+    dropped and grown at once keeps its value.
 
     Args:
-        masks: `Masks` with `track_gradients`.
+        masks: `Masks` of the generator, with `track_gradients` where weights grow by them.
         exploration: an `Exploration`.
         interval: generator steps between changes.
         total_steps: of the training, for the share that changes.
@@ -82,10 +55,14 @@ class DynamicSparsity(keras.callbacks.Callback):
         seed: of growth by chance.
         regrow_state: what the optimizer remembers of grown weights: `keep` what it had, or `reset` to nothing.
 
+    Raises:
+        ValueError: if weights are to grow by gradients that the masks do not keep.
+
     Differs: RigL lets a change of masks take the place of that step's update; here the update is made, and the masks
     change after it, as in STU-GAN.
     """
 
+    @needs_keras_2
     def __init__(
         self,
         masks: Masks,
@@ -97,7 +74,9 @@ class DynamicSparsity(keras.callbacks.Callback):
         seed: int = 0,
         regrow_state: str = "keep",
     ) -> None:
-        super().__init__()
+        super().__init__({"generator": masks})
+        if exploration.grows_by_gradient and not masks.tracks_gradients:
+            raise ValueError("weights that grow by their gradients need Masks with track_gradients=True")
         self.masks = masks
         self.exploration = exploration
         self.interval = interval
@@ -106,20 +85,27 @@ class DynamicSparsity(keras.callbacks.Callback):
         self.seed = seed
         self.regrow_state = regrow_state
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Reads the optimizer's counter."""
-        self._step = int(self.optimizer.iterations.numpy())
+    def optimizer_of(self, network: str) -> keras.optimizers.Optimizer:
+        """Returns the optimizer that was given, or the model's."""
+        return self.optimizer
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Counts the batches of this epoch anew."""
-        self._last_batch = -1
+    def steps_done(self) -> int:
+        """Returns the number of steps of the optimizer."""
+        return int(self.optimizer.iterations.numpy())
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def waits_for(self) -> str | None:
+        """Returns that no weight has moved yet, or None."""
+        if self.interval < self.end_step and self.steps_done() >= self.interval:
+            return None
+        return (
+            f"no mask changed: the first change is after step {self.interval}, where that is before step "
+            f"{self.end_step:g}; train longer, or give a lower interval"
+        )
+
+    def on_steps(self, before: int, step: int) -> None:
         """Changes the masks when it is time."""
-        self._step += batch - self._last_batch
-        self._last_batch = batch
-        if self._step % self.interval == 0 and self._step < self.end_step:
-            share = cosine(self.exploration.first_share, self.exploration.last_share, self._step, self.end_step)
+        if is_due(self.interval, before, step) and step < self.end_step:
+            share = cosine(self.exploration.first_share, self.exploration.last_share, step, self.end_step)
             self.explore(share)
 
     def explore(self, share: float) -> None:

@@ -14,9 +14,12 @@ from typing import Any
 
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
+
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
+@needs_keras_2
 def layer_macs(network: keras.Model) -> dict[str, int]:
     """Counts the MACs of each layer's kernel for one image, with all weights alive.
 

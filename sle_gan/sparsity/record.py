@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.sparsity.flops import layer_macs, network_macs, training_macs_per_step
 
 if TYPE_CHECKING:  # the pruning library takes a quarter of all loading
@@ -28,6 +29,7 @@ class SparsityRecord:
         other_macs_per_step: what a step costs beside the passes of the two networks, whatever the masks.
     """
 
+    @needs_keras_2
     def __init__(
         self,
         generator: keras.Model,
@@ -116,6 +118,7 @@ class SparsityRecord:
         return network_macs(macs, counted)
 
 
+@needs_keras_2
 def dense_costs(
     generator: keras.Model,
     discriminator: keras.Model,

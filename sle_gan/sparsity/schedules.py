@@ -13,6 +13,35 @@ FIRST_BALANCED_STEP = MEASURED_EVERY_STEPS * (BALANCE_MEASUREMENTS - 1) + 1
 DENSE_RATE = 0.1  # learning rate in dense phases after the warm-up, as a multiple of the base learning rate
 
 
+class Exploration(NamedTuple):
+    """A method's rule of dropping and growing.
+
+    Attributes:
+        interval: generator steps between changes, in the paper.
+        first_share: of live weights that change at first.
+        last_share: that change at the end.
+        end: share of training after which nothing changes.
+        grows_by_gradient: whether the largest gradients say what grows; otherwise chance does.
+        crosses_layers: whether the smallest and the largest are those of all kernels together; otherwise each kernel
+            keeps its number of live weights.
+    """
+
+    interval: int
+    first_share: float
+    last_share: float
+    end: float
+    grows_by_gradient: bool
+    crosses_layers: bool
+
+
+EXPLORATIONS = {
+    "set": Exploration(100, 0.3, 0.3, 1.0, grows_by_gradient=False, crosses_layers=False),
+    "rigl": Exploration(100, 0.3, 0.0, 0.75, grows_by_gradient=True, crosses_layers=False),
+    "stu": Exploration(1000, 0.5, 0.005, 1.0, grows_by_gradient=True, crosses_layers=False),
+    "adapt": Exploration(500, 0.5, 0.005, 1.0, grows_by_gradient=True, crosses_layers=True),
+}
+
+
 @dataclass(frozen=True)
 class Phase:
     """A part of training in which the masks do not change.
@@ -120,6 +149,11 @@ class TicketRounds:
     def density_after(self, round_number: int) -> float:
         """Returns the share of weights that live after a round; rounds are counted from 0."""
         return (1.0 - self.rate) ** (round_number + 1)
+
+
+def first_balanced(interval: int) -> int:
+    """Returns the first step at which a density that is looked at every `interval` steps can follow the balance."""
+    return math.ceil(FIRST_BALANCED_STEP / interval) * interval
 
 
 def cosine(first: float, last: float, step: int, end_step: float) -> float:

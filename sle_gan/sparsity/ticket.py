@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from sle_gan.array_files import read_arrays, write_arrays
 from sle_gan.errors import InputError
+from sle_gan.keras_version import needs_keras_2
+from sle_gan.sparsity.callback import SparseCallback
 from sle_gan.sparsity.masks import Masks
 from sle_gan.sparsity.schedules import TicketRounds
 from sle_gan.sparsity.selection import Mask, keep_largest_of_all, keep_random, live_count
 from sle_gan.training.distillation import Distillation
 from sle_gan.training.ema import copy_weights
+from sle_gan.training.gan import GAN
 
 _FORMAT = "sle-gan ticket 1"
 _NETWORKS = ("generator", "discriminator")
@@ -102,6 +105,7 @@ def read_ticket(file: Path | str) -> Ticket:
     return Ticket(subnetworks["generator"], subnetworks.get("discriminator"), found_by)
 
 
+@needs_keras_2
 def named_variables(network: keras.Model) -> dict[str, tf.Variable]:
     """Returns every variable of a network by a name that tells where it stands.
 
@@ -114,6 +118,7 @@ def named_variables(network: keras.Model) -> dict[str, tf.Variable]:
     return {f"{layer.name}/{place}": weight for layer in network.layers for place, weight in enumerate(layer.weights)}
 
 
+@needs_keras_2
 def apply_subnetwork(
     subnetwork: Subnetwork, network: keras.Model, masks: Masks, *, shuffle_seed: int | None = None
 ) -> None:
@@ -166,7 +171,7 @@ def pruned_globally(masks: Masks, density: float) -> list[Mask]:
     return keep_largest_of_all(scores, live_count(sum(score.size for score in scores), density))
 
 
-class TicketSearch(keras.callbacks.Callback):
+class TicketSearch(SparseCallback):
     """Iterative magnitude pruning: train, prune, rewind and train again, all rounds in one `fit` of a `GAN`.
 
     Where a round ends, the smallest weights over all kernels of the generator are pruned and a ticket is written. Then
@@ -186,6 +191,7 @@ class TicketSearch(keras.callbacks.Callback):
             `sle_gan.training.distillation`), or None.
 
     Raises:
+        ValueError: in `fit`, if the model is no `GAN`.
         StorageError: if a ticket cannot be written.
     """
 
@@ -200,7 +206,8 @@ class TicketSearch(keras.callbacks.Callback):
         keep_discriminator: bool = False,
         distillation: Distillation | None = None,
     ) -> None:
-        super().__init__()
+        of_discriminator = {} if discriminator_masks is None else {"discriminator": discriminator_masks}
+        super().__init__({"generator": masks, **of_discriminator})
         self.rounds = rounds
         self.folder = folder
         self.found_by = found_by
@@ -215,26 +222,31 @@ class TicketSearch(keras.callbacks.Callback):
         """Returns what a resumed search needs beside the model and the masks, for `tf.train.Checkpoint`."""
         return {"round": self.round}
 
+    def steps_done(self) -> int:
+        """Returns the number of steps of the model."""
+        return int(self.model.steps.numpy())
+
+    def waits_for(self) -> str | None:
+        """Returns that the first round has not ended yet, or None."""
+        end = self.rounds.end_of(0)
+        return None if self.steps_done() >= end else f"no ticket was found: the first round ends at step {end}"
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keeps the initial weights, if they are what is rewound to."""
-        self._step = int(self.model.steps.numpy())
-        self._keep_rewinding_point()
+        if not isinstance(self.model, GAN):
+            raise ValueError(f"TicketSearch trains an sle_gan.training.gan.GAN; got {type(self.model).__name__}")
+        super().on_train_begin(logs)
+        self._keep_rewinding_point(self.steps_done())
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Counts the batches of this epoch anew."""
-        self._last_batch = -1
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_steps(self, before: int, step: int) -> None:
         """Ends a round when it is time."""
-        self._step += batch - self._last_batch
-        self._last_batch = batch
-        self._keep_rewinding_point()
+        self._keep_rewinding_point(step)
         round_number = int(self.round.numpy())
-        if self._step >= self.rounds.end_of(round_number):
+        if step >= self.rounds.end_of(round_number):
             self._end_round(round_number)
 
-    def _keep_rewinding_point(self) -> None:
-        if self._step == self.rounds.rewind_step and int(self.round.numpy()) == 0:
+    def _keep_rewinding_point(self, step: int) -> None:
+        if step == self.rounds.rewind_step and int(self.round.numpy()) == 0:
             write_arrays(self._rewinding_point, {name: v.numpy() for name, v in self._rewound_variables().items()}, {})
 
     def _end_round(self, round_number: int) -> None:

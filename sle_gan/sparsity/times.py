@@ -16,11 +16,12 @@ from sle_gan.settings.sparsity import (
     resolve_exploration,
 )
 from sle_gan.sparsity.schedules import (
-    FIRST_BALANCED_STEP,
+    EXPLORATIONS,
     MEASURED_EVERY_STEPS,
     Reconfiguration,
     TicketRounds,
     default_reconfiguration,
+    first_balanced,
 )
 
 _SHORTEST_TRAINING_IN_INTERVALS = 50  # as many changes as the papers make, in a training that is shorter than theirs
@@ -73,10 +74,11 @@ def check_times(settings: Sparsity | None, steps: int) -> None:
                 f"--reconfigure would prune nothing: its first sparse phase begins after step {settings.warmup_steps}, "
                 f"and the training ends at {steps}; give more --steps or a lower --reconfigure-warmup"
             )
-        case SparseFromScratchSettings() if (settings.exploration_interval or 0) >= steps:
+        case SparseFromScratchSettings() if (settings.exploration_interval or 0) >= _last_exploration(settings, steps):
             raise InputError(
-                f"--exploration-interval {settings.exploration_interval} would never change a mask: the training ends "
-                f"at step {steps}; give more --steps, a lower interval, or --exploration off without one"
+                f"--exploration-interval {settings.exploration_interval} would never change a mask: the last change is "
+                f"before step {_last_exploration(settings, steps):g} of {steps}; give more --steps, a lower interval, "
+                "or --exploration off without one"
             )
 
 
@@ -119,6 +121,11 @@ def sparsity_timeline(settings: Sparsity | None, steps: int) -> list[str]:
             return []
 
 
+def _last_exploration(settings: SparseFromScratchSettings, steps: int) -> float:
+    rule = EXPLORATIONS.get(settings.exploration)
+    return steps if rule is None else rule.end * steps
+
+
 def _phases(values: Mapping[str, Any], image_count: int) -> Reconfiguration:
     steps_per_epoch = image_count / (values["batch_size"] * values["n_critic"])
     default = default_reconfiguration(values["steps"], steps_per_epoch)
@@ -151,8 +158,8 @@ def _scratch_lines(sparsity: SparseFromScratchSettings) -> list[str]:
     if sparsity.exploration != "off":
         lines.append(f"the generator's masks change every {sparsity.interval_steps} steps ({sparsity.exploration})")
     if sparsity.balance != "off":
-        lines.append(
-            f"the discriminator's density follows the balance every {sparsity.balance_interval_steps} steps, from step "
-            f"{FIRST_BALANCED_STEP} on"
-        )
+        first = first_balanced(sparsity.balance_interval_steps)
+        follows = f"the balance every {sparsity.balance_interval_steps} steps, from step {first} on"
+        never = "" if first < sparsity.exploration_steps else f", which these {sparsity.exploration_steps} do not reach"
+        lines.append(f"the discriminator's density follows {follows}{never}")
     return lines

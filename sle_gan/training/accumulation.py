@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.minibatch import MinibatchDeviation
 from sle_gan.training import draws
 
@@ -96,6 +97,7 @@ def mean_over(parts: Sequence[Any]) -> Any:
     return tf.nest.map_structure(lambda *values: tf.reduce_mean(values), *parts) if others else first
 
 
+@needs_keras_2
 def describe_shares(count: int, batch_size: int, networks: Sequence[keras.Model]) -> list[str]:
     """Says what a step is that goes through shares.
 

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.training.terms import JudgedBatch, LossTerm
 
 _EPSILON = 1e-10
@@ -45,6 +46,7 @@ class Distillation(LossTerm):
         weight: of the divergence in the discriminator's loss.
     """
 
+    @needs_keras_2
     def __init__(self, teacher: keras.Model, weight: float):
         self.teacher = teacher
         self._full_weight = weight
@@ -54,6 +56,7 @@ class Distillation(LossTerm):
         """Returns what a resumed run needs, by name, for `tf.train.Checkpoint`."""
         return {"teacher": self.teacher, "distillation_weight": self.weight}
 
+    @needs_keras_2
     def learn_from(self, discriminator: keras.Model) -> None:
         """Freezes a discriminator as it is: from now on it teaches.
 

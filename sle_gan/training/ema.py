@@ -9,6 +9,7 @@ from typing import Any, cast
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.settings import OptimizationSettings
 from sle_gan.training.classes import ClassShares
 from sle_gan.training.terms import Logs, StepOutcome
@@ -19,6 +20,7 @@ _CALIBRATION_BATCHES = 16
 _UNTRAINED_BATCHES = 2  # enough for a picture that is looked at once; at full width each more delays the first step
 
 
+@needs_keras_2
 def copy_weights(average: keras.Model, model: keras.Model) -> None:
     """Makes every variable of `average` equal to its model's: where an average starts.
 
@@ -30,6 +32,7 @@ def copy_weights(average: keras.Model, model: keras.Model) -> None:
         copy.assign(variable)
 
 
+@needs_keras_2
 def update_average(average: keras.Model, model: keras.Model, decay: float | tf.Tensor) -> None:
     """Moves the averaged copy one step towards the model.
 
@@ -140,6 +143,7 @@ class Calibration:
         classes: the `ClassShares` that labels are drawn by; None without.
     """
 
+    @needs_keras_2
     def __init__(self, generator: keras.Model, batch_size: int, classes: ClassShares | None = None) -> None:
         self._code_shape = [batch_size, generator.inputs[0].shape[-1]]
         self._classes = classes

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.batch import count_of
 from sle_gan.training import draws
 from sle_gan.training.accumulation import Share, mean_over, summed
@@ -83,6 +84,7 @@ class GAN(FedModel):
         generator_rule, discriminator_rule: the `UpdateRule`s of the weights; see `set_update_rules`.
     """
 
+    @needs_keras_2
     def __init__(
         self,
         generator: keras.Model,
@@ -113,6 +115,7 @@ class GAN(FedModel):
         self.seed_offset = _counter("seed_offset", tf.int32)
         self.step_inputs = Inputs(generator, discriminator, augment, classes)
 
+    @needs_keras_2
     def compile(
         self,
         generator_optimizer: keras.optimizers.Optimizer,
@@ -267,12 +270,7 @@ class GAN(FedModel):
         return mean_over(logs)
 
     def _discriminator_gradients(
-        self,
-        turn: int,
-        images: list[tf.Tensor],
-        draw: Draw,
-        share: Share,
-        seed: tf.Tensor,
+        self, turn: int, images: list[tf.Tensor], draw: Draw, share: Share, seed: tf.Tensor
     ) -> tuple[list, Logs]:
         def adversarial_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
             return self.discriminator_loss(real_logits, fake_logits, draws.of_replica(draws.fold(seed, draws.MARGINS)))

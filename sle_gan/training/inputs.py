@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.resample import downsample_nearest
 from sle_gan.training import draws
 from sle_gan.training.accumulation import Share
@@ -21,6 +22,7 @@ class Inputs:
         classes: the `ClassShares` of networks whose last input is one-hot labels; or None.
     """
 
+    @needs_keras_2
     def __init__(
         self,
         generator: keras.Model,
@@ -84,6 +86,7 @@ class Inputs:
         return images if self.augment is None else self.augment(images, draws.of_replica(seed))
 
 
+@needs_keras_2
 def latent_codes(generator: keras.Model, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> tf.Tensor:
     """Draws latent codes: each device, and each share of its images, draws those of the whole batch and keeps its own.
 

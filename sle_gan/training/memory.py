@@ -2,9 +2,12 @@
 
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
+
 _BYTES = 4  # float32
 
 
+@needs_keras_2
 def estimated_bytes(generator: keras.Model, discriminator: keras.Model, batch_size: int, accumulate: int = 1) -> int:
     """Estimates the memory of a training step.
 
@@ -30,6 +33,7 @@ def estimated_bytes(generator: keras.Model, discriminator: keras.Model, batch_si
     return _BYTES * (weights + max(counts) + batch_size // accumulate * maps)
 
 
+@needs_keras_2
 def checkpoint_bytes(generator: keras.Model, discriminator: keras.Model) -> int:
     """Estimates the size of a checkpoint.
 

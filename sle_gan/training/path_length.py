@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.training import draws
 from sle_gan.training.terms import DrawnBatch, LossTerm
 
@@ -32,6 +33,7 @@ class PathLength(LossTerm):
 
     separate = True
 
+    @needs_keras_2
     def __init__(self, mixing: keras.Model, synthesis: keras.Model, weight: float, interval_steps: int):
         self.mixing = mixing
         self.synthesis = synthesis

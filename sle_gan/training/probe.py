@@ -7,11 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.training.gan import GAN
 
 _STEPS = 3
 
 
+@needs_keras_2
 def compiles(jit: str, gan: GAN, make_dataset: Callable[[], Iterable[Any]], items: Mapping[str, Any]) -> bool:
     """Decides whether the step is compiled with XLA, by a trial where that is asked for.
 
@@ -31,6 +33,7 @@ def compiles(jit: str, gan: GAN, make_dataset: Callable[[], Iterable[Any]], item
     return xla_is_faster(gan, items, next(iter(make_dataset())))
 
 
+@needs_keras_2
 def xla_is_faster(gan: GAN, items: Mapping[str, Any], images: Any) -> bool:
     """Times steps with and without XLA, and puts everything back as it was.
 

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.batch import count_of
 from sle_gan.layers.resample import crop_quadrant, downsample_nearest
 from sle_gan.training import draws
@@ -28,6 +29,7 @@ class Reconstruction(LossTerm):
     metric = "reconstruction_loss"
     separate = True
 
+    @needs_keras_2
     def __init__(self, decoders: keras.Model, distance: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]):
         self.decoders = decoders
         self.distance = distance

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.resample import downsample_nearest
+from sle_gan.settings import TransferSettings
 from sle_gan.training.classes import images_among, labels_among
 from sle_gan.training.terms import DrawnBatch, Logs, LossTerm
 
@@ -22,12 +24,18 @@ class Teacher(LossTerm):
     Args:
         discriminator: a trained discriminator as training calls it; each of its inputs is given the fakes at its size.
         weight: of its loss; 0.1 in the paper.
+        origin: the settings that name the weights of `discriminator`; None where they are of no run.
+
+    Attributes:
+        origin: as given.
     """
 
     metric = "teacher_loss"
 
-    def __init__(self, discriminator: keras.Model, weight: float):
+    @needs_keras_2
+    def __init__(self, discriminator: keras.Model, weight: float, origin: TransferSettings | None = None):
         discriminator.trainable = False
+        self.origin = origin
         self._discriminator = discriminator
         self.weight = weight
 

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import FrozenFirst
 from sle_gan.training.accumulation import Share
 from sle_gan.training.classes import ClassShares
@@ -255,6 +256,7 @@ class Judges(NamedTuple):
     judge_seen: Judge
 
 
+@needs_keras_2
 def judges_of(discriminator: keras.Model, terms: Sequence[LossTerm]) -> Judges:
     """Returns what judges images in training: the `judge` of a term that has one, otherwise the discriminator."""
 

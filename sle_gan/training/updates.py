@@ -3,9 +3,11 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.training.terms import UpdateRule
 
 
+@needs_keras_2
 def to_differentiate(loss: tf.Tensor, optimizer: keras.optimizers.Optimizer, shares: int) -> tf.Tensor:
     """Returns what is to be differentiated in place of a loss, for `update_weights`.
 
@@ -22,6 +24,7 @@ def to_differentiate(loss: tf.Tensor, optimizer: keras.optimizers.Optimizer, sha
     return optimizer.get_scaled_loss(loss) if _scales_losses(optimizer) else loss
 
 
+@needs_keras_2
 def update_weights(
     optimizer: keras.optimizers.Optimizer, gradients: list, variables: list[tf.Variable], rule: UpdateRule
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.conditional import class_batch_norm
 from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.resample import upsample_bilinear, upsample_nearest
@@ -158,6 +159,7 @@ def inputs(classes: int) -> tuple[tf.Tensor, tf.Tensor | None]:
     return keras.Input([LATENT_SIZE], name="codes"), keras.Input([classes], name="labels") if classes else None
 
 
+@needs_keras_2
 def split_at_start(generator_model: keras.Model) -> FeatureSplit:
     """Cuts a generator behind its first layer; nothing is copied.
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.conditional import patch_projection
 from sle_gan.layers.norm import batch_norm
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
@@ -259,6 +260,7 @@ def judged_as_it_is(images: tf.Tensor, labels: tf.Tensor | None, width: int, see
     return keras.layers.Activation("linear", dtype="float32")(layers.logits(x, labels, "picture_logits"))
 
 
+@needs_keras_2
 def head_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the layers of each block of all heads together, from the maps on.
 

@@ -9,6 +9,7 @@ arXiv:1809.11096, appendix B; at 32 px as in Zhao et al. 2020, arXiv:2006.10738;
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.attention import self_attention
 from sle_gan.layers.conditional import projection
 from sle_gan.layers.resample import average_pool_to
@@ -73,11 +74,13 @@ def residual_discriminator(
     return keras.Model([images, labels], logits + projection(features, embedding), name="discriminator")
 
 
+@needs_keras_2
 def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     """Returns what training calls: the discriminator as it is."""
     return JudgingGraph(discriminator_model)
 
 
+@needs_keras_2
 def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     """Cuts the discriminator before its last layer, at the vector of sums; nothing is copied.
 
@@ -94,6 +97,7 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     )
 
 
+@needs_keras_2
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the layers of each residual block, from the image on: a list of lists of layers, without the head."""
     side = discriminator_model.inputs[0].shape[1]

@@ -10,6 +10,7 @@ import itertools
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import BalancedFork, FrozenFirst
 from sle_gan.models import DISCRIMINATORS
 from sle_gan.models.blocks.projected import ProjectedFeatures, head_blocks, judged_by_heads
@@ -58,6 +59,7 @@ def discriminator(
     return keras.Model([images, *labels] if classes else images, logits, name="discriminator")
 
 
+@needs_keras_2
 def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     """Brings out what training calls of both discriminators; nothing is copied.
 
@@ -85,6 +87,7 @@ def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     return JudgingGraph(FrozenFirst(look, judge, see, name="both"), decoders)
 
 
+@needs_keras_2
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the layers of each block, from the image on, those of both discriminators together.
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.carry import CarryAlong
 from sle_gan.layers.conditional import patch_projection
 from sle_gan.layers.resample import average_pool_to, crop_quadrant, downsample_nearest
@@ -60,6 +61,7 @@ def discriminator(
     return keras.Model([images, *labels] if classes else images, logits, name="discriminator")
 
 
+@needs_keras_2
 def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     """Brings out what training calls of the discriminator; nothing is copied.
 
@@ -73,6 +75,7 @@ def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     return JudgingGraph(discriminator_model.get_layer("trunk"), discriminator_model.get_layer("decoders"))
 
 
+@needs_keras_2
 def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     """Cuts the discriminator before the last layers of both its scales.
 
@@ -89,6 +92,7 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     return FeatureSplit(keras.Model(trunk.inputs, (features, maps)), keras.Model([*features, *labels], logits))
 
 
+@needs_keras_2
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the layers of each block, from the image on; the heads and the decoders belong to none.
 

@@ -6,6 +6,7 @@ deviations.
 
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import FrozenFirst
 from sle_gan.models import DISCRIMINATORS
 from sle_gan.models.blocks.projected import MAP_CHANNELS, ProjectedFeatures, head_blocks, judged_by_heads
@@ -48,6 +49,7 @@ def discriminator(
     return keras.Model([images, *labels] if classes else images, logits, name="discriminator")
 
 
+@needs_keras_2
 def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     """Brings out what training calls of the discriminator; nothing is copied.
 
@@ -64,6 +66,7 @@ def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     return JudgingGraph(FrozenFirst(look, judge, name="projected"))
 
 
+@needs_keras_2
 def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     """Cuts the discriminator before the last layers of all heads; nothing is copied.
 
@@ -82,6 +85,7 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     )
 
 
+@needs_keras_2
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the layers of each block, from the image on, those of all heads together: a list of lists of layers.
 

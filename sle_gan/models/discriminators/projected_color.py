@@ -7,6 +7,7 @@ at the generator's pictures are balanced as in `sle_gan.models.discriminators.bo
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import BalancedFork, FrozenFirst
 from sle_gan.layers.resample import average_pool_to
 from sle_gan.models import DISCRIMINATORS
@@ -57,6 +58,7 @@ def discriminator(
     return keras.Model([images, *labels] if classes else images, logits, name="discriminator")
 
 
+@needs_keras_2
 def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     """Brings out what training calls of the discriminator; nothing is copied.
 
@@ -75,6 +77,7 @@ def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     return JudgingGraph(FrozenFirst(look, judge, see, name="projected_color"))
 
 
+@needs_keras_2
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the layers of each block, from the image on, those of all heads together: a list of lists of layers.
 

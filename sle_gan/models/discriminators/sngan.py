@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.conditional import projection
 from sle_gan.layers.resample import average_pool_to
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
@@ -79,11 +80,13 @@ def residual_discriminator(
     return keras.Model([images, labels], logits + projection(features, embedding), name="discriminator")
 
 
+@needs_keras_2
 def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     """Returns what training calls: the discriminator as it is."""
     return JudgingGraph(discriminator_model)
 
 
+@needs_keras_2
 def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     """Cuts the discriminator before its last layer, at the vector of sums; nothing is copied.
 
@@ -100,6 +103,7 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     )
 
 
+@needs_keras_2
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the layers of each residual block, from the image on: a list of lists of layers, without the head."""
     numbered = (layers_of(discriminator_model, f"block{number}_") for number in itertools.count(1))

@@ -10,6 +10,7 @@ import math
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.conditional import projection
 from sle_gan.layers.equalized import scaled_leaky_relu
 from sle_gan.layers.minibatch import MinibatchDeviation
@@ -69,11 +70,13 @@ def discriminator(
     return keras.Model([images, labels], logits, name="discriminator")
 
 
+@needs_keras_2
 def training_graph(discriminator_model: keras.Model) -> JudgingGraph:
     """Returns what training calls: the discriminator as it is."""
     return JudgingGraph(discriminator_model)
 
 
+@needs_keras_2
 def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     """Cuts the discriminator before its last layer; nothing is copied.
 
@@ -90,6 +93,7 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     )
 
 
+@needs_keras_2
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the layers of each residual block, from the image on; the first holds the entry too.
 

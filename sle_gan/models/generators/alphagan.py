@@ -7,6 +7,7 @@ arXiv:2006.09134. `docs/methods.md` lists the deviations.
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.models import GENERATORS
 from sle_gan.models.alphagan_space import NORMAL_OPERATIONS, SPACE
 from sle_gan.models.blocks.alphagan import CHANNELS_PER_WIDTH, Operations, inputs, split_at_start, wire_cells
@@ -58,6 +59,7 @@ def generator(
     return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
 
+@needs_keras_2
 def training_graph(generator_model: keras.Model) -> keras.Model:
     """Returns what training calls: the generator as it is."""
     return generator_model

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.mixture import Mixture
 from sle_gan.layers.norm import batch_norm
 from sle_gan.models import GENERATORS
@@ -55,16 +56,19 @@ def generator(resolution: int = 32, channels: int = 3, width: int = 64, seed: in
     return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
 
+@needs_keras_2
 def training_graph(generator_model: keras.Model) -> keras.Model:
     """Returns what training calls: the generator as it is."""
     return generator_model
 
 
+@needs_keras_2
 def mixtures(generator_model: keras.Model) -> dict[str, Mixture]:
     """Returns the layers that hold the architecture parameters, by their places."""
     return {place: generator_model.get_layer(place) for place in PLACES}
 
 
+@needs_keras_2
 def shares(generator_model: keras.Model) -> dict[str, dict[str, float]]:
     """Returns how much each operation counts at each place, as numbers of sum 1."""
     return {
@@ -73,6 +77,7 @@ def shares(generator_model: keras.Model) -> dict[str, dict[str, float]]:
     }
 
 
+@needs_keras_2
 def strongest(generator_model: keras.Model) -> Genotype:
     """Returns the genotype of the operations that count most."""
     return {

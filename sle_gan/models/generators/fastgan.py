@@ -7,6 +7,7 @@ ICLR 2021, arXiv:2101.04775, section 3.1 and figure 3. `docs/methods.md` lists t
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.carry import CarryAlong
 from sle_gan.layers.conditional import class_batch_norm
 from sle_gan.layers.noise import NoiseInjection
@@ -69,6 +70,7 @@ def generator(
     return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
 
+@needs_keras_2
 def training_graph(generator_model: keras.Model) -> keras.Model:
     """Brings out both pictures of the generator; nothing is copied.
 
@@ -82,6 +84,7 @@ def training_graph(generator_model: keras.Model) -> keras.Model:
     return keras.Model(generator_model.input, pictures, name="two_scale_generator")
 
 
+@needs_keras_2
 def feature_split(generator_model: keras.Model) -> FeatureSplit:
     """Cuts the generator behind its first layer.
 

@@ -8,6 +8,7 @@ arXiv:1802.05637. `docs/methods.md` lists the deviations.
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.resample import upsample_nearest
 from sle_gan.models import GENERATORS
 from sle_gan.models.blocks.sngan import SNGANLayers
@@ -55,11 +56,13 @@ def generator(resolution: int = 32, channels: int = 3, width: int = 64, seed: in
     return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
 
+@needs_keras_2
 def training_graph(generator_model: keras.Model) -> keras.Model:
     """Returns what training calls: the generator as it is."""
     return generator_model
 
 
+@needs_keras_2
 def feature_split(generator_model: keras.Model) -> FeatureSplit:
     """Cuts the generator behind its first layer; nothing is copied.
 

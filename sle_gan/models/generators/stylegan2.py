@@ -11,13 +11,15 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
+from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.equalized import scaled_leaky_relu
 from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
+from sle_gan.layers.norm import pixel_norm
 from sle_gan.layers.resample import upsample_fir
 from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
 from sle_gan.models import GENERATORS, LARGEST_MAPPING, MAPPING_LAYERS, limits_of_width
-from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, embedded, mapped, normalized
+from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, embedded, mapped
 from sle_gan.models.graph import FeatureSplit
 from sle_gan.models.rows import ChannelLimits, check_shape
 from sle_gan.models.seeded import GENERATOR
@@ -88,11 +90,13 @@ def generator(
     return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
 
+@needs_keras_2
 def training_graph(generator_model: keras.Model) -> keras.Model:
     """Returns what training calls: the generator as it is."""
     return generator_model
 
 
+@needs_keras_2
 def feature_split(generator_model: keras.Model) -> FeatureSplit:
     """Cuts the generator behind its first convolution, before noise and activation; nothing is copied.
 
@@ -112,6 +116,7 @@ def feature_split(generator_model: keras.Model) -> FeatureSplit:
     )
 
 
+@needs_keras_2
 def styles(generator_model: keras.Model) -> Styles:
     """Brings out the parts of a generator on both sides of its styles; nothing is copied.
 
@@ -126,6 +131,7 @@ def styles(generator_model: keras.Model) -> Styles:
     return Styles(layer("mapping"), mixing, layer("synthesis"), layer("style_average").average)
 
 
+@needs_keras_2
 def style_scales(generator_model: keras.Model) -> keras.Model:
     """Brings out what styles are made into first: the scales of the channels of all layers; nothing is copied.
 
@@ -174,7 +180,7 @@ class _Layers(StyleGAN2Layers):
 
 def _mapping(layer_count: int, width: int, classes: int, blocks: _Layers) -> keras.Model:
     codes = keras.Input([LATENT_SIZE], name="codes")
-    x = normalized(codes)
+    x = pixel_norm(codes)
     if not classes:
         return keras.Model(codes, mapped(x, 8 * width, layer_count, "mapping", blocks), name="mapping")
     labels = keras.Input([classes], name="labels")
