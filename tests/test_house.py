@@ -35,6 +35,7 @@ OF_PROGRAMS = {
                 "evaluate_folders",
                 "doctor",
                 "evaluate",
+                "exports",
                 "films",
                 "front_door",
                 "study",
