@@ -201,7 +201,7 @@ def test_regans_stylegan2_has_its_parameters_and_prunes_all_but_what_makes_color
 def test_limits_of_channels_follow_from_the_width_and_need_a_network_that_has_them():
     found = resolve({"data_folder": "x", "model": "stylegan2", "width": 16, "channel_max": 64}).network
     assert (found.channel_base, found.channel_max) == (4096, 64)
-    with pytest.raises(InputError, match="--channel-max needs a network that takes it: stylegan2; got fastgan"):
+    with pytest.raises(InputError, match="--channel-max needs a network that takes it: progan, stylegan2; got fastgan"):
         resolve({"data_folder": "x", "channel_max": 64})
     with pytest.raises(InputError, match="--channel-base must be the --resolution 256 at least"):
         resolve({"data_folder": "x", "model": "stylegan2", "resolution": 256, "channel_base": 128})

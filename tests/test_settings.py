@@ -181,7 +181,7 @@ def test_a_name_that_there_is_not_is_told_with_the_nearest():
         resolve({"data_folder": "x", "teacher_step": 4})
     with pytest.raises(InputError, match="the setting 'data_folder' is missing"):
         resolve({})
-    with pytest.raises(InputError, match="--model must be one of alphagan, autogan, biggan, fastgan, sngan"):
+    with pytest.raises(InputError, match="--model must be one of alphagan, autogan, biggan, fastgan, progan, sngan"):
         resolve({"data_folder": "x", "model": "gan"})
 
 

@@ -37,7 +37,7 @@ def build(model: str = "fastgan", *, resolution: int, classes: int = 0, **settin
         (3, 32, 32, 3)
 
     Args:
-        model: `fastgan`, `autogan`, `biggan`, `sngan` or `stylegan2`.
+        model: `fastgan`, `alphagan`, `autogan`, `biggan`, `progan`, `sngan` or `stylegan2`.
         resolution: side of the images in pixels.
         classes: number of classes; 0 without. Labels are then given to `fit`, and each class is drawn alike often.
         **settings: as the flags of train.py, with underscores: `width=32`, `diff_augment="color,translation"`,

@@ -38,7 +38,12 @@ from sle_gan.sparsity.times import resolve_times
 
 _GRADIENT_PENALTY_OF_WASSERSTEIN = 10.0
 _DIG_INTERVAL = 4
-_OPTIONS = {"channel_base": "limits", "channel_max": "limits", "genotype": "genotype"}  # settings, what networks take
+_OPTIONS = {  # settings, what networks take
+    "channel_base": "limits",
+    "channel_max": "limits",
+    "genotype": "genotype",
+    "progan_variant": "variant",
+}
 
 
 def resolve(

@@ -36,3 +36,19 @@ def instance_norm(x: tf.Tensor) -> tf.Tensor:
     centered = values - tf.reduce_mean(values, axis=[1, 2], keepdims=True)
     variance = tf.reduce_mean(centered**2, axis=[1, 2], keepdims=True)
     return tf.cast(centered * tf.math.rsqrt(variance + 1e-5), x.dtype)
+
+
+def pixel_norm(x: tf.Tensor) -> tf.Tensor:
+    """Divides what each pixel has in all channels by the root of its mean square, and each row of codes likewise.
+
+    Args:
+        x: float `[batch, ..., channels]`.
+
+    Returns:
+        The same shape and dtype. Epsilon is 1e-8.
+
+    Source: Karras et al. 2018, arXiv:1710.10196, section 4.2.
+    """
+    values = tf.cast(x, tf.float32)
+    mean_square = tf.reduce_mean(values**2, axis=-1, keepdims=True)
+    return tf.cast(values * tf.math.rsqrt(mean_square + 1e-8), x.dtype)

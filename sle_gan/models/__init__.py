@@ -24,6 +24,12 @@ GENERATORS = {
     ),
     "biggan": GeneratorRow("sle_gan.models.generators.biggan", (32, 64, 128)),
     "fastgan": GeneratorRow("sle_gan.models.generators.fastgan", (64, 128, 256, 512, 1024), is_remapped=True),
+    "progan": GeneratorRow(
+        "sle_gan.models.generators.progan",
+        (32, 64, 128, 256, 512, 1024),
+        takes=("limits", "variant"),
+        grows=True,
+    ),
     "sngan": GeneratorRow("sle_gan.models.generators.sngan", (32, 48, 64, 128)),
     "stylegan2": GeneratorRow(
         "sle_gan.models.generators.stylegan2",
@@ -52,6 +58,13 @@ DISCRIMINATORS = {
         (4, 5, 6, 6, 6),
         is_remapped=True,
         has_decoders=True,
+    ),
+    "progan": DiscriminatorRow(
+        "sle_gan.models.discriminators.progan",
+        (32, 64, 128, 256, 512, 1024),
+        (3, 4, 5, 6, 7, 8),
+        takes=("limits", "variant"),
+        grows=True,
     ),
     "projected": DiscriminatorRow(
         "sle_gan.models.discriminators.projected",
@@ -98,6 +111,11 @@ class Pair(NamedTuple):
     def is_remapped(self) -> bool:
         """Whether TensorFlow's remapper can rewrite a training step of the two."""
         return GENERATORS[self.generator].is_remapped and DISCRIMINATORS[self.discriminator].is_remapped
+
+    @property
+    def grows(self) -> bool:
+        """Whether both networks hold all sides from 4 px on, so that a training can begin with small pictures."""
+        return GENERATORS[self.generator].grows and DISCRIMINATORS[self.discriminator].grows
 
     @property
     def usual_resolution(self) -> int:
@@ -205,6 +223,21 @@ _SNGAN = Recipe(
     ema_decay=0.999,
     ema_kimg=None,
 )
+_PROGAN = Recipe(
+    width=64,
+    batch_size=64,
+    n_critic=1,
+    loss="wasserstein",
+    smallest_margin=1.0,
+    r1_share=0.0,
+    G_learning_rate=1e-3,
+    D_learning_rate=1e-3,
+    adam_beta_1=0.0,
+    adam_beta_2=0.99,
+    ema_decay=0.999,
+    ema_kimg=None,
+    drift_weight=0.001,
+)
 _LARGE_BIGGAN = _BIGGAN._replace(width=80, batch_size=256, n_critic=1, G_learning_rate=1e-4, D_learning_rate=4e-4)
 
 MODELS = {
@@ -230,6 +263,18 @@ MODELS = {
             ema_decay=0.999,
             ema_kimg=None,
         ),
+    ),
+    "progan": Model(
+        "progan",
+        "progan",
+        _PROGAN,
+        other_recipes={
+            64: _PROGAN._replace(batch_size=32),
+            128: _PROGAN._replace(batch_size=16),
+            256: _PROGAN._replace(batch_size=8),
+            512: _PROGAN._replace(batch_size=4),
+            1024: _PROGAN._replace(batch_size=4, G_learning_rate=1.5e-3, D_learning_rate=1.5e-3),
+        },
     ),
     "sngan": Model("sngan", "sngan", _SNGAN),
     "stylegan2": Model(

@@ -32,6 +32,7 @@ class Recipe(NamedTuple):
         ema_decay: what the averaged generator keeps of itself at each step; None if `ema_kimg` says it.
         ema_kimg: half-life of the averaged generator in thousands of images; None if `ema_decay` says it.
         ema_start: steps for which the averaged generator is a copy, before it averages.
+        drift_weight: of the mean squared logit of reals in the discriminator's loss.
     """
 
     width: int
@@ -47,6 +48,7 @@ class Recipe(NamedTuple):
     ema_decay: float | None
     ema_kimg: float | None
     ema_start: int = 0
+    drift_weight: float = 0.0
 
 
 class ChannelLimits(NamedTuple):
@@ -89,12 +91,14 @@ class NetworkOptions(NamedTuple):
         limits: of the channels, in place of those that follow from the width.
         genotype: what a generator that was searched is made of, as its row settles it.
         features: how a discriminator looks through a frozen network, if it does.
+        variant: of networks that two papers build differently.
     """
 
     mapping_layers: int | None = None
     limits: ChannelLimits | None = None
     genotype: str | None = None
     features: FeatureOptions | None = None
+    variant: str | None = None
 
     def given(self, takes: Container[str]) -> dict[str, Any]:
         """Returns those of the options that are not None, by name, of a network that takes options of some names."""
@@ -117,6 +121,7 @@ class GeneratorRow(NamedTuple):
         has_styles: whether the file has `styles(generator)`, `style_scales(generator)` and `first_layer_from(side)`: a
             space of styles between two parts of the network.
         takes: names of the `NetworkOptions` that its builder takes.
+        grows: whether it holds all sides from 4 px on, and the file has `graph_of_side(generator, side)`.
         settle_genotype: of a generator that takes a genotype, function of what a user names of it, None for the usual
             one -> the genotype as settings hold it and its builder takes it. Raises an `InputError` if there is none.
     """
@@ -127,6 +132,7 @@ class GeneratorRow(NamedTuple):
     is_remapped: bool = False
     has_styles: bool = False
     takes: tuple[str, ...] = ()
+    grows: bool = False
     settle_genotype: Callable[[str | None], str] | None = None
 
     def module(self) -> ModuleType:
@@ -178,6 +184,7 @@ class DiscriminatorRow(NamedTuple):
         frozen_network: name in `sle_gan.pretrained.NETWORKS` of the frozen network that it looks through; empty if
             it does not.
         can_be_split: whether the file has `feature_split`.
+        grows: as that of a generator.
     """
 
     file: str
@@ -189,6 +196,7 @@ class DiscriminatorRow(NamedTuple):
     has_decoders: bool = False
     frozen_network: str = ""
     can_be_split: bool = True
+    grows: bool = False
 
     @property
     def has_features(self) -> bool:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import FEATURE_SIDE, PATH, POSITIVE, RATE, TEXT, UTF8_PATH
+from sle_gan.settings.kinds import FEATURE_SIDE, PATH, POSITIVE, RATE, TEXT, UTF8_PATH, choice
 
 LARGEST_WIDTH = 1024
 
@@ -31,12 +31,16 @@ class NetworkSettings(SettingsGroup):
     )
     channel_base: int | None = setting(
         POSITIVE,
-        "StyleGAN2's map of side s has this over s channels, --channel-max at most; 256 times the width without it",
+        "StyleGAN2's or ProGAN's map of side s has this over s channels, --channel-max at most; 256 times the width "
+        "without it",
         RECIPE,
         unit="CHANNELS",
     )
     channel_max: int | None = setting(
-        POSITIVE, "the most channels of StyleGAN2's maps; 8 times the width without it", RECIPE, unit="CHANNELS"
+        POSITIVE,
+        "the most channels of StyleGAN2's or ProGAN's maps; 8 times the width without it",
+        RECIPE,
+        unit="CHANNELS",
     )
     genotype: str | None = setting(
         PATH,
@@ -44,6 +48,9 @@ class NetworkSettings(SettingsGroup):
         "without it",
         None,
         unit="NAME",
+    )
+    progan_variant: str | None = setting(
+        choice("paper", "regan"), "ProGAN's own networks, without it, or those that Re-GAN's authors trained", None
     )
     feature_side: int | None = setting(
         FEATURE_SIDE,

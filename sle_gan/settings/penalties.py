@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sle_gan.settings.field import RECIPE, SettingsGroup, setting
-from sle_gan.settings.kinds import POSITIVE, SWITCH, WEIGHT, choice
+from sle_gan.settings.kinds import ABOVE_ZERO, POSITIVE, SWITCH, WEIGHT, choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,25 @@ class PenaltySettings(SettingsGroup):
     )
     gradient_penalty: float = setting(
         WEIGHT,
-        "of the distance of the discriminator's slope from 1; 10 with --loss wasserstein, otherwise off",
+        "of the distance of the discriminator's slope from --gradient-target; 10 with --loss wasserstein, otherwise "
+        "off",
         RECIPE,
         unit="WEIGHT",
+        fits_weights=True,
+    )
+    gradient_target: float = setting(
+        ABOVE_ZERO,
+        "the slope that --gradient-penalty asks for; 750 for ProGAN on CIFAR-10",
+        1.0,
+        unit="SLOPE",
+        fits_weights=True,
+    )
+    drift_weight: float = setting(
+        WEIGHT,
+        "of the mean squared logit of reals (ProGAN's drift); 0 is off",
+        RECIPE,
+        unit="WEIGHT",
+        before=0.0,
         fits_weights=True,
     )
     dig_weight: float = setting(WEIGHT, "of DigGAN's gap of slopes; 0 is off", 0.0, unit="WEIGHT", fits_weights=True)

@@ -76,6 +76,7 @@ def _derived(values: dict[str, Any]) -> dict[str, Any]:
     derived = {
         "smallest_margin": 0.8 if values.get("model", "fastgan") == "fastgan" else 1.0,
         "gradient_penalty": 10.0 if values["loss"] == "wasserstein" else 0.0,
+        "drift_weight": 0.0,
         "dig_interval": n_critic if isinstance(n_critic, int) and n_critic > 1 else 4,
         "lazy_scaling": bool(values["r1_gamma"] or values.get("path_length_weight")),
         "mapping_layers": _MAPPING_LAYERS if has_styles else None,

@@ -134,7 +134,10 @@ class TrainSettings:
             "--mixed-precision": self.devices.mixed_precision is not None,
             f"--strategy {self.devices.strategy}": self.devices.strategy != "one",
         }
-        weights = ("r1_gamma", "consistency_weight", "gradient_penalty", "dig_weight", "path_length_weight")
+        weights = (
+            *("r1_gamma", "consistency_weight", "gradient_penalty", "drift_weight"),
+            *("dig_weight", "path_length_weight"),
+        )
         beside |= {flag_name(name): bool(getattr(penalties, name)) for name in weights}
         for what, is_asked_for in beside.items():
             if is_asked_for:

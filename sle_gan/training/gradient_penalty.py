@@ -1,6 +1,6 @@
-"""The gradient penalty: between reals and fakes the discriminator should have a slope of 1.
+"""The gradient penalty: between reals and fakes the discriminator should have a slope of 1, or of another number.
 
-Source: Gulrajani et al. 2017, arXiv:1704.00028.
+Source: Gulrajani et al. 2017, arXiv:1704.00028; another slope: Karras et al. 2018, arXiv:1710.10196, appendix A.1.
 """
 
 import tensorflow as tf
@@ -14,17 +14,19 @@ def gradient_penalty(
     reals: tf.Tensor | list[tf.Tensor],
     fakes: tf.Tensor | list[tf.Tensor],
     seed: tf.Tensor,
+    target: float = 1.0,
 ) -> tf.Tensor:
-    """Returns the mean squared distance of gradient norms from 1, between pairs of a real and a fake image.
+    """Returns the mean squared distance of gradient norms from a target, between pairs of a real and a fake image.
 
     Args:
         discriminator: function of images -> float32 logits `[batch, patches]`.
         reals: float32 `[batch, height, width, channels]`, or a list of them in several sizes.
         fakes: of the shapes of `reals`. Where labels follow the images, those of the reals hold between the two.
         seed: int32 `[2]`, of the place between the two of each pair, the same for all sizes.
+        target: the slope that is asked for.
 
     Returns:
-        float32 scalar, not yet multiplied by its weight.
+        float32 scalar, in units of the target, not yet multiplied by its weight.
 
     Source: Gulrajani et al. 2017, arXiv:1704.00028, equation 3.
     """
@@ -34,4 +36,5 @@ def gradient_penalty(
         return real + shares * (fake - real) if real.shape.rank == 4 else real
 
     between = tf.nest.map_structure(mixed, reals, fakes)
-    return tf.reduce_mean((tf.sqrt(input_gradients(discriminator, between) + TINY) - 1.0) ** 2)
+    slopes = tf.sqrt(input_gradients(discriminator, between) + TINY)
+    return tf.reduce_mean((slopes - target) ** 2) / target**2

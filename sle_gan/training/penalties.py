@@ -1,8 +1,11 @@
 """The penalties on the discriminator that the settings of a training ask for."""
 
+import functools
+
 from sle_gan.settings import PenaltySettings
 from sle_gan.training.consistency import consistency
 from sle_gan.training.diggan import SmoothedGap, diggan
+from sle_gan.training.drift import LogitDrift
 from sle_gan.training.gradient_penalty import gradient_penalty
 from sle_gan.training.r1 import r1, r2
 from sle_gan.training.regularizers import Regularizer
@@ -22,7 +25,10 @@ def build_penalties(settings: PenaltySettings, batch_size: int) -> list[LossTerm
     if settings.r2_gamma:
         terms.append(r2(settings.r2_gamma, settings.r1_interval))
     if settings.gradient_penalty:
-        terms.append(Regularizer(gradient_penalty, settings.gradient_penalty))
+        penalty = functools.partial(gradient_penalty, target=settings.gradient_target)
+        terms.append(Regularizer(penalty, settings.gradient_penalty))
+    if settings.drift_weight:
+        terms.append(LogitDrift(settings.drift_weight))
     if settings.consistency_weight:
         terms.append(consistency(settings.consistency_weight))
     if settings.dig_weight:

@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from sle_gan.layers.equalized import EqualizedConv2D, EqualizedDense, scaled_leaky_relu
+from sle_gan.layers.norm import pixel_norm
 from sle_gan.models.seeded import SeededLayers
 
 MAPPING_RATE = 0.01  # mappings learn at this share of the rate
@@ -37,9 +38,4 @@ def mapped(x: tf.Tensor, units: int, layer_count: int, name: str, blocks: StyleG
 
 def embedded(labels: tf.Tensor, units: int, name: str, blocks: StyleGAN2Layers) -> tf.Tensor:
     """Embeds one-hot labels `[batch, classes]`: float32 `[batch, units]`, normalized."""
-    return normalized(blocks.dense(labels, units, f"{name}_embedding", dtype="float32"))
-
-
-def normalized(x: tf.Tensor) -> tf.Tensor:
-    """Divides each row by the root of its mean square."""
-    return x * tf.math.rsqrt(tf.reduce_mean(x**2, axis=1, keepdims=True) + 1e-8)
+    return pixel_norm(blocks.dense(labels, units, f"{name}_embedding", dtype="float32"))

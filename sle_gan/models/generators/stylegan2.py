@@ -15,10 +15,11 @@ from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.equalized import scaled_leaky_relu
 from sle_gan.layers.modulated import ModulatedConv2D
 from sle_gan.layers.noise import NoiseInjection
+from sle_gan.layers.norm import pixel_norm
 from sle_gan.layers.resample import upsample_fir
 from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, StyleMixing
 from sle_gan.models import GENERATORS, LARGEST_MAPPING, MAPPING_LAYERS, limits_of_width
-from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, embedded, mapped, normalized
+from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, embedded, mapped
 from sle_gan.models.graph import FeatureSplit
 from sle_gan.models.rows import ChannelLimits, check_shape
 from sle_gan.models.seeded import GENERATOR
@@ -179,7 +180,7 @@ class _Layers(StyleGAN2Layers):
 
 def _mapping(layer_count: int, width: int, classes: int, blocks: _Layers) -> keras.Model:
     codes = keras.Input([LATENT_SIZE], name="codes")
-    x = normalized(codes)
+    x = pixel_norm(codes)
     if not classes:
         return keras.Model(codes, mapped(x, 8 * width, layer_count, "mapping", blocks), name="mapping")
     labels = keras.Input([classes], name="labels")
