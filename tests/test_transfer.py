@@ -151,6 +151,14 @@ def test_a_student_with_frozen_blocks_learns_from_a_teacher_and_goes_on(teacher,
         ),
         ("--init-from {run} --width 16", "got 8 there and 16 here; give --width 8"),
         (
+            "--generator-weights {run}/generator_weights.h5 --width 16",
+            "--generator-weights {run} must have the width of this training; got 8 there and 16 here; give --width 8",
+        ),
+        (
+            "--discriminator-weights {run}/discriminator_weights.h5 --discriminator stylegan2",
+            "must have the discriminator of this training; got sngan there and stylegan2 here",
+        ),
+        (
             "--init-from {run} --resolution 48",
             "has images of 32 px, this training of 48; give --resolution 32; fastgan and stylegan2 alone begin with",
         ),

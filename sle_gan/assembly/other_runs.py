@@ -15,7 +15,9 @@ from sle_gan.shell import shell_line
 
 _READ_BYTES = 2**20
 _GROWING = ("fastgan", "stylegan2")  # whose layers are named by the side of their maps
-_OF_NETWORKS = ("generator", "discriminator", "width", "mapping_layers", "channel_base", "channel_max", "genotype")
+_OF_WIDTHS = ("width", "mapping_layers", "channel_base", "channel_max", "genotype")
+_OF_NETWORKS = ("generator", "discriminator", *_OF_WIDTHS)
+_SHAPES = ("resolution", "channels", *_OF_WIDTHS)
 
 
 def resolve_other_runs(settings: TrainSettings) -> TrainSettings:
@@ -49,7 +51,7 @@ def resolve_other_runs(settings: TrainSettings) -> TrainSettings:
 
 
 def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
-    """Checks the run that a training is to begin from.
+    """Checks the run that a training is to begin from, and the runs of weight files, before TensorFlow is loaded.
 
     Args:
         settings: of the training.
@@ -58,6 +60,11 @@ def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
     Raises:
         InputError: if it is gone, was not trained, has other networks, or would be deleted.
     """
+    for name, network in (("generator_weights", "generator"), ("discriminator_weights", "discriminator")):
+        file = getattr(settings.network, name)
+        of_run = None if file is None else RunFolder(Path(file).parent)
+        if of_run is not None and of_run.exists():  # else what it is of is known when its network is built
+            _check_same(settings, of_run, flag_name(name), (network, *_SHAPES), mend=True)
     for name in ("init_from", "teacher"):
         if getattr(settings.transfer, name) == str(new_run.path.resolve()):
             raise InputError(f"{flag_name(name)} must be another run than {new_run.path}, which is about to be deleted")
