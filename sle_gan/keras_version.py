@@ -42,5 +42,5 @@ def needs_keras_2(function: Callable[Parameters, Result]) -> Callable[Parameters
 def _of_keras_3(value: object) -> type | None:
     """Returns the class that is of Keras 3, of an object or of one in a list or tuple; None if there is none."""
     if isinstance(value, list | tuple):
-        return next((found for part in value if (found := _of_keras_3(part)) is not None), None)
+        return next(filter(None, map(_of_keras_3, value)), None)
     return next((kind for kind in type(value).__mro__ if kind.__module__.partition(".")[0] == "keras"), None)
