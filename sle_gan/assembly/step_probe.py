@@ -89,7 +89,7 @@ def _make_steps(settings: TrainSettings, count: int) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         strategy = strategy_of(settings.devices.strategy, optimization.batch_size, optimization.accumulate)
         # Other weights to begin from take no other memory.
-        own = replace(settings, transfer=replace(settings.transfer, init_from=None))
+        own = replace(settings, transfer=replace(settings.transfer, init_from=None), growth=None)  # the full side
         training = build_training(RunFolder(folder), own, strategy, labels)
         side = settings.images.resolution
         drawn = np.random.default_rng(optimization.seed)
