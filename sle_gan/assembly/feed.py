@@ -45,11 +45,8 @@ class Feed:
             device_count: number of devices that share a batch.
             devices: indices of those that the batches are for.
         """
-        optimization, images, batch_size = (
-            self.settings.optimization,
-            self.images,
-            self.settings.optimization.batch_size,
-        )
+        optimization, images = self.settings.optimization, self.images
+        batch_size = optimization.batch_size
         shown = images_shown(self.settings, first_step)
         if self.growth is not None:
             stage = self.growth.stage_at(shown)

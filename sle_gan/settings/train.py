@@ -160,7 +160,7 @@ class TrainSettings:
             "--dig-smoothing": self.penalties.dig_smoothing,
             "--hours": self.optimization.hours is not None,
             "--accumulate": self.optimization.accumulate > 1,
-            f"--strategy {self.devices.strategy}": self.devices.strategy != "one",
+            f"--strategy {self.devices.strategy}": self.devices.strategy in ("mirrored", "multi-worker"),
         }
         for what, is_asked_for in beside.items():
             if is_asked_for:

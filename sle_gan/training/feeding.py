@@ -54,16 +54,16 @@ class FedModel(keras.Model):
         made, clock = super().make_train_function(force), self._input_clock
         if self.run_eagerly:
             self.train_function = lambda iterator: made(_TimedIterator(iterator, clock))
-            return self.train_function
-        # Read by AutoGraph here: it leaves alone what functions of Keras do that are called by others.
-        step = tf.autograph.to_graph(made.python_function)
+        else:
+            # Read by AutoGraph here: it leaves alone what functions of Keras do that are called by others.
+            step = tf.autograph.to_graph(made.python_function)
 
-        def train_function(iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
-            return step(_TimedIterator(iterator, clock))
+            def train_function(iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
+                return step(_TimedIterator(iterator, clock))
 
-        self.train_function = self.train_tf_function = tf.function(train_function, reduce_retracing=True)
+            self.train_function = self.train_tf_function = tf.function(train_function, reduce_retracing=True)
         if self._other_batches is not None:
-            self.train_function = functools.partial(self._step_on_other_batches, self.train_tf_function)
+            self.train_function = functools.partial(self._step_on_other_batches, self.train_function)
         return self.train_function
 
     def take_batches_from(self, dataset: tf.data.Dataset | None) -> None:
