@@ -116,20 +116,17 @@ class Growth:
         """The number of steps after which the last phase begins."""
         return self.steps_to(self.phases[-1].begin)
 
+    def lengths(self, total_steps: int) -> list[tuple[Phase, int, int]]:
+        """Returns the phases of a training of so many steps, with the steps that each begins and ends after."""
+        begins = [min(self.steps_to(phase.begin), total_steps) for phase in self.phases]
+        return list(zip(self.phases, begins, [*begins[1:], total_steps], strict=True))
+
     def timeline(self, total_steps: int) -> list[str]:
-        """Says which side is trained when.
-
-        Args:
-            total_steps: steps of the generator in all.
-
-        Returns:
-            Lines of text.
-        """
-        begins = [self.steps_to(phase.begin) for phase in self.phases]
+        """Says which side is trained when, in lines of text, for a training of so many steps."""
         return [
             f"steps {begin} to {end}: {phase.side} px{', fading in' if phase.fade_images else ''}, "
             f"{phase.batch_size} images in a step"
-            for phase, begin, end in zip(self.phases, begins, [*begins[1:], total_steps], strict=True)
+            for phase, begin, end in self.lengths(total_steps)
             if begin < end
         ]
 
