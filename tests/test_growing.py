@@ -245,7 +245,9 @@ def test_a_run_that_is_resumed_within_a_fade_ends_bit_for_bit_as_one_that_was_le
     again = RunFolder(tmp_path / "again" / "grown")
     for file in again.checkpoints.glob("ckpt-2*"):
         file.unlink()
-    tf.train.update_checkpoint_state(str(again.checkpoints), "ckpt-10", ["ckpt-10"])
+    (again.checkpoints / "checkpoint").write_text(
+        'model_checkpoint_path: "ckpt-10"\nall_model_checkpoint_paths: "ckpt-10"\n'
+    )
     again.generator_weights.unlink()
     train(tmp_path / "again")
     (values, rows), (others, other_rows) = final_state(whole), final_state(again)
