@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 # The table of diversity needs runs; that of PyTorch's step an environment of its own, whose Python TORCH_PYTHON names.
-BENCHMARKS := train_step profile_step pipeline draw growth startup sparsity regrowth
+BENCHMARKS := train_step profile_step pipeline reading draw growth startup sparsity regrowth
 TORCH_PYTHON ?=
 
 # Ten minutes of two cores, all of the demo included.

@@ -1,12 +1,15 @@
+import random
 import re
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from test_models_cli import pictures, words  # noqa: F401
 
 from sle_gan.assembly.batch_size import check_batch_size, largest_that_fits, with_batch_size
-from sle_gan.assembly.probe import ask_memory, ask_times
+from sle_gan.assembly.probe import MemoryTrials, ask_times
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.train import main as train
 from sle_gan.cli.train_flags import parse
@@ -40,10 +43,27 @@ def test_the_largest_number_within_a_limit_is_found(base, each, limit, most):
     assert max(needs.asked) <= 2 * largest_fitting
 
 
-def test_few_numbers_are_tried_where_needs_grow_in_proportion():
-    needs = Needs(450, 3.3)
-    assert largest_that_fits(needs, 10_000, 4000) == 1075
-    assert len(needs.asked) <= 20
+@pytest.mark.parametrize(
+    ("base", "each", "limit", "number"), [(450, 3.3, 4000, 1075), (950, 12, 2000, 87), (0, 50, 2000, 40)]
+)
+def test_few_numbers_are_tried_where_needs_grow_in_proportion_and_none_that_does_not_fit(base, each, limit, number):
+    needs = Needs(base, each)
+    assert largest_that_fits(needs, 10_000, limit) == number
+    assert len(needs.asked) <= 6
+    assert max(needs.asked) <= number + 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_needs_that_are_measured_with_errors_are_met_to_a_thirty_second(seed):
+    drawn, asked = random.Random(seed), []
+
+    def needed(number):
+        asked.append(number)
+        return (950 + 12 * number) * drawn.uniform(0.995, 1.005)
+
+    assert 80 <= largest_that_fits(needed, 10_000, 2000) <= 89
+    assert len(asked) <= 9
+    assert max(asked) <= 2 * 87
 
 
 @pytest.mark.parametrize(("first_refused", "expected"), [(1, 0), (2, 1), (13, 12), (65, 64), (200, 100)])
@@ -133,15 +153,59 @@ def test_a_dry_run_says_that_sizes_would_be_tried(photographs, tmp_path, capsys)
     assert re.search(r"^batch_size: 6 \(default: 8\)$", told, re.MULTILINE)
 
 
+@pytest.fixture
+def tiny_probe(monkeypatch):
+    monkeypatch.setattr("sle_gan.assembly.probe._PROBE", "tiny_probe")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+def asked(ask, size):
+    """Returns the process that answered, and the peak."""
+    settings = size and resolve({"data_folder": "x", "resolution": 64, "batch_size": size})
+    answer = ask(settings or None)
+    return answer["gpus"], answer["peak_bytes"]
+
+
+def test_one_process_tries_larger_and_larger_batches_and_another_a_smaller_one(tiny_probe):
+    with MemoryTrials() as ask:
+        (first, _), *larger = (asked(ask, size) for size in (0, 1, 2, 6))
+        assert larger == [(first, 1), (first, 2), (first, 6)]
+        second, peak = asked(ask, 5)
+        assert (second != first, peak) == (True, 5)
+        assert asked(ask, 7) == (second, 7)  # after which it does not go on
+        third, peak = asked(ask, 8)
+        assert (third != second, peak) == (True, 8)
+        assert not psutil.pid_exists(first)
+    assert not psutil.pid_exists(third)
+
+
+def test_a_trial_that_the_system_ends_is_more_than_there_is_and_the_next_begins_anew(tiny_probe):
+    with MemoryTrials() as ask:
+        first, _ = asked(ask, 4)
+        assert asked(ask, 100) == (0, None)
+        second, peak = asked(ask, 60)
+        assert (second != first, peak) == (True, 60)
+        assert largest_that_fits(lambda number: asked(ask, number + 51)[1], 200, None) == 48
+
+
+def test_a_trial_that_fails_for_another_reason_is_told_with_its_last_line(tiny_probe):
+    with (
+        MemoryTrials() as ask,
+        pytest.raises(TrainingError, match=r"auto failed: no such kernel; give --batch-size as a number"),
+    ):
+        asked(ask, 50)
+
+
 @pytest.mark.slow
 def test_a_batch_that_was_found_fits_and_the_run_goes_on_with_it(pictures, tmp_path, capsys):  # noqa: F811
     words_of_step = words(pictures, tmp_path, "run", "--model", "sngan", "--n-critic", "1")
     settings = [resolve(parse(words_of_step).settings | {"batch_size": size}) for size in (2, 256)]
-    devices = ask_memory(None)
-    assert (devices["gpus"], devices["peak_bytes"]) == (0, None)
+    with MemoryTrials() as ask_memory:
+        devices = ask_memory(None)
+        assert (devices["gpus"], devices["peak_bytes"]) == (0, None)
+        peaks = [ask_memory(each)["peak_bytes"] / MIB for each in settings]
     times = ask_times(settings[0])
     assert 0 < times.step_seconds < times.start_seconds < 100
-    peaks = [ask_memory(each)["peak_bytes"] / MIB for each in settings]
     assert 100 < peaks[0] < peaks[1] < 4000
     limit = str(round(peaks[0] * 1.1))
     fixed = ["--model", "sngan", "--n-critic", "1", "--batch-size", "auto", "--memory-limit", limit]
@@ -151,5 +215,5 @@ def test_a_batch_that_was_found_fits_and_the_run_goes_on_with_it(pictures, tmp_p
         told = capsys.readouterr().out
         assert ("batch size auto: 7 images fit" in told) == (steps == "1")
     assert RunFolder(tmp_path / "run").settings().optimization.batch_size == 7
-    with pytest.raises(TrainingError, match="a trial of --batch-size auto failed"):
+    with MemoryTrials() as ask_memory, pytest.raises(TrainingError, match="a trial of --batch-size auto failed"):
         ask_memory(replace(settings[0], network=replace(settings[0].network, width=3)))

@@ -1,8 +1,9 @@
 """`--batch-size auto`: the largest batch whose step fits into memory, found by trials of real steps.
 
-Imports no TensorFlow: each trial is a process of its own, see `sle_gan.assembly.probe`.
+Imports no TensorFlow: trials are made in a process beside this one, see `sle_gan.assembly.probe`.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from sle_gan.settings.train import DEFAULTS
 Ask = Callable[[TrainSettings | None], dict[str, int | None]]
 
 _MIB = 2**20
+_FINENESS = 32
 
 
 def check_batch_size(given: Mapping[str, Any]) -> None:
@@ -45,7 +47,7 @@ def with_batch_size(
         command: what is meant of this command alone.
         plan: function of settings by name whose batch size is a number -> what a training would do: its `settings`,
             and the `folder` with the `images`.
-        ask: see `sle_gan.assembly.probe.ask_memory`.
+        ask: see `sle_gan.assembly.probe.MemoryTrials`.
 
     Returns:
         The settings by name, with a number.
@@ -69,9 +71,10 @@ def with_batch_size(
 
 
 def largest_that_fits(needed: Callable[[int], int | None], most: int, limit: int | None) -> int:
-    """Finds the largest number whose need is within a limit: doubles until one is not, then narrows it down.
+    """Finds the largest number whose need is within a limit, to a thirty-second of it.
 
-    No number beyond twice one that fits is tried, because a need far above the limit stalls a machine.
+    Numbers rise for as long as they fit, because a smaller one costs a process more, and no further than what was
+    needed so far lets expect to fit, because a need far above the limit stalls a machine.
 
     Args:
         needed: function of a whole number from 1, never asked twice -> what it needs; None if it cannot be had.
@@ -82,23 +85,43 @@ def largest_that_fits(needed: Callable[[int], int | None], most: int, limit: int
         The number; 0 if 1 does not fit.
     """
     needs: dict[int, int | None] = {}
-    low, high, number = 0, most + 1, 1
-    while high - low > 1:
+    low, high, number, narrowed = 0, most + 1, 1, 0
+    while high - low > max(1, low // _FINENESS):
         need = needs[number] = needed(number)
         if need is None or (limit is not None and need > limit):
             high = number
         else:
             low = number
-        number = min(2 * low, most) if high > most else _between(needs, low, high, limit)
+        if high <= most:
+            # Needs grow almost in proportion; every second time the middle is tried, in case they do not.
+            number = _between(needs, low, high, None if narrowed % 2 else limit)
+            narrowed += 1
+        else:
+            number = min(2 * low if limit is None else _beyond(needs, limit), most)
+            if number - low <= low // _FINENESS and number < most:
+                break
     return low
+
+
+def _beyond(needs: Mapping[int, int | None], limit: int) -> int:
+    """Returns a larger number than all that were tried, which all fit, and which is expected to fit too."""
+    (number, need), *smaller = ((number, need) for number, need in sorted(needs.items(), reverse=True) if need)
+    multiple = int(limit / need) * number  # needs grow in proportion at most
+    if not smaller:
+        return max(multiple, number + 1)
+    slope = (need - smaller[0][1]) / (number - smaller[0][0])
+    last = number + (limit - need) / slope if slope > 0 else math.inf
+    if last <= 2 * number:
+        return max(int(last), number + 1)
+    half_way = min(number + (last - number) / 2, 8 * number)  # needs may grow faster than they did so far
+    return max(2 * number, multiple, int(half_way))
 
 
 def _between(needs: Mapping[int, int | None], low: int, high: int, limit: int | None) -> int:
     middle = (low + high) // 2
     low_need, high_need = needs.get(low), needs[high]
-    if limit is None or low_need is None or high_need is None or len(needs) % 2:
+    if limit is None or low_need is None or high_need is None:
         return middle
-    # Needs grow almost in proportion; every second time the middle is tried, in case they do not.
     part = (limit - low_need) / (high_need - low_need)
     return min(max(low + int(part * (high - low)), low + 1), high - 1)
 

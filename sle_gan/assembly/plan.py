@@ -9,7 +9,7 @@ from pathlib import Path
 from sle_gan.assembly.batch_size import check_batch_size, with_batch_size
 from sle_gan.assembly.hours import check_length, with_steps
 from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
-from sle_gan.assembly.probe import ask_memory, ask_times
+from sle_gan.assembly.probe import MemoryTrials, ask_times
 from sle_gan.assembly.resolve import cluster_of, resolve
 from sle_gan.assembly.settled import with_settled
 from sle_gan.cluster import Cluster
@@ -125,7 +125,8 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
     check_length(given)
     check_batch_size(given)
     given = with_settled(given, plan_of, change=command.change_settings)
-    given = with_batch_size(given, command, plan_of, ask_memory)
+    with MemoryTrials() as ask_memory:
+        given = with_batch_size(given, command, plan_of, ask_memory)
     plan = plan_of(with_steps(given, plan_of, ask_times))
     if not plan.is_written:
         return plan

@@ -1,11 +1,12 @@
 """What a training step needs, measured in a process of its own: `python -m sle_gan.assembly.step_probe`.
 
-`sle_gan.assembly.probe` starts the process. It reads JSON: the settings of a training, or null to be told of the
-devices alone, and how many steps are timed. It makes steps on drawn images and answers with the last line of what it
-prints, JSON too. It keeps nothing.
+`sle_gan.assembly.probe` starts the process. It reads lines of JSON: the settings of a training, or null to be told of
+the devices alone, and how many steps are timed. It makes steps on drawn images and answers each with a line, JSON too,
+which says whether it goes on: then the same settings with a larger batch can be asked of. It keeps nothing.
 """
 
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from sle_gan.disk import reason
 from sle_gan.errors import SleGanError, StorageError
 from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder
-from sle_gan.settings import TrainSettings
+from sle_gan.settings import OptimizationSettings, TrainSettings
 from sle_gan.settings.nested import from_nested
 
 _UNTIMED_STEPS = 2  # the first also sets up what the second uses
@@ -29,41 +30,55 @@ _IMAGES = 8
 
 
 def main() -> int:
-    """Answers one request.
+    """Answers requests, one after the other.
 
     Returns:
         The exit code, as that of `train.py`.
     """
     began = time.perf_counter()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+    steps: _Steps | None = None
     try:
-        request = json.load(sys.stdin)
-        print(json.dumps(_answer(request["settings"], request["timed_steps"], began)))
+        for line in sys.stdin:
+            request = json.loads(line)
+            with quiet_start():
+                answer, steps = _answer(steps, request["settings"], request["timed_steps"], began)
+            goes_on = request["settings"] is None or steps is not None
+            print(json.dumps(answer | {"goes_on": goes_on}), file=answers, flush=True)
+            if not goes_on:
+                break
     except (SleGanError, OSError) as error:
         print(reason(error), file=sys.stderr)  # its last line, which the one that asks reads
         return error.exit_code if isinstance(error, SleGanError) else StorageError.exit_code
     return 0
 
 
-def _answer(content: dict[str, Any] | None, timed_steps: int, began: float) -> dict[str, Any]:
-    with quiet_start():
-        import tensorflow as tf
+def _answer(
+    steps: "_Steps | None", content: dict[str, Any] | None, timed_steps: int, began: float
+) -> tuple[dict[str, Any], "_Steps | None"]:
+    """Returns the answer, and the steps if those of a larger batch can be made too."""
+    import tensorflow as tf
 
-        from sle_gan.training.devices import let_memory_grow
+    from sle_gan.training.devices import let_memory_grow
 
-        let_memory_grow()
-        gpus = tf.config.list_logical_devices("GPU")
-        answer = {"gpus": len(gpus), "peak_bytes": None, "times": None}
-        if content is None:
-            return answer
-        try:
-            ends = _make_steps(from_nested(content), _UNTIMED_STEPS + timed_steps)
-        except (tf.errors.ResourceExhaustedError, MemoryError):
-            return answer
+    let_memory_grow()
+    gpus = tf.config.list_logical_devices("GPU")
+    answer: dict[str, Any] = {"gpus": len(gpus), "peak_bytes": None, "times": None}
+    if content is None:
+        return answer, None
+    settings = from_nested(content)
+    try:
+        steps = steps or _Steps(settings, any_size=not timed_steps)
+        ends = steps.make(settings.optimization, _UNTIMED_STEPS + timed_steps)
+    except (tf.errors.ResourceExhaustedError, MemoryError):
+        return answer, None
     times = np.diff(ends)[_UNTIMED_STEPS - 1 :].tolist()
-    return answer | {
+    answer |= {
         "peak_bytes": _peak_bytes(gpus),
         "times": [ends[0] - began, statistics.median(times)] if timed_steps else None,
     }
+    return answer, steps if steps.any_size else None
 
 
 def _peak_bytes(gpus: Sequence[Any]) -> int:
@@ -74,35 +89,56 @@ def _peak_bytes(gpus: Sequence[Any]) -> int:
     return _peak_resident_bytes()
 
 
-def _make_steps(settings: TrainSettings, count: int) -> list[float]:
-    """Makes steps, and returns when each was done, in seconds."""
-    import tf_keras as keras
+class _Steps:
+    """Steps of a training, on drawn images.
 
-    from sle_gan.assembly.building import build_training
-    from sle_gan.data.pipeline import training_dataset
-    from sle_gan.training.devices import strategy_of
-    from sle_gan.training.probe import compiles
+    Args:
+        settings: of the training.
+        any_size: whether the step is to be traced for batches of any size.
 
-    optimization = settings.optimization
-    classes = len(settings.images.class_names or ())
-    labels = np.arange(_IMAGES, dtype=np.int32) % classes if classes else None
-    with tempfile.TemporaryDirectory() as folder:
-        strategy = strategy_of(settings.devices.strategy, optimization.batch_size, optimization.accumulate)
-        # Other weights to begin from take no other memory.
-        own = replace(settings, transfer=replace(settings.transfer, init_from=None), growth=None)  # the full side
-        training = build_training(RunFolder(folder), own, strategy, labels)
-        side = settings.images.resolution
-        drawn = np.random.default_rng(optimization.seed)
-        dataset = training_dataset(
-            drawn.integers(0, 256, size=(_IMAGES, side, side, settings.images.channels), dtype=np.uint8),
-            batch_size=optimization.images_per_step,
-            seed=optimization.seed,
-            flip=settings.images.flip,
-            first_step=0,
-            labels=labels,
+    Attributes:
+        any_size: whether it is. Not where it is compiled for its shapes, or shared by devices, or where a term of a
+            loss keeps a value for each image.
+    """
+
+    def __init__(self, settings: TrainSettings, *, any_size: bool) -> None:
+        from sle_gan.assembly.building import build_training
+        from sle_gan.training.devices import strategy_of
+        from sle_gan.training.probe import compiles
+
+        optimization = settings.optimization
+        self._settings = settings
+        classes = len(settings.images.class_names or ())
+        self._labels = np.arange(_IMAGES, dtype=np.int32) % classes if classes else None
+        with tempfile.TemporaryDirectory() as folder:
+            strategy = strategy_of(settings.devices.strategy, optimization.batch_size, optimization.accumulate)
+            # Other weights to begin from take no other memory.
+            own = replace(settings, transfer=replace(settings.transfer, init_from=None), growth=None)
+            training = build_training(RunFolder(folder), own, strategy, self._labels)
+            self._gan = training.gan
+            self.any_size = False
+            self._gan.jit_compile = compiles(
+                settings.devices.jit, self._gan, lambda: self._dataset(optimization), training.checkpoint_items()
+            )
+        self.any_size = (
+            any_size
+            and strategy.num_replicas_in_sync == 1
+            and not self._gan.jit_compile
+            and not settings.penalties.dig_smoothing
         )
-        gan = training.gan
-        gan.jit_compile = compiles(settings.devices.jit, gan, lambda: dataset, training.checkpoint_items())
+
+    def make(self, optimization: OptimizationSettings, count: int) -> list[float]:
+        """Makes steps.
+
+        Args:
+            optimization: says of how many images.
+            count: of the steps.
+
+        Returns:
+            When each was done, in seconds.
+        """
+        import tf_keras as keras
+
         ends = []
 
         def note_end(batch: int, logs: dict[str, Any]) -> None:
@@ -110,8 +146,24 @@ def _make_steps(settings: TrainSettings, count: int) -> list[float]:
             ends.append(time.perf_counter())
 
         callback = keras.callbacks.LambdaCallback(on_train_batch_end=note_end)
-        gan.fit(dataset, steps_per_epoch=count, callbacks=[callback], verbose=0)
-    return ends
+        self._gan.fit(self._dataset(optimization), steps_per_epoch=count, callbacks=[callback], verbose=0)
+        return ends
+
+    def _dataset(self, optimization: OptimizationSettings) -> Any:
+        from sle_gan.data.pipeline import training_dataset
+
+        images = self._settings.images
+        drawn = np.random.default_rng(optimization.seed)
+        dataset = training_dataset(
+            drawn.integers(0, 256, size=(_IMAGES, *[images.resolution] * 2, images.channels), dtype=np.uint8),
+            batch_size=optimization.images_per_step,
+            seed=optimization.seed,
+            flip=images.flip,
+            first_step=0,
+            labels=self._labels,
+        )
+        # The same batches, but their number of images is not part of their type.
+        return dataset.unbatch().batch(optimization.images_per_step) if self.any_size else dataset
 
 
 def _peak_resident_bytes() -> int:
