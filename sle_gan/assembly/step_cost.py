@@ -59,8 +59,11 @@ def _growing_macs_per_step(settings: TrainSettings, gan: GAN, growth: Growth) ->
         phase.side: [network_macs(layer_macs(part), {}) for part in graphs_of_side(pair, *networks, phase.side)]
         for phase in growth.phases
     }
-    total = sum(
-        (end - begin) * training_macs_per_step(*macs_of[phase.side], phase.batch_size, optimization.n_critic)
+    total: float = sum(
+        (end - begin)
+        * training_macs_per_step(
+            macs_of[phase.side][0], macs_of[phase.side][1], phase.batch_size, optimization.n_critic
+        )
         for phase, begin, end in growth.lengths(optimization.steps)
     )
     return total / optimization.steps

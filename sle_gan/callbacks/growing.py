@@ -46,6 +46,7 @@ class Growing(StepClock):
         """Returns what is trained when so many steps are done."""
         return self.growth.stage_at(self.growth.images_at(step))
 
+    @needs_keras_2
     def enter(self, gan: GAN, step: int) -> None:
         """Makes a GAN train what is due when so many steps are done."""
         self._set_level(step)

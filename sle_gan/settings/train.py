@@ -232,7 +232,7 @@ def with_times_of(old: TrainSettings, new: TrainSettings) -> TrainSettings:
     )
 
 
-def _with_times(old: SettingsGroup | None, new: Any, changed: Collection[str]) -> Any:
+def _with_times(old: Any, new: Any, changed: Collection[str]) -> Any:
     if new is None or type(new) is not type(old):
         return new
     kept = {time: getattr(old, time) for time, settings in new.times_follow.items() if not set(changed) & set(settings)}

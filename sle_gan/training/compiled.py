@@ -106,6 +106,7 @@ class CompiledGAN(FedModel):
         if self.train_function is not None and before != (self.generator_rule, self.discriminator_rule):
             self.make_train_function(force=True)
 
+    @needs_keras_2
     def call_networks(
         self,
         generator: keras.Model,

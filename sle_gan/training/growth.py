@@ -194,8 +194,8 @@ def check_growth(settings: TrainSettings) -> None:
 
 def _growth_of_values(values: Mapping[str, Any], side: int, batch_size: int, n_critic: int) -> Growth:
     names = ("growth_images", "growth_batch", "growth_schedule", "phase_images", "last_images", "pass_images")
-    settings = GrowthSettings(**{name: values.get(name) for name in names})
-    return _growth(settings, side, batch_size, n_critic)
+    given: dict[str, Any] = {name: values.get(name) for name in names}
+    return _growth(GrowthSettings(**given), side, batch_size, n_critic)
 
 
 def _default_images(values: Mapping[str, Any], images: int | None, image_count: int) -> int:
