@@ -39,7 +39,7 @@ from sle_gan.settings.train import (
 
 PROGRAMS = [compare, doctor, evaluate, frontier, generate, report, search, train_flags]
 NETWORKS = {"model", "generator", "discriminator", "width", "mapping_layers", "seed", "feature_side", "genotype"}
-CHANNELS = {"channel_base", "channel_max"}
+CHANNELS = {"channel_base", "channel_max", "progan_variant", "growth"}
 IMAGES = {"resolution", "channels", "conditional", "class_names", "fit", "background", "range"}
 PARTS = {"data_ratio", "data_ratio_by", "held_out"}
 BEGINNINGS = {"init_from", "freeze_d", "ticket", "ticket_masks"}
