@@ -10,7 +10,7 @@ from tiny_runs import write_run
 
 from sle_gan.cli.generate import main
 from sle_gan.errors import StorageError
-from sle_gan.export.saved_model import export_saved_model
+from sle_gan.export.formats.exporting import Source, export_as
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.models.io import interpolate_codes, latent_codes, postprocess_images
 
@@ -45,7 +45,7 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports") / "new" / "flowers"
-    return export_saved_model(trained, folder)
+    return export_as("saved-model", Source(trained), folder).folder
 
 
 @pytest.fixture(scope="module")
@@ -115,18 +115,10 @@ def test_each_export_is_a_version_of_its_own_that_the_program_names(trained, tmp
     assert json.loads((tmp_path / "8" / "assets.extra" / "generator.json").read_text())["step"] == 4
 
 
-def test_an_export_that_draws_other_pictures_is_not_kept(trained, tmp_path, monkeypatch):
-    drawn = [image ^ np.uint8(4) for image in trained.draw_seeds(range(8))]
-    monkeypatch.setattr(trained, "draw_seeds", lambda seeds: drawn)
-    with pytest.raises(StorageError, match=r"sample of the export must .* by up to [45] of 255; nothing is kept"):
-        export_saved_model(trained, tmp_path / "exports")
-    assert [path.name for path in (tmp_path / "exports").iterdir()] == [".sle-gan-output"]
-
-
 def test_a_folder_that_cannot_be_written_is_told(trained, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
-        export_saved_model(trained, tmp_path / "file")
+        export_as("saved-model", Source(trained), tmp_path / "file")
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,15 @@ before. An error names the flag of the command line that is the argument.
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sle_gan.assembly.drawable_run import DrawableRun
 from sle_gan.assembly.evaluate_run import Evaluation, evaluate_run
-from sle_gan.errors import InputError
 from sle_gan.evaluation.health import Verdict, judge
+from sle_gan.export.drawing import checked_seeds
+from sle_gan.export.formats import check_format
 from sle_gan.export.pictures import check_output
 from sle_gan.export.sizes import WeightSizes, weight_sizes
 from sle_gan.report.card import run_card
@@ -21,7 +22,8 @@ from sle_gan.report.record import RunRecord, damage_as_input_error, metric_array
 from sle_gan.report.run_report import write_report
 from sle_gan.run import find_run
 
-EXPORT_FORMATS = ("saved-model",)
+if TYPE_CHECKING:
+    from sle_gan.export.formats.exporting import Difference
 
 
 class Exported(NamedTuple):
@@ -31,11 +33,13 @@ class Exported(NamedTuple):
         folder: path of the version that was written.
         step: step of the checkpoint.
         sizes: the `WeightSizes` of the generator.
+        differences: of each part, by its name: the `Difference` of its pictures from the run's.
     """
 
     folder: Path
     step: int
     sizes: WeightSizes
+    differences: "dict[str, Difference]"
 
 
 class OpenedRun(DrawableRun):
@@ -155,31 +159,39 @@ class OpenedRun(DrawableRun):
         return evaluate_run(self.folder, evaluation, step, data_folder, tell)
 
     def export(
-        self, format: str = EXPORT_FORMATS[0], folder: Path | str | None = None, step: int | None = None
+        self,
+        format: str = "saved-model",
+        folder: Path | str | None = None,
+        step: int | None = None,
+        *,
+        seeds: Iterable[int] | None = None,
     ) -> Exported:
         """Writes the generator in another program's format, checked to draw the same pictures.
 
         Args:
-            format: `saved-model`, for TensorFlow; see `sle_gan.export.saved_model.export_saved_model`.
-            folder: where versions 1, 2, ... are written; `exported` in the run folder if None.
+            format: one of `sle_gan.export.formats.FORMATS`: `saved-model` for TensorFlow, `onnx` for onnxruntime,
+                `lite` for LiteRT.
+            folder: where versions 1, 2, ... are written; `exported/FORMAT` in the run folder if None.
             step: see `draw`.
+            seeds: whose codes are written beside `onnx` and `lite`, which draw codes alone; 0 to 63 if None.
 
         Returns:
             An `Exported`.
 
         Raises:
-            InputError: if the format is unknown, or see `draw`.
+            InputError: if the format is unknown or not installed, or see `draw`.
             StorageError: if it cannot be written, or draws other pictures than the run.
         """
-        if format not in EXPORT_FORMATS:
-            raise InputError(f"--format must be one of {', '.join(EXPORT_FORMATS)}; got {format!r}")
+        given = {} if seeds is None else {"seeds": checked_seeds(seeds)}
+        check_format(format, given)
         drawing = self._planned(step)
-        folder = self.folder.path / "exported" if folder is None else Path(folder)
+        folder = self.folder.path / "exported" / format if folder is None else Path(folder)
         check_output(folder)
         trained = drawing.trained
-        from sle_gan.export.saved_model import export_saved_model
+        from sle_gan.export.formats.exporting import Source, export_as
 
-        return Exported(export_saved_model(trained, folder), trained.step, weight_sizes(trained.generator))
+        version, differences = export_as(format, Source(trained, **given), folder)
+        return Exported(version, trained.step, weight_sizes(trained.generator), differences)
 
     def report(self) -> Path:
         """Writes the report of the run anew, one file to be opened in a browser, and returns its path."""

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sle_gan.assembly.opened_run import EXPORT_FORMATS, open_run
+from sle_gan.assembly.opened_run import open_run
 from sle_gan.cli.program import ArgumentParser, HelpFormatter, file_path, run_program
 from sle_gan.export.directions import METHODS, SHEET_EXTENSIONS, Move
 from sle_gan.export.drawing import LARGEST_SEED, LARGEST_TRUNCATION, format_seeds
 from sle_gan.export.film import FPS
 from sle_gan.export.film_files import CRF, FILM_EXTENSIONS, LARGEST_CRF
+from sle_gan.export.formats import FORMATS
 from sle_gan.export.history import FPS as HISTORY_FPS
 from sle_gan.export.projection import Projection
 from sle_gan.export.route import EASINGS
@@ -77,15 +78,7 @@ def parser() -> argparse.ArgumentParser:
     _add_film_file(add)
     _add_directions(commands)
     _add_project(commands)
-    export = _add_command(commands, "export", _export, "write the generator in another program's format")
-    add = export.add_argument_group("format").add_argument
-    add("--format", choices=EXPORT_FORMATS, default=EXPORT_FORMATS[0], help="saved-model: for TensorFlow")
-    add(
-        "--output",
-        type=file_path,
-        metavar="FOLDER",
-        help="where versions 1, 2, ... are written; RUN/exported without it",
-    )
+    _add_export(commands)
     return result
 
 
@@ -144,6 +137,17 @@ def _add_project(commands: Any) -> None:
     add("--class", dest="class_name", metavar="NAME", help=help)
     help = "where picture.png, pair.png, code.npz and search.webp are written; RUN/projected/NAME without it"
     add("--output", type=file_path, metavar="FOLDER", help=help)
+
+
+def _add_export(commands: Any) -> None:
+    export = _add_command(commands, "export", _export, "write the generator in another program's format")
+    add = export.add_argument_group("format").add_argument
+    formats = "; ".join(f"{name}: {row.about}" for name, row in FORMATS.items())
+    add("--format", choices=tuple(FORMATS), default="saved-model", help=formats)
+    help = "where versions 1, 2, ... are written; RUN/exported/FORMAT without it"
+    add("--output", type=file_path, metavar="FOLDER", help=help)
+    help = "whose codes are written beside a format that draws codes alone; 0-63 without it"
+    add("--seeds", type=_seeds, metavar="SEEDS", help=help)
 
 
 def _add_film_file(add: Callable[..., object]) -> None:
@@ -262,8 +266,12 @@ def _project(arguments: argparse.Namespace) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     run = open_run(arguments.run, arguments.output_folder)
-    exported = run.export(arguments.format, arguments.output, arguments.step)
-    print(f"SavedModel of step {exported.step} in {exported.folder}: the same pictures as the run on 8 seeds")
+    exported = run.export(arguments.format, arguments.output, arguments.step, seeds=arguments.seeds)
+    title = FORMATS[arguments.format].title
+    print(f"{title} of step {exported.step} in {exported.folder}: the same pictures as the run on 8 seeds")
+    for name, difference in exported.differences.items():
+        if difference.rounded:
+            print(f"{name}: {difference.mean:.2f} of 255 beside them on average, {difference.largest} at most")
     print("\n".join(size_lines(exported.sizes)))
     return 0
 

@@ -13,6 +13,7 @@ from PIL import Image, PngImagePlugin
 
 from sle_gan.data.pictures import image_sheet, picture_of, whole_file
 from sle_gan.errors import InputError, StorageError
+from sle_gan.extras import require_extra
 from sle_gan.marks import SOFTWARE, exif_mark
 
 Pixels = NDArray[np.uint8]  # [height, width, channels]
@@ -168,9 +169,7 @@ def _even_rgb(frame: Pixels) -> Pixels:
 
 def _ffmpeg() -> str:
     """Returns the path of the encoder."""
-    try:
-        import imageio_ffmpeg
-    except ImportError:
-        mend = "pip install imageio-ffmpeg, or name a .webp, .gif or .png film"
-        raise InputError(f"an MP4 needs the extra `film`, which is not installed: {mend}") from None
+    require_extra("film", {"imageio_ffmpeg": "imageio-ffmpeg"}, "an MP4", "name a .webp, .gif or .png film")
+    import imageio_ffmpeg
+
     return imageio_ffmpeg.get_ffmpeg_exe()

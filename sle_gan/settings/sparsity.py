@@ -44,7 +44,7 @@ class ReconfigureSettings(SettingsGroup):
         "warmup_epoch": Setting(POSITIVE, "--reconfigure-warmup EPOCHS --reconfigure-unit epochs", None, unit="EPOCHS"),
     }
     times_follow: ClassVar[dict[str, tuple[str, ...]]] = {
-        "warmup_steps": ("reconfigure_warmup", "reconfigure_unit", "growth_images"),
+        "warmup_steps": ("reconfigure_warmup", "reconfigure_unit"),
         "interval_steps": ("reconfigure_interval", "reconfigure_unit"),
     }
 

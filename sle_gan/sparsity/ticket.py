@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
-from sle_gan.disk import reason
-from sle_gan.errors import InputError, StorageError
-from sle_gan.json_files import replaced
+from sle_gan.array_files import read_arrays, write_arrays
+from sle_gan.errors import InputError
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.sparsity.callback import SparseCallback
 from sle_gan.sparsity.masks import Masks
@@ -72,7 +69,7 @@ def write_ticket(file: Path, ticket: Ticket) -> None:
         for part, named in (getattr(ticket, network) or Subnetwork({}, {}))._asdict().items():
             arrays |= {f"{network}/{part}/{name}": array for name, array in named.items()}
     # One entry, because safetensors writes several in no order, and equal tickets are to be equal files.
-    _write_arrays(file, arrays, {_FORMAT: json.dumps(ticket.found_by, sort_keys=True)})
+    write_arrays(file, arrays, {_FORMAT: json.dumps(ticket.found_by, sort_keys=True)})
 
 
 def read_ticket(file: Path | str) -> Ticket:
@@ -87,7 +84,7 @@ def read_ticket(file: Path | str) -> Ticket:
     Raises:
         InputError: if it is no ticket, or damaged.
     """
-    arrays, metadata = _read_arrays(file)
+    arrays, metadata = read_arrays(file)
     if _FORMAT not in metadata:
         raise InputError(f"{file} is no ticket of this version; --find-ticket writes them")
     networks: dict[str, dict[str, dict[str, NDArray[Any]]]] = {}
@@ -250,7 +247,7 @@ class TicketSearch(SparseCallback):
 
     def _keep_rewinding_point(self, step: int) -> None:
         if step == self.rounds.rewind_step and int(self.round.numpy()) == 0:
-            _write_arrays(self._rewinding_point, {name: v.numpy() for name, v in self._rewound_variables().items()}, {})
+            write_arrays(self._rewinding_point, {name: v.numpy() for name, v in self._rewound_variables().items()}, {})
 
     def _end_round(self, round_number: int) -> None:
         self.model.raise_if_not_finite()
@@ -262,7 +259,7 @@ class TicketSearch(SparseCallback):
         if self.rounds.rewind_step is None:
             start = {name: variable.numpy() for name, variable in self._rewound_variables().items()}
         else:
-            start, _ = _read_arrays(self._rewinding_point)
+            start, _ = read_arrays(self._rewinding_point)
         self._write_ticket(round_number, density, pruned, start)
         if is_last:
             return
@@ -311,21 +308,3 @@ class TicketSearch(SparseCallback):
         file = self.folder / f"ticket-{round_number + 1:02d}-{100 * density:.1f}.safetensors"
         write_ticket(file, ticket)
         print(f"round {round_number + 1} of {self.rounds.count} ends at {density:.1%} live weights: {file}", flush=True)
-
-
-def _write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        contiguous = {name: np.array(array, order="C") for name, array in arrays.items()}
-        with replaced(file) as temporary:
-            safetensors.numpy.save_file(contiguous, temporary, metadata)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise StorageError(f"{file} cannot be written ({reason(error)})") from error
-
-
-def _read_arrays(file: Path | str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    try:
-        with safetensors.safe_open(file, framework="numpy") as archive:
-            return {name: archive.get_tensor(name) for name in archive.keys()}, archive.metadata() or {}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError, ValueError) as error:
-        raise InputError(f"{file} cannot be read ({error})") from error

@@ -1,27 +1,19 @@
-"""Exports a generator as a SavedModel, which needs nothing but TensorFlow."""
+"""A generator as a SavedModel, which needs nothing but TensorFlow."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from sle_gan.disk import reason
-from sle_gan.errors import StorageError
 from sle_gan.export.drawing import LARGEST_SEED
+from sle_gan.export.formats.exporting import CHECKED_SEEDS, Drawn, Source
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.json_files import write_json
-from sle_gan.marks import make_output_folder
 from sle_gan.models.io import EACH_ITS_OWN, interpolate_codes, postprocess_images, seed_inputs
 
-_CHECKED_SEEDS = 8
-_LARGEST_DIFFERENCE = 1  # of 255: results are rounded differently in batches of another size
 
-
-def export_saved_model(trained: TrainedGenerator, folder: Path) -> Path:
-    """Writes the next numbered version to a folder, and checks it.
+def write(source: Source, folder: Path) -> None:
+    """Writes a SavedModel, and where it comes from: `assets.extra/generator.json`.
 
     It has these signatures, each of which returns `images`:
 
@@ -33,35 +25,25 @@ def export_saved_model(trained: TrainedGenerator, folder: Path) -> Path:
     -1 draws the classes in turn, each seed its own.
 
     A number out of its range, a label among them, is an `InvalidArgumentError` that says the range: seeds are from 0 to
-    2**31 - 1, counts from 1, steps from 2. All images of a call are drawn in one batch. `assets.extra/generator.json`
-    says where the generator comes from, and holds the names of the classes in the order of their labels.
-
-    Args:
-        trained: a `TrainedGenerator`.
-        folder: `Path` of the folder of all versions: `folder/1`, `folder/2`, ...
-
-    Returns:
-        The path of the version.
-
-    Raises:
-        StorageError: if it cannot be written, or if it draws other pictures than the run.
+    2**31 - 1, counts from 1, steps from 2. All images of a call are drawn in one batch.
     """
-    numbers = [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
-    version = folder / str(max(numbers, default=0) + 1)
-    unfinished = folder / f".unfinished-{os.getpid()}"
-    try:
-        make_output_folder(folder)
-        module, signatures = _module(trained)
-        tf.saved_model.save(module, str(unfinished), signatures=signatures)
-        (unfinished / "assets.extra").mkdir()
-        write_json(unfinished / "assets.extra" / "generator.json", _description(trained, signatures))
-        _check(trained, unfinished)
-        unfinished.rename(version)
-    except (OSError, tf.errors.OpError) as error:
-        raise StorageError(f"{version} cannot be written ({reason(error)}); nothing of it is kept") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return version
+    module, signatures = _module(source.trained)
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    arguments = {name: [tensor.name for tensor in function.input_signature] for name, function in signatures.items()}
+    (folder / "assets.extra").mkdir()
+    write_json(folder / "assets.extra" / "generator.json", source.describe() | {"signatures": arguments})
+
+
+def draw(source: Source, folder: Path) -> dict[str, Drawn]:
+    """Draws with the two signatures that take single pictures."""
+    loaded = tf.saved_model.load(str(folder))  # kept in a variable, because its functions fail once it is deleted
+    inputs = {name: tf.constant(array) for name, array in source.checked.items()}
+    own = {"label": tf.constant(EACH_ITS_OWN)} if "label" in inputs else {}
+    images = {
+        "sample": loaded.signatures["sample"](seed=tf.constant(0), n=tf.constant(CHECKED_SEEDS), **own),
+        "serving_default": loaded.signatures["serving_default"](**inputs),
+    }
+    return {name: Drawn(result["images"].numpy()) for name, result in images.items()}
 
 
 def _module(trained: TrainedGenerator) -> tuple[tf.Module, dict[str, Any]]:
@@ -122,38 +104,3 @@ def _checked_labels(labels: tuple[tf.Tensor, ...], least: int, class_names: list
     named = ", ".join(f"{number} {name}" for number, name in enumerate(class_names))
     more = f" ({named}{'; -1 for the classes in turn' if least < 0 else ''})"
     return tuple(_checked(part, least, len(class_names) - 1, "label", more) for part in labels)
-
-
-def _description(trained: TrainedGenerator, signatures: dict[str, Any]) -> dict[str, Any]:
-    side, _, channels = trained.generator.output_shape[1:]
-    classes = {"classes": trained.class_names} if trained.class_names else {}
-    return classes | {
-        "run": trained.run.name,
-        "step": trained.step,
-        "resolution": side,
-        "channels": channels,
-        "latent_size": trained.latent_size,
-        "signatures": {
-            name: [tensor.name for tensor in function.input_signature] for name, function in signatures.items()
-        },
-    }
-
-
-def _check(trained: TrainedGenerator, folder: Path) -> None:
-    """Compares the pictures of the export with those of the run, for eight seeds."""
-    loaded = tf.saved_model.load(str(folder))  # kept in a variable, because its functions fail once it is deleted
-    codes, *one_hot = tf.nest.flatten(seed_inputs(trained.generator, range(_CHECKED_SEEDS)))
-    labels = {"label": tf.argmax(one_hot[0], axis=1, output_type=tf.int32)} if one_hot else {}
-    own = {"label": tf.constant(EACH_ITS_OWN)} if one_hot else {}
-    drawn = {
-        "sample": loaded.signatures["sample"](seed=tf.constant(0), n=tf.constant(_CHECKED_SEEDS), **own)["images"],
-        "serving_default": postprocess_images(loaded.signatures["serving_default"](z=codes, **labels)["images"]),
-    }
-    expected = np.stack(list(trained.draw_seeds(range(_CHECKED_SEEDS)))).astype(int)
-    for name, images in drawn.items():
-        difference = np.abs(images.numpy() - expected).max()
-        if difference > _LARGEST_DIFFERENCE:
-            raise StorageError(
-                f"{name} of the export must draw the run's pictures; they differ by up to {difference} of 255; "
-                "nothing is kept"
-            )
