@@ -106,7 +106,7 @@ class OpenedRun(DrawableRun):
         """
         with damage_as_input_error(self.folder.path):
             record = self.record()
-            return judge(record.metrics, record.settings)
+            return judge(record.metrics, record.settings, record.image_count)
 
     def evaluate(  # noqa: PLR0913 (each is a flag of `sle-gan evaluate`)
         self,
