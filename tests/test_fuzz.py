@@ -23,7 +23,7 @@ from run_files import losses, scores, settings_of, write_run_files
 from test_cli import saved, small_checkpoints
 
 from sle_gan.assembly.resolve import resolve
-from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, train_flags
+from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, study, train_flags
 from sle_gan.cli.program import run_program
 from sle_gan.data.decode import decode_images
 from sle_gan.data.folder import scan
@@ -45,7 +45,7 @@ VALUES = [None, True, -1, 0, 7, 2**31, 10**400, 1.5, 1e308, float("nan"), "", "x
 VALUES += [[], {}, [[]], {"a": 1}, [1, "x"]]
 
 FEW = settings(
-    max_examples=50,
+    max_examples=25,
     derandomize=True,
     database=None,
     deadline=datetime.timedelta(seconds=30),
@@ -342,6 +342,9 @@ PROPERTIES = {
         folder_itself,
         command_lines(frontier.parser(), "--data-folder"),
         other_flags_end_in_a_line(frontier.main, ["--data-folder", "no-folder"]),
+    ),
+    "study flags": Property(
+        folder_itself, command_lines(study.parser()), other_flags_end_in_a_line(study.main, ["no-study.toml"])
     ),
     "images": Property(
         images_of_every_format, st.tuples(st.integers(0, 99), damages()), a_damaged_image_is_skipped_or_read

@@ -38,7 +38,7 @@ OF_PROGRAMS = {
                 "exports",
                 "films",
                 "front_door",
-                "frontier",
+                "study",
                 "fuzz",
                 "generate",
                 "generate_styles",

@@ -40,7 +40,7 @@ def on(system, machine, *commands):
 def test_what_needs_no_tensorflow_runs_on_every_system_and_the_rest_names_the_way(
     photographs, tmp_path, system, machine, told
 ):
-    programs = ("doctor", "train", "generate", "evaluate", "report", "search", "compare", "frontier")
+    programs = ("doctor", "train", "generate", "evaluate", "report", "search", "compare", "study", "frontier")
     folder, missing = str(photographs), str(tmp_path / "missing")
     helps = [[program, "--help"] for program in programs]
     needing = [

@@ -11,14 +11,17 @@ import tf_keras as keras
 from processes import final_state, script
 from test_models_cli import pictures, words  # noqa: F401  (a fixture)
 
+from sle_gan.assembly.beginning import begin_with_run, class_axes, take_over
 from sle_gan.assembly.building import build_gan, build_networks
 from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.weights import begin_from, read_teacher
 from sle_gan.cli.train import main as train
 from sle_gan.errors import InputError
 from sle_gan.layers.frozen import FrozenFirst
-from sle_gan.models import DISCRIMINATORS
+from sle_gan.models import DISCRIMINATORS, GENERATORS
+from sle_gan.models.build import build_generator
 from sle_gan.run import RunFolder
+from sle_gan.training.classes import ClassShares
 from sle_gan.training.teacher import Teacher
 
 SMALL = ["--model", "sngan", "--n-critic", "1", "--steps", "2", "--no-diff-augment"]
@@ -46,6 +49,11 @@ def built(**given):
     found = settings(seed=3, **given)
     networks = build_networks(found)
     return networks, build_gan(found, *networks)
+
+
+def trained(found):
+    networks, names = build_networks(found), found.images.class_names
+    return *networks, build_gan(found, *networks, ClassShares(np.arange(len(names)), len(names)) if names else None)
 
 
 def values(network):
@@ -96,15 +104,13 @@ def test_a_teacher_judges_a_student_of_another_width(teacher):
     assert gan.method(Teacher).weight == 0.1
 
 
-def test_a_student_with_frozen_blocks_learns_from_a_teacher_and_goes_on(teacher, pictures, tmp_path, capsys):  # noqa: F811
+def test_a_student_with_frozen_blocks_learns_from_a_teacher(teacher, pictures, tmp_path, capsys):  # noqa: F811
     taught = ["--teacher", str(teacher.path), "--init-from", str(teacher.path), "--freeze-d", "2", "--adv-augment"]
     student = words(pictures, tmp_path, "student", *SMALL, "--seed", "5", *taught)
-    assert train(student) == 0
+    assert train([*student, "--steps", "3"]) == 0
     run = RunFolder(tmp_path / "student")
     given = run.settings().transfer
     assert (given.teacher, given.teacher_step, len(given.teacher_sha256)) == (str(teacher.path), 2, 64)
-    assert train([*student, "--steps", "3"]) == 0
-    assert "resuming student from step 2" in capsys.readouterr().out
     rows = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
     assert [row["step"] for row in rows if "teacher_loss" in row] == [1, 2, 3]
     _, frozen = build_networks(settings())
@@ -141,6 +147,19 @@ def test_a_student_with_frozen_blocks_learns_from_a_teacher_and_goes_on(teacher,
             "--init-from {run} --model stylegan2",
             "must have the generator of this training; got sngan there and stylegan2",
         ),
+        ("--init-from {run} --width 16", "got 8 there and 16 here; give --width 8"),
+        (
+            "--generator-weights {run}/generator_weights.h5 --width 16",
+            "--generator-weights {run} must have the width of this training; got 8 there and 16 here; give --width 8",
+        ),
+        (
+            "--discriminator-weights {run}/discriminator_weights.h5 --discriminator stylegan2",
+            "must have the discriminator of this training; got sngan there and stylegan2 here",
+        ),
+        (
+            "--init-from {run} --resolution 48",
+            "has images of 32 px, this training of 48; give --resolution 32; fastgan and stylegan2 alone begin with",
+        ),
         ("--init-from nowhere", "nowhere is no run folder: it has no config.json"),
         ("--teacher {run} --resolution 48", "--teacher {run} must have the resolution of this training; got 32 there"),
         ("--teacher nowhere", "no run 'nowhere'"),
@@ -164,6 +183,54 @@ def test_what_cannot_be_is_told_in_a_line(teacher, pictures, tmp_path, capsys, m
     assert code == 2
     assert told.replace("{run}", str(teacher.path)) in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["fastgan", "stylegan2"])
+@pytest.mark.parametrize("table", [GENERATORS, DISCRIMINATORS], ids=["generator", "discriminator"])
+def test_a_larger_network_takes_over_what_it_shares_with_a_smaller_one(table, name):
+    small, large = (table[name].build(side, 3, 8, seed) for side, seed in ((64, 1), (128, 2)))
+    before = {variable.name: variable.numpy() for variable in large.weights}
+    shared = {
+        variable.name: variable.numpy()
+        for variable in small.weights
+        if np.shape(before.get(variable.name)) == variable.shape
+    }
+    taken = take_over(large, small, ((), ()), {})
+    assert taken.whole == len(shared) > 0.8 * len(small.weights)
+    for variable in large.weights:
+        np.testing.assert_array_equal(variable.numpy(), shared.get(variable.name, before[variable.name]))
+    assert {name.partition("/")[0] for name in before.keys() - shared.keys()} == set(taken.new)
+
+
+@pytest.mark.parametrize("model", ["sngan", "biggan", "stylegan2"])
+def test_classes_are_known_by_name_and_new_ones_are_new(model):
+    there, here = ("ant", "bee", "cat"), ("cat", "dog", "ant")
+    asked = {**TINY, "data_folder": "x", "model": model, "conditional": True}
+    them, us = (resolve(asked, 9, names) for names in (there, here))
+    theirs, ours = build_generator(them.network, them.images, 1), build_generator(us.network, us.images, 2)
+    before = [variable.numpy() for variable in ours.weights]
+    axes = class_axes(them, build_generator)
+    assert axes
+    taken = take_over(ours, theirs, (here, there), axes)
+    assert (taken.whole, taken.of_classes, taken.new) == (len(ours.weights) - len(axes), len(axes), ())
+    for now, other, old in zip(ours.weights, theirs.weights, before, strict=True):
+        if now.name in axes:
+            rows, others, olds = (np.moveaxis(v, axes[now.name], 0) for v in (now.numpy(), other.numpy(), old))
+            np.testing.assert_array_equal(rows, np.stack([others[2], olds[1], others[0]]))
+        else:
+            np.testing.assert_array_equal(now.numpy(), other.numpy())
+
+
+def test_a_run_without_classes_gives_what_rests_on_none_and_says_so(teacher):
+    found = resolve({**TINY, "data_folder": "x", "conditional": True, "seed": 3}, 9, ("ant", "bee"))
+    generator, discriminator, gan = trained(found)
+    lines = begin_with_run(found, (generator, discriminator, gan), str(teacher.path), trained)
+    expected = arrays(teacher, 2, "generator")
+    kernel = next(value for value in expected.values() if value.shape == (128, 512))
+    np.testing.assert_array_equal(generator.get_layer("start").kernel, kernel)
+    assert lines[0] == "classes: new: ant, bee"
+    assert [line.partition(":")[0] for line in lines[1:]] == ["generator", "averaged generator", "discriminator"]
+    assert all("; new: " in line for line in lines[1:])
 
 
 def test_the_run_that_a_training_begins_from_is_not_deleted(teacher, pictures, capsys):  # noqa: F811

@@ -9,11 +9,12 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.assembly.array_gan import ArrayGAN
+from sle_gan.assembly.beginning import Trained, begin_with_run
 from sle_gan.assembly.methods import build_methods
 from sle_gan.assembly.search import search_supplement, searching_gan
 from sle_gan.assembly.sparsity import build_sparsity
 from sle_gan.assembly.supplement import Supplement
-from sle_gan.assembly.weights import begin_from, load_weights
+from sle_gan.assembly.weights import load_weights
 from sle_gan.augment.build import build_augmentation
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
@@ -72,13 +73,21 @@ def build_training(
         make = GAN if search is None else searching_gan(settings, search, generator, build_networks(settings))
         gan = build_gan(settings, generator, discriminator, classes, make)
         if settings.transfer.init_from is not None and run.latest_step() is None:
-            begin_from(gan, generator, discriminator, settings.transfer.init_from)
+            lines = begin_with_run(settings, (generator, discriminator, gan), settings.transfer.init_from, _trained)
+            print("\n".join(f"init-from: {line}" for line in lines), end="\n" if lines else "", flush=True)
         networks = generator, discriminator
         if search is None:
             supplement = build_sparsity(gan, settings, run)
         else:
             supplement = search_supplement(search, settings.optimization.batch_size, networks, run)
         return Training(*networks, gan, supplement)
+
+
+def _trained(settings: TrainSettings) -> Trained:
+    names = settings.images.class_names
+    networks = build_networks(settings)
+    classes = ClassShares(np.arange(len(names), dtype=np.int32), len(names)) if names else None
+    return *networks, build_gan(settings, *networks, classes)
 
 
 def build_networks(settings: TrainSettings) -> tuple[keras.Model, keras.Model]:

@@ -141,7 +141,9 @@ def evaluate_run(
         append_row(run.metrics_file, row)
         run.scores.mkdir(exist_ok=True)
         origin = {"run": run.name, "step": str(drawing.step), "pairs": scored.sheet_words}
-        write_picture(run.copies_sheet(drawing.step), scored.sheet, origin)
+        sheet = run.copies_sheet(drawing.step)
+        sheet.parent.mkdir(exist_ok=True)  # which only the features of a network would have made
+        write_picture(sheet, scored.sheet, origin)
     return row
 
 

@@ -11,8 +11,13 @@ from sle_gan.models import MODELS
 from sle_gan.run import RunFolder, find_run
 from sle_gan.settings import TrainSettings, TransferSettings
 from sle_gan.settings.field import flag_name
+from sle_gan.shell import shell_line
 
 _READ_BYTES = 2**20
+_GROWING = ("fastgan", "stylegan2")  # whose layers are named by the side of their maps
+_OF_WIDTHS = ("width", "mapping_layers", "channel_base", "channel_max", "genotype")
+_OF_NETWORKS = ("generator", "discriminator", *_OF_WIDTHS)
+_SHAPES = ("resolution", "channels", *_OF_WIDTHS)
 
 
 def resolve_other_runs(settings: TrainSettings) -> TrainSettings:
@@ -46,7 +51,7 @@ def resolve_other_runs(settings: TrainSettings) -> TrainSettings:
 
 
 def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
-    """Checks the run that a training is to begin from.
+    """Checks the run that a training is to begin from, and the runs of weight files, before TensorFlow is loaded.
 
     Args:
         settings: of the training.
@@ -55,15 +60,19 @@ def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
     Raises:
         InputError: if it is gone, was not trained, has other networks, or would be deleted.
     """
+    for name, network in (("generator_weights", "generator"), ("discriminator_weights", "discriminator")):
+        file = getattr(settings.network, name)
+        of_run = None if file is None else RunFolder(Path(file).parent)
+        if of_run is not None and of_run.exists():  # else what it is of is known when its network is built
+            _check_same(settings, of_run, flag_name(name), (network, *_SHAPES), mend=True)
     for name in ("init_from", "teacher"):
         if getattr(settings.transfer, name) == str(new_run.path.resolve()):
             raise InputError(f"{flag_name(name)} must be another run than {new_run.path}, which is about to be deleted")
     if settings.transfer.init_from is None:
         return
     run = RunFolder(settings.transfer.init_from)
-    images = ("resolution", "channels", "class_names")
-    networks = ("generator", "discriminator", "width", "mapping_layers", "channel_base", "channel_max", "genotype")
-    _check_same(settings, run, "--init-from", (*images, *networks))
+    _check_resolution(settings, run)
+    _check_same(settings, run, "--init-from", ("channels", *_OF_NETWORKS), mend=True)
     if not (run.generator_weights.is_file() and run.discriminator_weights.is_file()):
         newest_checkpoint(run)
 
@@ -120,13 +129,36 @@ def newest_checkpoint(run: RunFolder) -> tuple[int, Path]:
     return step, run.checkpoints / f"ckpt-{step}"
 
 
-def _check_same(settings: TrainSettings, run: RunFolder, flag: str, names: Sequence[str]) -> None:
+def _check_resolution(settings: TrainSettings, run: RunFolder) -> None:
+    """Checks that a run to begin from has images of this resolution, or networks that go on from a lower one."""
+    ours, theirs = settings.images.resolution, run.settings().images.resolution
+    name = f"--init-from {shell_line(run.path)}"
+    if ours == theirs:
+        return
+    network = settings.network
+    grows = network.generator in _GROWING and network.discriminator in _GROWING
+    if not grows or theirs > ours:
+        which = "it may be lower, not higher" if grows else f"{' and '.join(_GROWING)} alone begin with a lower one"
+        raise InputError(
+            f"{name} has images of {theirs} px, this training of {ours}; give --resolution {theirs}; {which}"
+        )
+    if settings.transfer.freeze_d is not None:
+        raise InputError(
+            f"--freeze-d freezes the blocks next to the images; {name} of {theirs} px has none for {ours} px; give "
+            f"--resolution {theirs}, or no --freeze-d"
+        )
+
+
+def _check_same(
+    settings: TrainSettings, run: RunFolder, flag: str, names: Sequence[str], *, mend: bool = False
+) -> None:
     ours, theirs = settings.named(), run.settings().named()
     for name in names:
         if theirs[name] != ours[name]:
+            way = f"; give {flag_name(name)} {shell_line(theirs[name])}" if mend and theirs[name] is not None else ""
             raise InputError(
-                f"{flag} {run.path} must have the {name} of this training; got {theirs[name]} there and "
-                f"{ours[name]} here"
+                f"{flag} {shell_line(run.path)} must have the {name} of this training; got {theirs[name]} there and "
+                f"{ours[name]} here{way}"
             )
 
 

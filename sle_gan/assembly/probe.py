@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from sle_gan.settings import TrainSettings
 from sle_gan.settings.nested import to_nested
 
 TIMED_STEPS = 5
+WALL, CPU = "wall", "cpu"  # clocks
 
 _PROBE = "sle_gan.assembly.step_probe"
 
@@ -82,24 +84,32 @@ class MemoryTrials(contextlib.AbstractContextManager["MemoryTrials"]):
         self._process, self._largest = None, 0
 
 
-def ask_times(settings: TrainSettings) -> StepTimes:
+def ask_times(settings: TrainSettings, clock: str = WALL, environment: Mapping[str, str] | None = None) -> StepTimes:
     """Times some steps.
 
     Args:
         settings: the resolved settings.
+        clock: `wall`, or `cpu` for the time of all cores together.
+        environment: variables that the process has besides, such as the number of its threads.
 
     Raises:
         InputError: if the settings cannot be used.
         TrainingError: if the memory does not suffice, or the steps failed for another reason.
     """
-    process = _Process("timing a step", "--steps")
+    process = _Process("timing a step", "--steps", environment)
     try:
-        answer = process.ask(settings, TIMED_STEPS)
+        answer = process.ask(settings, TIMED_STEPS, clock)
     finally:
         process.end()
     if answer is None or answer["times"] is None:
         raise TrainingError("out of memory; give a smaller --batch-size, --width or --resolution")
     return StepTimes(*answer["times"])
+
+
+def process_environment() -> dict[str, str]:
+    """Returns the environment in which a process of its own finds this package."""
+    paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 class _Process:
@@ -108,11 +118,10 @@ class _Process:
     Args:
         what: is measured, for errors.
         instead: what may be given instead of measuring.
+        environment: variables that it has besides.
     """
 
-    def __init__(self, what: str, instead: str) -> None:
-        package_folder = str(Path(__file__).parents[2])
-        paths = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
+    def __init__(self, what: str, instead: str, environment: Mapping[str, str] | None = None) -> None:
         self._what, self._instead = what, instead
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115  (`end` closes it)
         self._process = subprocess.Popen(
@@ -121,15 +130,15 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=self._messages,
             text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            env=process_environment() | dict(environment or {}),
         )
 
-    def ask(self, settings: TrainSettings | None, timed_steps: int) -> dict[str, Any] | None:
+    def ask(self, settings: TrainSettings | None, timed_steps: int, clock: str = WALL) -> dict[str, Any] | None:
         """Returns the answer; None where the system ended the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
-            request = {"settings": settings and to_nested(settings), "timed_steps": timed_steps}
+            request = {"settings": settings and to_nested(settings), "timed_steps": timed_steps, "clock": clock}
             print(json.dumps(request), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         if line:

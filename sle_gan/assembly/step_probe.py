@@ -1,8 +1,9 @@
 """What a training step needs, measured in a process of its own: `python -m sle_gan.assembly.step_probe`.
 
 `sle_gan.assembly.probe` starts the process. It reads lines of JSON: the settings of a training, or null to be told of
-the devices alone, and how many steps are timed. It makes steps on drawn images and answers each with a line, JSON too,
-which says whether it goes on: then the same settings with a larger batch can be asked of. It keeps nothing.
+the devices alone, how many steps are timed, and by which clock. It makes steps on drawn images and answers each with a
+line, JSON too, which says whether it goes on: then the same settings with a larger batch can be asked of. It keeps
+nothing.
 """
 
 import json
@@ -11,13 +12,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from sle_gan.assembly.probe import CPU, WALL
 from sle_gan.disk import reason
 from sle_gan.errors import SleGanError, StorageError
 from sle_gan.quiet import quiet_start
@@ -27,6 +29,15 @@ from sle_gan.settings.nested import from_nested
 
 _UNTIMED_STEPS = 2  # the first also sets up what the second uses
 _IMAGES = 8
+_CLOCKS = {WALL: time.perf_counter, CPU: time.process_time}
+
+
+class _Timing(NamedTuple):
+    """How many steps are timed, by which clock, and what it said when the process began."""
+
+    steps: int
+    clock: Callable[[], float]
+    began: float
 
 
 def main() -> int:
@@ -35,7 +46,7 @@ def main() -> int:
     Returns:
         The exit code, as that of `train.py`.
     """
-    began = time.perf_counter()
+    began = {name: clock() for name, clock in _CLOCKS.items()}
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
     steps: _Steps | None = None
@@ -43,7 +54,9 @@ def main() -> int:
         for line in sys.stdin:
             request = json.loads(line)
             with quiet_start():
-                answer, steps = _answer(steps, request["settings"], request["timed_steps"], began)
+                clock = request["clock"]
+                timing = _Timing(request["timed_steps"], _CLOCKS[clock], began[clock])
+                answer, steps = _answer(steps, request["settings"], timing)
             goes_on = request["settings"] is None or steps is not None
             print(json.dumps(answer | {"goes_on": goes_on}), file=answers, flush=True)
             if not goes_on:
@@ -55,7 +68,7 @@ def main() -> int:
 
 
 def _answer(
-    steps: "_Steps | None", content: dict[str, Any] | None, timed_steps: int, began: float
+    steps: "_Steps | None", content: dict[str, Any] | None, timing: _Timing
 ) -> tuple[dict[str, Any], "_Steps | None"]:
     """Returns the answer, and the steps if those of a larger batch can be made too."""
     import tensorflow as tf
@@ -69,14 +82,14 @@ def _answer(
         return answer, None
     settings = from_nested(content)
     try:
-        steps = steps or _Steps(settings, any_size=not timed_steps)
-        ends = steps.make(settings.optimization, _UNTIMED_STEPS + timed_steps)
+        steps = steps or _Steps(settings, any_size=not timing.steps)
+        ends = steps.make(settings.optimization, _UNTIMED_STEPS + timing.steps, timing.clock)
     except (tf.errors.ResourceExhaustedError, MemoryError):
         return answer, None
     times = np.diff(ends)[_UNTIMED_STEPS - 1 :].tolist()
     answer |= {
         "peak_bytes": _peak_bytes(gpus),
-        "times": [ends[0] - began, statistics.median(times)] if timed_steps else None,
+        "times": [ends[0] - timing.began, statistics.median(times)] if timing.steps else None,
     }
     return answer, steps if steps.any_size else None
 
@@ -127,15 +140,16 @@ class _Steps:
             and not settings.penalties.dig_smoothing
         )
 
-    def make(self, optimization: OptimizationSettings, count: int) -> list[float]:
+    def make(self, optimization: OptimizationSettings, count: int, clock: Callable[[], float]) -> list[float]:
         """Makes steps.
 
         Args:
             optimization: says of how many images.
             count: of the steps.
+            clock: function that returns seconds.
 
         Returns:
-            When each was done, in seconds.
+            When each was done, in seconds of the clock.
         """
         import tf_keras as keras
 
@@ -143,7 +157,7 @@ class _Steps:
 
         def note_end(batch: int, logs: dict[str, Any]) -> None:
             float(logs["generator_loss"])  # waits for an accelerator to be done
-            ends.append(time.perf_counter())
+            ends.append(clock())
 
         callback = keras.callbacks.LambdaCallback(on_train_batch_end=note_end)
         self._gan.fit(self._dataset(optimization), steps_per_epoch=count, callbacks=[callback], verbose=0)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from sle_gan import __version__
-from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, search, train
+from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, search, study, train
 from sle_gan.cli.program import ArgumentParser
 
 PROGRAMS = {
@@ -15,6 +15,7 @@ PROGRAMS = {
     "report": report.main,
     "search": search.main,
     "compare": compare.main,
+    "study": study.main,
     "frontier": frontier.main,
 }
 

@@ -3,7 +3,17 @@
 from sle_gan.errors import InputError
 from sle_gan.pretrained import NETWORKS
 
-METRICS = ("fid", "kid", "prdc", "is", "swd", "diversity")
+# How the names of the scores begin that a metric gives.
+SCORES: dict[str, tuple[str, ...]] = {
+    "fid": ("fid", "fd"),  # FID means the 2015 Inception
+    "kid": ("kid",),
+    "prdc": ("precision", "recall", "density", "coverage"),
+    "is": ("is",),
+    "swd": ("swd",),
+    "diversity": (),
+}
+METRICS = tuple(SCORES)
+_BETTER_HIGHER = {*SCORES["prdc"], *SCORES["is"]}
 
 PATCH_SCORE = "swd"  # begins the names of the scores that no network has a part in
 
@@ -17,6 +27,25 @@ def kid_name(network: str) -> str:
         network: its name in `NETWORKS`.
     """
     return f"kid{NETWORKS[network].suffix}"
+
+
+def is_of_metric(name: str, metric: str) -> bool:
+    """Returns whether a metric gives a score.
+
+    Args:
+        name: of the score, such as `kid_open_nsfw`.
+        metric: one of `METRICS`.
+    """
+    return name.partition("_")[0] in SCORES[metric]
+
+
+def is_better_higher(name: str) -> bool:
+    """Returns whether a higher value of a score is a better one; of most it is a worse one.
+
+    Args:
+        name: of the score, such as `coverage_open_nsfw`.
+    """
+    return name.partition("_")[0] in _BETTER_HIGHER
 
 
 def is_patch_score(name: str) -> bool:

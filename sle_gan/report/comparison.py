@@ -244,8 +244,8 @@ def quality_plot(comparison: Comparison) -> bytes | None:
         for axes, cost in zip(axes_of_score, costs, strict=True):
             for index, row in enumerate(comparison.rows):
                 if column in row.scores and cost in row.costs:
-                    _point(axes, row.costs[cost], row.scores[column], index, _plain(row.label))
-            axes.set_title(_plain(column), fontsize=8)
+                    _point(axes, row.costs[cost], row.scores[column], index, plain_text(row.label))
+            axes.set_title(plain_text(column), fontsize=8)
             axes.set(xlabel=_COSTS[cost], xscale="log")
             axes.grid(alpha=0.3, which="both")
     handles: dict[str, Any] = {}
@@ -259,6 +259,11 @@ def quality_plot(comparison: Comparison) -> bytes | None:
         )  # a name in a script that the font does not have
         figure.savefig(encoded, format="png")
     return encoded.getvalue()
+
+
+def plain_text(text: str) -> str:
+    """Returns text as Matplotlib shows it letter by letter."""
+    return _printable(text).replace("$", r"\$")  # Matplotlib reads text between dollars as a formula
 
 
 def _csv_cells(mean: Mean) -> list[float | str]:
@@ -360,10 +365,6 @@ def _point(axes: Axes, cost: Mean, score: Mean, index: int, label: str) -> None:
         color=f"C{index % 10}",
         label=label,
     )
-
-
-def _plain(text: str) -> str:
-    return _printable(text).replace("$", r"\$")  # Matplotlib reads text between dollars as a formula
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Studies: trainings of several settings with several seeds, and what their scores say. Imports no TensorFlow."""
