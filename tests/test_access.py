@@ -131,14 +131,18 @@ def test_a_run_that_cannot_be_read_ends_every_program_with_4(shared, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "model",
-    ["fastgan", pytest.param("sngan", marks=pytest.mark.slow), pytest.param("stylegan2", marks=pytest.mark.slow)],
+    ("model", "side"),
+    [
+        ("sngan", "32"),
+        pytest.param("fastgan", "64", marks=pytest.mark.slow),
+        pytest.param("stylegan2", "64", marks=pytest.mark.slow),
+    ],
 )
-def test_one_image_repeats_in_the_batch_with_a_warning_and_every_number_is_finite(model, tmp_path, capsys):
+def test_one_image_repeats_in_the_batch_with_a_warning_and_every_number_is_finite(model, side, tmp_path, capsys):
     (tmp_path / "images").mkdir()
     Image.new("RGB", (64, 64), (9, 99, 199)).save(tmp_path / "images" / "only.png")
     words = ["--data-folder", str(tmp_path / "images"), "--output-folder", str(tmp_path), "--name", "run"]
-    words += ["--model", model, "--resolution", "64", "--width", "8", "--batch-size", "4", "--n-critic", "1"]
+    words += ["--model", model, "--resolution", side, "--width", "8", "--batch-size", "4", "--n-critic", "1"]
     words += ["--reconstruction-loss", "l1", "--steps", "2", "--log-frequency", "1"]
     assert train(words) == 0
     assert "data: warning: a step shows 4 images; the 1 there are repeat in it" in capsys.readouterr().out

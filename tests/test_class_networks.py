@@ -163,18 +163,22 @@ def test_path_lengths_are_of_classes_by_their_shares():
 # Runs
 
 
-METHODS = {
-    "fastgan": "--resolution 64 --adv-augment --held-out 0.2",
-    "stylegan2": "--resolution 32 --path-length-weight 2 --r1-gamma 1",
-}
+METHODS = [
+    pytest.param("--model fastgan --resolution 64 --adv-augment --held-out 0.2", marks=pytest.mark.slow, id="fastgan"),
+    pytest.param("--model stylegan2 --resolution 32", id="stylegan2"),
+    pytest.param(
+        "--model stylegan2 --resolution 32 --path-length-weight 2 --r1-gamma 1",
+        marks=pytest.mark.slow,
+        id="stylegan2-penalties",
+    ),
+]
 
 
 @pytest.fixture(scope="module", params=METHODS)
 def run(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
+    folder = tmp_path_factory.mktemp("runs")
     flowers = draw_folder(folder / "flowers", COUNTS)
-    methods = METHODS[request.param].split()
-    assert train(words(flowers, folder, "run", "--model", request.param, "--steps", "2", *methods)) == 0
+    assert train(words(flowers, folder, "run", "--steps", "2", *request.param.split())) == 0
     return RunFolder(folder / "run")
 
 

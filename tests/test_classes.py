@@ -225,6 +225,7 @@ def test_a_step_with_labels_is_the_one_that_is_computed_by_hand():
     np.testing.assert_allclose(gan.average_generator.get_layer("class").kernel[:, 0], added / 2, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_replicas_learn_the_same_of_labels_in_several_steps_at_once(two_replicas):
     with two_replicas.scope():
         gan = labelled_gan(steps_per_execution=2)
@@ -243,7 +244,7 @@ def test_two_replicas_learn_the_same_of_labels_in_several_steps_at_once(two_repl
 @pytest.fixture(scope="module")
 def run(flowers, tmp_path_factory):
     output = tmp_path_factory.mktemp("conditional")
-    assert train(words(flowers, output, "run", "--model", "biggan", "--held-out", "0.2", "--steps", "2")) == 0
+    assert train(words(flowers, output, "run", "--model", "sngan", "--held-out", "0.2", "--steps", "2")) == 0
     return RunFolder(output / "run")
 
 
@@ -253,7 +254,7 @@ def test_a_conditional_run_trains_and_keeps_its_classes(run, flowers, capsys):
     assert [row["step"] for row in rows] == [1, 2]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
     assert all(0 <= row["held_out_below"] <= 1 for row in rows)
-    plain = [word for word in words(flowers, run.path.parent, "run", "--model", "biggan") if word != "--conditional"]
+    plain = [word for word in words(flowers, run.path.parent, "run", "--model", "sngan") if word != "--conditional"]
     assert train(plain) == 2
     assert "class_names ['asters', 'roses', 'tulips'], asked for None" in capsys.readouterr().err
 

@@ -123,8 +123,16 @@ for _prefix, _classes in (("", 0), ("conditional_", CLASSES)):
 # and in 32 bits. How it is trained: `test_search.py`, `test_search_cli.py`.
 SUPERNETS = {"alphagan-supernet": network_row(GENERATORS["alphagan-supernet"], 0, (128,), IMAGES)}
 ROWS = LAYERS | NETWORKS | SUPERNETS
-every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
-every_network = pytest.mark.parametrize("row", NETWORKS.values(), ids=NETWORKS.keys())
+
+
+def quick_with_classes(rows):
+    """Parameters of tests: networks without classes are slow ones, since those with them are these and the labels."""
+    is_slow = {name: name not in LAYERS and not name.startswith("conditional_") for name in rows}
+    return [pytest.param(row, marks=pytest.mark.slow if is_slow[name] else (), id=name) for name, row in rows.items()]
+
+
+every_row = pytest.mark.parametrize("row", quick_with_classes(ROWS))
+every_network = pytest.mark.parametrize("row", quick_with_classes(NETWORKS))
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +249,7 @@ PAIRS = [
     for discriminator, row in DISCRIMINATORS.items()
     if not row.has_features or generator in ("fastgan", "sngan")  # of two pictures, and of one
 ]
-QUICK_PAIRS = [pair for pair in PAIRS if pair in {model.pair() for model in MODELS.values()} or "fastgan" in pair]
+QUICK_PAIRS = {model.pair() for model in MODELS.values()} | {Pair("fastgan", "sngan"), Pair("sngan", "fastgan")}
 
 
 @pytest.mark.parametrize(
@@ -283,7 +291,7 @@ def test_every_generator_can_be_trained_with_every_discriminator(pair, tiny_netw
 
 
 @every_network
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"])
 def test_mixed_precision_keeps_weights_and_outputs_in_float32(row, built, policy):
     keras.mixed_precision.set_global_policy(policy)
     try:

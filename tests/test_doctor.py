@@ -180,14 +180,15 @@ def test_names_of_other_bytes_than_utf_8_are_told_and_written(tmp_path, capsys):
 
 def test_estimates_and_a_measured_time_go_to_the_terminal_and_the_file(mixed, tmp_path, capsys):
     file = tmp_path / "found.json"
-    words = ["doctor", str(mixed), "--resolution", "64", "--width", "8", "--batch-size", "4", "--time"]
+    small = "--model sngan --resolution 32 --width 8 --batch-size 4 --time"
+    words = ["doctor", str(mixed), *small.split()]
     assert main([*words, "--json", str(file)]) == 0
     out = capsys.readouterr().out
     assert "GiB for a step, 0.00 GiB for the decoded images, in memory" in out
     found = json.loads(file.read_text())
     assert found["usable"] == 14
     assert found["near_duplicates"] == [["roses/5.png", "tulips/mirrored.jpg"]]
-    assert found["estimate"]["images_bytes"] == 14 * 64 * 64 * 3
+    assert found["estimate"]["images_bytes"] == 14 * 32 * 32 * 3
     assert not found["estimate"]["images_in_file"]
     assert 0 < found["seconds_per_step"] < 60
     assert f"a step takes {found['seconds_per_step']:.3g} s here" in out

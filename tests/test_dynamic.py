@@ -7,8 +7,8 @@ from tiny_gan import compiled_gan
 
 from sle_gan.errors import NothingPrunedWarning
 from sle_gan.models import MODELS
-from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
-from sle_gan.models.generators.fastgan import generator as build_generator
+from sle_gan.models.discriminators.sngan import discriminator as build_discriminator
+from sle_gan.models.generators.sngan import generator as build_generator
 from sle_gan.models.pairing import training_graph
 from sle_gan.sparsity.adapt import BALANCE_RULES, BalancedDiscriminator, BalanceRatio
 from sle_gan.sparsity.densities import uniform
@@ -21,13 +21,13 @@ from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
 
 
-def sparse_gan(density=0.3, **methods):
-    networks = [build(64, 3, 8, 0) for build in (build_generator, build_discriminator)]
-    average = build_generator(64, 3, 8, 0)
-    graph = training_graph(MODELS["fastgan"].pair(), *networks)
+def sparse_gan(density=0.3):
+    networks = [build(32, 3, 8, 0) for build in (build_generator, build_discriminator)]
+    average = build_generator(32, 3, 8, 0)
+    graph = training_graph(MODELS["sngan"].pair(), *networks)
     gan = GAN(graph.generator, graph.discriminator, average)
     optimizers = [keras.optimizers.Adam(1e-3) for _ in range(2)]
-    gan.compile(*optimizers, hinge_generator, hinge_discriminator, **methods)
+    gan.compile(*optimizers, hinge_generator, hinge_discriminator)
     gan.set_update_rules(
         generator=Masks(gan.generator, average, track_gradients=True),
         discriminator=Masks(gan.discriminator, track_gradients=True),
@@ -40,7 +40,11 @@ def sparse_gan(density=0.3, **methods):
 
 
 def reals(count):
-    return tf.data.Dataset.from_tensors(tf.random.stateless_uniform([2, 64, 64, 3], [0, 1], -1, 1)).repeat(count)
+    return tf.data.Dataset.from_tensors(tf.random.stateless_uniform([2, 32, 32, 3], [0, 1], -1, 1)).repeat(count)
+
+
+def small_reals(count):
+    return tf.data.Dataset.from_tensors(tf.random.stateless_uniform([6, 4, 4, 1], [1, 2], -1, 1)).repeat(count)
 
 
 class Note(keras.callbacks.Callback):
@@ -53,7 +57,7 @@ class Note(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in ("rigl", "stu") else pytest.mark.slow) for name in EXPLORATIONS]
+    "name", [pytest.param(name, marks=[] if name == "stu" else pytest.mark.slow) for name in EXPLORATIONS]
 )
 def test_the_live_weights_move_at_every_interval_and_their_number_stays(name):
     gan = sparse_gan()
@@ -144,25 +148,25 @@ def test_the_balance_is_observed_within_training_and_trains_nothing():
     weights = []
     for observed in (False, True):
         ratio = BalanceRatio()
-        gan = sparse_gan(after_step=[ratio] if observed else [])
-        gan.fit(reals(1), verbose=0)
+        gan = compiled_gan(actions=[ratio] if observed else [])
+        gan.fit(small_reals(1), verbose=0)
         weights.append([v.numpy() for v in gan.discriminator.variables + gan.generator.trainable_variables])
     for alone, beside in zip(*weights, strict=True):
         np.testing.assert_allclose(alone, beside, atol=1e-6)
-    gan.fit(reals(10), verbose=0)
+    gan.fit(small_reals(10), verbose=0)
     assert int(ratio.measured) == 2
     assert np.isfinite(ratio.ratios.numpy()[:2]).all()
     assert ratio.ratios.numpy()[:2].all()
 
 
+@pytest.mark.slow
 def test_devices_that_sum_up_batch_statistics_observe_the_balance_too(two_replicas):
-    batches = tf.data.Dataset.from_tensors(tf.random.stateless_uniform([6, 4, 4, 1], [1, 2], -1, 1)).repeat(11)
     weights = []
     for observed in (False, True):
         with two_replicas.scope():
             ratio = BalanceRatio()
             gan = compiled_gan(actions=[ratio] if observed else [])
-        gan.fit(batches, verbose=0)
+        gan.fit(small_reals(11), verbose=0)
         weights.append([variable.numpy() for variable in gan.discriminator.variables])
     for alone, beside in zip(*weights, strict=True):
         np.testing.assert_allclose(alone, beside, atol=1e-6)
@@ -228,9 +232,9 @@ def test_the_divergence_is_zero_for_equal_judgements_and_the_mean_over_both_clas
 
 
 def test_a_student_learns_from_its_teacher_alone_and_not_before_there_is_one():
-    images = tf.random.stateless_normal([4, 64, 64, 3], [0, 2])
-    teacher, student = (build_discriminator(64, 3, 8, seed) for seed in (1, 2))
-    distillation = Distillation(build_discriminator(64, 3, 8, 3), 0.5)
+    images = tf.random.stateless_normal([4, 32, 32, 3], [0, 2])
+    teacher, student = (build_discriminator(32, 3, 8, seed) for seed in (1, 2))
+    distillation = Distillation(build_discriminator(32, 3, 8, 3), 0.5)
     logits = tf.nest.flatten(student(images, training=True))[0]
     assert float(distillation.divergence([images], logits)) == 0.0
     distillation.learn_from(teacher)

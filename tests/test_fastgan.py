@@ -25,14 +25,20 @@ def trainable(model):
 )
 @pytest.mark.parametrize(
     ("resolution", "generator", "discriminator"),
-    [(256, 29_127_846, 11_526_160), (512, 29_174_392, 11_526_496), (1024, 29_176_512, 11_528_192)],
+    [
+        (256, 29_127_846, 11_526_160),
+        pytest.param(512, 29_174_392, 11_526_496, marks=pytest.mark.slow),
+        pytest.param(1024, 29_176_512, 11_528_192, marks=pytest.mark.slow),
+    ],
 )
 def test_parameter_counts_are_those_of_the_paper_at_full_width(resolution, generator, discriminator):
     assert trainable(sle_gan.Generator(resolution)) == generator
     assert trainable(sle_gan.Discriminator(resolution)) == discriminator
 
 
-@pytest.mark.parametrize("resolution", [64, 128, 256, 512, 1024])
+@pytest.mark.parametrize(
+    "resolution", [64, 256, *(pytest.param(side, marks=pytest.mark.slow) for side in (128, 512, 1024))]
+)
 def test_the_networks_work_at_every_resolution(resolution):
     generator = sle_gan.Generator(output_resolution=resolution, width=8)
     discriminator = sle_gan.Discriminator(input_resolution=resolution, width=8)

@@ -72,7 +72,14 @@ def test_a_map_of_no_static_size_and_a_model_of_no_graph_are_told():
         layer_macs(keras.Sequential([L.Dense(3)], name="unbuilt"))
 
 
-@pytest.mark.parametrize("row", [*GENERATORS.values(), *DISCRIMINATORS.values()], ids=lambda row: row.file)
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, marks=pytest.mark.slow if name == "alphagan-supernet" else (), id=row.file)
+        for table in (GENERATORS, DISCRIMINATORS)
+        for name, row in table.items()
+    ],
+)
 def test_every_kernel_of_rank_four_of_every_network_is_counted_at_every_position(row):
     network = row.build(64, 3, 8, 0)
     macs = layer_macs(network)

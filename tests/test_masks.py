@@ -53,7 +53,14 @@ def test_the_scope_of_all_holds_every_trainable_weight():
     assert {"first", "first.bias", "norm.gamma", "head.kernel"} <= set(kernels)
 
 
-@pytest.mark.parametrize("row", [*GENERATORS.values(), *DISCRIMINATORS.values()], ids=lambda row: row.file)
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, marks=pytest.mark.slow if name == "alphagan-supernet" else (), id=row.file)
+        for table in (GENERATORS, DISCRIMINATORS)
+        for name, row in table.items()
+    ],
+)
 def test_every_convolution_of_every_network_is_found(row):
     network = row.build(64, 3, 8, 0)
     convolutions = [v for v in network.trainable_variables if v.shape.rank == 4]

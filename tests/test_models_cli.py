@@ -132,19 +132,14 @@ every_model = pytest.mark.parametrize(
     "more",
     [
         "--model sngan --n-critic 3 --r1-gamma 1 --r1-interval 2",
-        pytest.param(
-            "--model biggan --n-critic 2 --r1-gamma 1 --r1-interval 2 --ema-start 2 --accumulate 2",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
-            "--model stylegan2 --r1-interval 2 --path-length-weight 2 --path-length-interval 2",
-            marks=pytest.mark.slow,
-        ),
+        "--model biggan --n-critic 2 --r1-gamma 1 --r1-interval 2 --ema-start 2 --accumulate 2",
+        "--model stylegan2 --r1-interval 2 --path-length-weight 2 --path-length-interval 2",
     ],
     ids=["sngan", "biggan", "stylegan2"],
 )
 
 
+@pytest.mark.slow
 @every_model
 def test_a_network_trains_goes_on_and_draws(pictures, tmp_path, more, capfd):
     for steps in ("2", "3"):

@@ -97,6 +97,7 @@ def test_a_step_with_moved_features_is_the_one_that_is_computed_by_hand(sign, we
     np.testing.assert_allclose(gan.generator.get_layer("dense").kernel[:, 0], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_replicas_hold_the_same_weights_and_leave_the_teacher_alone(two_replicas):
     with two_replicas.scope():
         (generator, discriminator), (average, teacher) = linear_networks(), linear_networks()
@@ -133,7 +134,11 @@ def test_a_perturbation_of_nothing_is_refused(gamma, steps):
 OTHER_PAIRS = [Pair("fastgan", "sngan"), Pair("sngan", "fastgan")]
 
 
-@pytest.mark.parametrize("pair", [*(model.pair() for model in MODELS.values()), *OTHER_PAIRS], ids=Pair.describe)
+@pytest.mark.parametrize(
+    "pair",
+    [*OTHER_PAIRS, *(pytest.param(model.pair(), marks=pytest.mark.slow) for model in MODELS.values())],
+    ids=Pair.describe,
+)
 def test_the_parts_of_a_network_are_the_network(pair):
     generator = GENERATORS[pair.generator].build(64, 3, 8, 1)
     discriminator = DISCRIMINATORS[pair.discriminator].build(64, 3, 8, 1)

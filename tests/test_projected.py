@@ -153,6 +153,7 @@ def test_a_step_looks_at_reals_and_at_fakes_once_and_trains_nothing_frozen():
     assert frozen_macs_per_step(gan, 2) > 2 * 3 * 30e6
 
 
+@pytest.mark.slow
 def test_a_restored_training_makes_the_step_that_it_would_have_made(tmp_path):
     given = {"discriminator": "both", "reconstruction_loss": "l1"}
     images = drawn(2, 64, 64, 3)
@@ -172,7 +173,10 @@ def test_a_restored_training_makes_the_step_that_it_would_have_made(tmp_path):
 @pytest.mark.parametrize(
     "given",
     [
-        {"discriminator": "both", "channels": 4, "r1_gamma": 1.0, "r1_interval": 1, "freeze_d": 2, "init_from": "y"},
+        pytest.param(
+            {"discriminator": "both", "channels": 4, "r1_gamma": 1, "r1_interval": 1, "freeze_d": 2, "init_from": "y"},
+            marks=pytest.mark.slow,
+        ),
         {"discriminator": "projected-color", "channels": 4, "accumulate": 2},
         {"discriminator": "projected", "channels": 1, "adv_augment": True, "accumulate": 2},
     ],

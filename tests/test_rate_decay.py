@@ -123,6 +123,7 @@ def test_a_return_to_a_checkpoint_halves_what_is_left(tmp_path):
     assert trained(gan, 2) == pytest.approx([0.05 * share for share in shares_of(4, 5)], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_rate_falls_alike_on_several_replicas(two_replicas):
     with two_replicas.scope():
         gan = decayed_gan()

@@ -232,9 +232,9 @@ def wide(width):
     ("hours", "width", "steps"),
     [
         (1.0, 64, 3400),
-        (0.3, 64, 1000),  # (0.95 x 1080 - 20) s
-        (0.25, 48, 1400),
-        (0.05, 24, 1000),
+        (0.592, 64, 2000),  # (0.95 x 2131.2 - 20) s
+        (0.5, 48, 3000),
+        (0.1, 24, 2200),
         (0.02, 8, 3000),
         (0.007, 8, 250),  # the narrowest, though few
     ],
@@ -251,7 +251,7 @@ def test_the_widest_network_is_taken_that_makes_enough_steps(hours, width, steps
     assert chosen == {"width": width, "steps": steps}
     assert len(timed) == len(set(timed)) <= 3
     assert lines[0].startswith(f"width: {width}, the ")
-    assert (steps >= ENOUGH_STEPS) == ("1,000 steps fit" in lines[0])
+    assert (steps >= ENOUGH_STEPS) == ("2,000 steps fit" in lines[0])
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,10 @@ def test_a_penalty_at_every_step_needs_no_condition():
     assert [float(value) for value in values] == [6.0, 6.0]
 
 
-@pytest.fixture(scope="module", params=["fastgan with fastgan", "sngan with sngan", "sngan with fastgan"])
+@pytest.fixture(
+    scope="module",
+    params=["sngan with sngan", "sngan with fastgan", pytest.param("fastgan with fastgan", marks=pytest.mark.slow)],
+)
 def judging(request):
     pair = Pair(*request.param.split(" with "))
     networks = [table[name].build(64, 3, 8, 0) for table, name in zip((GENERATORS, DISCRIMINATORS), pair, strict=True)]

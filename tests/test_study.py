@@ -477,7 +477,7 @@ def test_a_training_is_scored_once_and_its_numbers_are_kept(photographs, tmp_pat
     study = make_study(content({"dense": {}}, same={"data_folder": str(photographs)}), "one")
     done = CarriedOut(study, tmp_path)
     cell = next(iter(done.cells.values()))
-    question = done._question(cell, done._given(cell))
+    question = done.question(cell)
     assert train_and_measure(question, cell.measured_file) == 0
     measured = done.measured(cell)
     assert measured.step == 3

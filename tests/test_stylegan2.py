@@ -163,7 +163,7 @@ def test_parameter_counts_are_those_of_the_reference_at_256():
 
 @pytest.mark.parametrize(
     "resolution",
-    [32, 64, 128, 256, pytest.param(512, marks=pytest.mark.slow), pytest.param(1024, marks=pytest.mark.slow)],
+    [32, 64, *(pytest.param(side, marks=pytest.mark.slow) for side in (128, 256, 512, 1024))],
 )
 def test_the_networks_work_at_every_resolution(resolution):
     generator = build_generator(resolution, width=8)

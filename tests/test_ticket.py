@@ -8,8 +8,8 @@ import tf_keras as keras
 
 from sle_gan.errors import InputError, StorageError
 from sle_gan.models import MODELS
-from sle_gan.models.discriminators.fastgan import discriminator as build_discriminator
-from sle_gan.models.generators.fastgan import generator as build_generator
+from sle_gan.models.discriminators.sngan import discriminator as build_discriminator
+from sle_gan.models.generators.sngan import generator as build_generator
 from sle_gan.models.pairing import training_graph
 from sle_gan.sparsity.masks import Masks
 from sle_gan.sparsity.schedules import TicketRounds
@@ -29,10 +29,10 @@ from sle_gan.training.losses import hinge_discriminator, hinge_generator
 
 
 def small_gan():
-    networks = [build(64, 3, 8, 0) for build in (build_generator, build_discriminator)]
-    average = build_generator(64, 3, 8, 0)
+    networks = [build(32, 3, 8, 0) for build in (build_generator, build_discriminator)]
+    average = build_generator(32, 3, 8, 0)
     copy_weights(average, networks[0])
-    graph = training_graph(MODELS["fastgan"].pair(), *networks)
+    graph = training_graph(MODELS["sngan"].pair(), *networks)
     gan = GAN(graph.generator, graph.discriminator, average)
     gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3), hinge_generator, hinge_discriminator)
     gan.set_update_rules(generator=Masks(gan.generator, average))
@@ -40,7 +40,7 @@ def small_gan():
 
 
 def reals(count):
-    return tf.data.Dataset.from_tensors(tf.random.stateless_uniform([2, 64, 64, 3], [0, 1], -1, 1)).repeat(count)
+    return tf.data.Dataset.from_tensors(tf.random.stateless_uniform([2, 32, 32, 3], [0, 1], -1, 1)).repeat(count)
 
 
 def values(network):
@@ -112,6 +112,9 @@ def test_a_round_ends_pruned_and_rewound_to_the_initial_weights_with_new_optimiz
     # The smallest over all kernels together, of the weights as they were trained.
     for name, expected in start.items():
         np.testing.assert_array_equal(ticket.generator.weights[name], expected)
+    with safetensors.safe_open(tmp_path / "ticket-01-80.0.safetensors", framework="numpy") as archive:
+        found_by = json.loads(archive.metadata()["sle-gan ticket 1"])
+    assert found_by == {"seed": 0, "round": 0, "step": 2, "density": 0.8}
 
 
 @pytest.mark.paper(
@@ -144,8 +147,9 @@ def test_without_rewinding_the_trained_weights_go_on(tmp_path):
     _, rows, (start, _), _ = searched(tmp_path, TicketRounds(2, 0.2, 2, None))
     assert len(rows) == 4
     assert [row["iterations"] for row in rows] == [1, 2, 3, 4]
-    live = rows[1]["generator"]["up8_conv1/0"] != 0
-    assert not np.array_equal(rows[1]["generator"]["up8_conv1/0"][live], start["up8_conv1/0"][live])
+    kernel = next(name for name, value in start.items() if value.ndim == 4)
+    live = rows[1]["generator"][kernel] != 0
+    assert not np.array_equal(rows[1]["generator"][kernel][live], start[kernel][live])
 
 
 def test_the_discriminator_may_go_on_trained_and_be_pruned_too(tmp_path):
@@ -162,7 +166,7 @@ def test_the_discriminator_may_go_on_trained_and_be_pruned_too(tmp_path):
         keep_discriminator=True,
     )
     gan.fit(reals(2), callbacks=[search, note], verbose=0)
-    assert gan.discriminator_rule.density() == pytest.approx(0.8, abs=1e-5)
+    assert gan.discriminator_rule.density() == pytest.approx(0.8, abs=1e-4)
     moved = [name for name, value in start.items() if not np.array_equal(note.rows[0]["discriminator"][name], value)]
     assert len(moved) > 10
     assert read_ticket(tmp_path / "ticket-02-64.0.safetensors").discriminator is not None
@@ -203,7 +207,7 @@ def test_a_network_starts_from_a_ticket_or_from_random_masks_of_its_densities():
 
 def test_a_ticket_of_another_network_is_refused(tmp_path):
     ticket = some_ticket()
-    other = build_generator(64, 3, 16, 0)
+    other = build_generator(32, 3, 16, 0)
     with pytest.raises(InputError, match=r"the ticket's weights are not those of this generator: \S+ \["):
         apply_subnetwork(ticket.generator, other, Masks(other))
 
@@ -236,10 +240,3 @@ def test_a_ticket_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="cannot be written"):
         write_ticket(tmp_path / "file" / "t.safetensors", some_ticket())
-
-
-def test_a_ticket_tells_what_found_it(tmp_path):
-    searched(tmp_path, TicketRounds(1, 0.2, 1, 0))
-    with safetensors.safe_open(tmp_path / "ticket-01-80.0.safetensors", framework="numpy") as archive:
-        found_by = json.loads(archive.metadata()["sle-gan ticket 1"])
-    assert found_by == {"seed": 0, "round": 0, "step": 1, "density": 0.8}

@@ -130,6 +130,7 @@ def waiting_of_a_slow_generator():
     return sum(clock.waits()[4:]), time.monotonic() - start
 
 
+@pytest.mark.slow
 def test_what_one_thread_does_meanwhile_is_not_waited_for():
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     command = [sys.executable, "-c", ONE_THREAD]

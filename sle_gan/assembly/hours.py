@@ -12,7 +12,7 @@ from sle_gan.errors import InputError, TrainingError
 from sle_gan.settings import TicketSettings, TrainSettings
 
 NARROWER = (48, 32, 24, 16, 8)
-ENOUGH_STEPS = 1000
+ENOUGH_STEPS = 2000
 
 _MEASURED = "fastgan"
 _SHARE_OF_STEPS = 0.95  # of the time; the rest goes to sheets, checkpoints and what else is running
@@ -74,8 +74,8 @@ def fit_length(
     """Chooses the width and the steps of a training of so many hours.
 
     A narrow network that makes more steps draws better pictures in a short time than a wide one that makes few: of
-    FastGAN's widths, where none is given, the widest is taken at which `ENOUGH_STEPS` fit. `docs/results.md`, "Width,
-    batch and betas", has what was measured. Each width that is tried costs some steps of it.
+    FastGAN's widths, where none is given, the widest is taken at which `ENOUGH_STEPS` fit. `docs/results.md`, "Width
+    and time", has what was measured. Each width that is tried costs some steps of it.
 
     Args:
         settings: of the training, of whatever length.

@@ -170,7 +170,7 @@ class OpenedRun(DrawableRun):
 
         Args:
             format: one of `sle_gan.export.formats.FORMATS`: `saved-model` for TensorFlow, `onnx` for onnxruntime,
-                `lite` for LiteRT.
+                `lite` for LiteRT, `weights` for safetensors and JSON.
             folder: where versions 1, 2, ... are written; `exported/FORMAT` in the run folder if None.
             step: see `draw`.
             seeds: whose codes are written beside `onnx` and `lite`, which draw codes alone; 0 to 63 if None.

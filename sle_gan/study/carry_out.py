@@ -133,9 +133,13 @@ class CarriedOut:
         for evaluation in self.study.evaluations if row.is_shown else ():
             evaluation.network_for(plan.settings)
 
+    def question(self, cell: Cell) -> dict[str, Any]:
+        """Returns what the numbers of a training depend on, as `question_of` makes it."""
+        return self._question_of(cell, self._given(cell))
+
     def measured(self, cell: Cell) -> Measured | None:
         """Returns the numbers of a training; None if it is not done as the study asks for it."""
-        return read_measured(cell.measured_file, self._question(cell, self._given(cell)))
+        return read_measured(cell.measured_file, self.question(cell))
 
     def carry_out(self, workers: Workers) -> None:
         """Trains and scores all that is not done; what fails is kept in `failures`.
@@ -173,7 +177,7 @@ class CarriedOut:
         try:
             given = self._given(cell)
             given |= self._lengths.of(cell.row, given)
-            task = Task(self._question(cell, given), cell.measured_file, cell.log_file)
+            task = Task(self._question_of(cell, given), cell.measured_file, cell.log_file)
             failure = workers.do(task)
         except SleGanError as error:
             failure = str(error)
@@ -185,7 +189,7 @@ class CarriedOut:
         are_there = all(source.measured_file.exists() for source in sources)
         return cell.given(self.study, with_sources=are_there) | self._lengths.known(cell.row)
 
-    def _question(self, cell: Cell, given: dict[str, Any]) -> dict[str, Any]:
+    def _question_of(self, cell: Cell, given: dict[str, Any]) -> dict[str, Any]:
         evaluations = self.study.evaluations if cell.row.is_shown else ()
         return question_of(given, evaluations, self.study.settings.cores)
 

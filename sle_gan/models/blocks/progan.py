@@ -84,7 +84,7 @@ class ProGANLayers(SeededLayers):
 
     def conv_layer(self, filters: int, size: int, name: str, **kwargs: Any) -> EqualizedConv2D:
         """Makes a convolution; `kwargs` are those of `EqualizedConv2D`."""
-        options = {"padding": "same", "gain": math.sqrt(2.0)} | kwargs
+        options: dict[str, Any] = {"padding": "same", "gain": math.sqrt(2.0)} | kwargs
         return EqualizedConv2D(filters, size, self.next_seed(), name=name, **options)
 
     def conv(self, x: tf.Tensor, filters: int, size: int, name: str, **kwargs: Any) -> tf.Tensor:
