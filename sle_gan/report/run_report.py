@@ -84,7 +84,7 @@ def facts_line(record: RunRecord) -> str:
 
 
 def _verdict(record: RunRecord) -> Element:
-    verdict = judge(record.metrics, record.settings)
+    verdict = judge(record.metrics, record.settings, record.image_count)
     parts = [element("strong", verdict.verdict[:1].upper() + verdict.verdict[1:])]
     parts.append(element("ul", *(element("li", sentence) for sentence in verdict.evidence)))
     if verdict.suggestion:
