@@ -116,6 +116,13 @@ def test_a_film_goes_there_and_back(run, tmp_path):
     np.testing.assert_array_equal(np.stack(list(film)), frames)
 
 
+def test_a_film_as_mp4_loses_as_much_as_it_is_told_to(run, tmp_path):
+    words = ["--direction", "0", "--frames", "4"]
+    for crf in (5, 45):
+        assert directions(run, *words, "--crf", crf, "--output", tmp_path / f"{crf}.mp4") == 0
+    assert (tmp_path / "5.mp4").stat().st_size > 1.5 * (tmp_path / "45.mp4").stat().st_size
+
+
 def test_styles_are_moved_where_there_are_any(styled_run, styled, tmp_path):
     words = ["--seeds", "1", "--method", "pca", "--direction", "0", "--amount", "0:3", "--columns", "2"]
     assert directions(styled_run, *words, "--output", tmp_path / "sheet.png") == 0

@@ -68,6 +68,27 @@ def test_an_export_draws_the_pictures_of_the_run_without_this_package_or_tensorf
     assert list(description["inputs"]) == ["z"]
 
 
+def test_weights_are_numbers_that_safetensors_reads_alone(run, trained, tmp_path):
+    assert main(["export", str(run.path), "--format", "weights", "--output", str(tmp_path)]) == 0
+    assert sorted(path.name for path in (tmp_path / "1").iterdir()) == ["generator.json", "generator.safetensors"]
+    program = (
+        "import json, sys, numpy, safetensors.numpy\n"
+        "arrays = safetensors.numpy.load_file('generator.safetensors')\n"
+        "sums = {name: float(numpy.abs(array).sum()) for name, array in arrays.items()}\n"
+        "print(json.dumps([sums, sorted(sys.modules)]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path / "1", capture_output=True, text=True, check=True, timeout=120
+    )
+    sums, modules = json.loads(done.stdout)
+    assert [module for module in modules if module.startswith(("sle_gan", "tensorflow"))] == []
+    expected = {variable.name: float(np.abs(variable.numpy()).sum()) for variable in trained.generator.variables}
+    assert sums == pytest.approx(expected, rel=1e-5)
+    description = json.loads((tmp_path / "1" / "generator.json").read_text())
+    assert (description["settings"]["network"]["width"], description["step"]) == (8, 8)
+    assert description["settings"]["images"]["data_folder"] == "."
+
+
 def test_onnx_is_of_opset_17_and_takes_any_batch(exported):
     import onnx
 
@@ -151,6 +172,6 @@ def test_an_unknown_format_is_refused():
 @pytest.mark.parametrize("model", ["alphagan", "autogan", "biggan", "sngan", "stylegan2"])
 def test_every_generator_can_be_exported(tmp_path, model):
     trained = TrainedGenerator(write_run(tmp_path / model, model=model, steps=(8,))[0])
-    for name in CODES:
+    for name in (*CODES, "weights"):
         differences = export_as(name, Source(trained), tmp_path / name).differences
         assert max(part.largest for part in differences.values() if not part.rounded) <= 1

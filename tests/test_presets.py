@@ -76,7 +76,7 @@ def test_an_unknown_preset_lists_those_that_there_are(capsys):
     with pytest.raises(SystemExit) as end:
         parse(["--data-folder", "x", "--preset", "sgan"])
     assert end.value.code == 2
-    assert "'fastgan-fewshot-256', 'projected-fewshot-256'" in capsys.readouterr().err
+    assert "'fastgan-fewshot-256', 'progan-cifar10', 'projected-fewshot-256'" in capsys.readouterr().err
 
 
 def test_a_dry_run_tells_what_was_filled_in(tmp_path, capsys):

@@ -50,7 +50,7 @@ class WaitOfEachStep(keras.callbacks.Callback):
 
 def test_the_time_that_input_takes_is_told_in_the_row_and_the_line(tmp_path, capsys):
     gan = linear_gan()
-    progress = TrainingProgress(tmp_path / "timings.jsonl", 6, 2, frequency_steps=5)
+    progress = TrainingProgress(tmp_path / "timings.jsonl", 6, lambda steps: 2 * steps, frequency_steps=5)
     gan.fit(slow_input(6), verbose=0, callbacks=[progress])
     (row,) = [json.loads(line) for line in progress.file.read_text().splitlines()]
     # Steps 2 to 5 take no longer than the wait for their batches, and little more.

@@ -18,6 +18,7 @@ from sle_gan.assembly.weights import load_weights
 from sle_gan.augment.build import build_augmentation
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
+from sle_gan.models.graph import TrainingGraph
 from sle_gan.models.pairing import training_graph
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
@@ -130,7 +131,8 @@ def build_gan(
     remap(pair.is_remapped)
     average = build_generator(settings.network, settings.images, optimization.seed)
     copy_weights(average, generator)
-    graph = training_graph(pair, generator, discriminator)
+    is_growing = settings.growth is not None
+    graph = TrainingGraph(generator, discriminator) if is_growing else training_graph(pair, generator, discriminator)
     augment = build_augmentation(settings.augmentation, optimization.images_per_step)
     gan = make(
         graph.generator,
@@ -144,7 +146,9 @@ def build_gan(
     )
     methods = build_methods(settings, generator, discriminator, graph.decoders, augment)
     scales_losses = settings.devices.mixed_precision == "float16"
-    optimizers = build_optimizers(optimization, settings.penalties, gan.steps, scales_losses=scales_losses)
+    optimizers = build_optimizers(
+        optimization, settings.penalties, gan.steps, scales_losses=scales_losses, begin_anew=is_growing
+    )
     losses = adversarial_losses(optimization.loss, optimization.smallest_margin)
     gan.compile(*optimizers, *losses, **methods._asdict())
     return gan

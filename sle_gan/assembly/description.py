@@ -3,6 +3,7 @@
 from sle_gan.assembly.building import build_networks
 from sle_gan.settings import TrainSettings
 from sle_gan.training.accumulation import describe_shares
+from sle_gan.training.growth import images_shown
 from sle_gan.training.memory import estimated_bytes
 
 
@@ -22,7 +23,7 @@ def describe_training(settings: TrainSettings, image_count: int) -> list[str]:
         f"{network.name}: {sum(v.shape.num_elements() for v in network.trainable_variables):,} trainable parameters"
         for network in networks
     ]
-    epochs = optimization.steps * optimization.images_per_step / image_count
+    epochs = images_shown(settings, optimization.steps) / image_count
     memory = estimated_bytes(*networks, optimization.batch_size, optimization.accumulate) / 2**30
     decoded = image_count * images.resolution**2 * images.channels / 2**30
     return [

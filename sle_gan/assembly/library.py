@@ -52,11 +52,13 @@ def build(model: str = "fastgan", *, resolution: int, classes: int = 0, **settin
         InputError: a `ValueError`: if there is no such setting, or it cannot be used here: what belongs to a run
             folder is for `train`, and sparse training is a callback of `fit`.
     """
-    given = {"data_folder": ".", "model": model, "resolution": resolution, **settings}
+    given = {"data_folder": ".", "model": model, "resolution": resolution, "growth": "none", **settings}
     # Any number of images: the length of the training is that of `fit`.
     resolved = resolve(given, image_count=1, class_names=[str(label) for label in range(classes)])
     if resolved.sparsity is not None:
         raise InputError("build takes no sparsity; give fit a callback such as sle_gan.callbacks.Reconfigure")
+    if resolved.growth is not None:
+        raise InputError("build takes no growth; sle_gan.train lets networks grow")
     if resolved.optimization.hours is not None:
         raise InputError("build takes no hours; give fit its steps")
     if resolved.transfer.init_from is not None:

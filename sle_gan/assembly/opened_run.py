@@ -106,7 +106,7 @@ class OpenedRun(DrawableRun):
         """
         with damage_as_input_error(self.folder.path):
             record = self.record()
-            return judge(record.metrics, record.settings)
+            return judge(record.metrics, record.settings, record.image_count)
 
     def evaluate(  # noqa: PLR0913 (each is a flag of `sle-gan evaluate`)
         self,
@@ -170,7 +170,7 @@ class OpenedRun(DrawableRun):
 
         Args:
             format: one of `sle_gan.export.formats.FORMATS`: `saved-model` for TensorFlow, `onnx` for onnxruntime,
-                `lite` for LiteRT.
+                `lite` for LiteRT, `weights` for safetensors and JSON.
             folder: where versions 1, 2, ... are written; `exported/FORMAT` in the run folder if None.
             step: see `draw`.
             seeds: whose codes are written beside `onnx` and `lite`, which draw codes alone; 0 to 63 if None.

@@ -32,6 +32,7 @@ from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, Tra
 from sle_gan.settings.train import differing_settings, with_times_of
 from sle_gan.sparsity.times import check_times, sparsity_timeline
 from sle_gan.systems import unused_gpu
+from sle_gan.training.growth import check_growth, growth_of
 
 Images = tuple[FolderScan, FolderScan | None, Sequence[str]]
 
@@ -85,6 +86,9 @@ class TrainingPlan:
             yield f"data: {len(self.held_out.images)} more images held out, to judge the discriminator by"
         if rates := describe_rates(self.settings, goes_on=self.goes_on):
             yield f"rates: {rates}"
+        growth = growth_of(self.settings)
+        for line in [] if growth is None else growth.timeline(self.settings.optimization.steps):
+            yield f"growth: {line}"
         for line in sparsity_timeline(self.settings.sparsity, self.settings.optimization.steps):
             yield f"sparsity: {line}"
 
@@ -129,6 +133,7 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
     if plan.goes_on:
         return replace(plan, settings=with_times_of(plan.run.settings(), plan.settings))
     check_initial_run(plan.settings, plan.run)
+    check_growth(plan.settings)
     check_times(plan.settings.sparsity, plan.settings.optimization.steps)
     return plan
 

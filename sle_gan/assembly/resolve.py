@@ -35,6 +35,7 @@ from sle_gan.settings.optimization import AUTO
 from sle_gan.settings.sparsity import TicketSettings, check_sparsity, resolve_warmup_epoch
 from sle_gan.settings.train import DEFAULTS, GIVABLE, TrainSettings
 from sle_gan.sparsity.times import resolve_times
+from sle_gan.training.growth import settle_growth
 
 _GRADIENT_PENALTY_OF_WASSERSTEIN = 10.0
 _DIG_INTERVAL = 4
@@ -81,6 +82,7 @@ def resolve(
             raise ValueError("image_count must be given: a length in epochs follows from it")
         values["steps"] = math.ceil(values["epochs"] * image_count / images_per_step)
     values |= choose_rates(values, chosen, model.recipe_at(values["resolution"]))
+    settle_growth(values, image_count, chosen)
     resolve_times(values, image_count)
     settings = TrainSettings.of(values)
     _check_networks(settings)
@@ -146,6 +148,13 @@ def _derive(values: dict[str, Any]) -> None:
     }
     for name, value in derived.items():
         values.setdefault(name, value)
+    grows = Pair(values["generator"], values["discriminator"]).grows
+    if not grows and values.get("growth") == "progressive":
+        raise InputError(
+            "--growth progressive needs two networks that hold all sides, such as --model progan; got "
+            f"{Pair(values['generator'], values['discriminator']).describe()}"
+        )
+    values.setdefault("growth", "progressive" if grows else "none")
     if rows[0].settle_genotype is not None:
         values["genotype"] = rows[0].settle_genotype(values["genotype"])
     if rows[1].has_features:

@@ -15,12 +15,14 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from sle_gan.assembly.building import Training, build_training
+from sle_gan.assembly.feed import Feed
 from sle_gan.assembly.frozen import check_frozen, frozen_checksums
 from sle_gan.assembly.scores import score_callbacks, scores_of
 from sle_gan.assembly.step_cost import describe_cpu_cost, training_costs, uncounted
 from sle_gan.assembly.supplement import Supplement
 from sle_gan.callbacks.best import BestGenerators
 from sle_gan.callbacks.checkpoint import Checkpoints
+from sle_gan.callbacks.growing import Growing
 from sle_gan.callbacks.health import Health
 from sle_gan.callbacks.metrics import Metrics
 from sle_gan.callbacks.progress import TrainingProgress
@@ -28,13 +30,13 @@ from sle_gan.callbacks.report import Report
 from sle_gan.callbacks.rollback import Rollback
 from sle_gan.callbacks.samples import Samples
 from sle_gan.callbacks.signals import Signals
-from sle_gan.data.pipeline import DeviceShare, training_dataset
-from sle_gan.data.resident import ResidentImages
 from sle_gan.disk import check_space, is_full
 from sle_gan.errors import NotFiniteError, NothingPrunedWarning, StorageError, TrainingError
 from sle_gan.evaluation import kid_name
 from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.json_files import replaced, write_json
+from sle_gan.models.build import pair_of
+from sle_gan.models.pairing import graphs_of_side
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
@@ -43,6 +45,7 @@ from sle_gan.training.accumulation import describe_shares
 from sle_gan.training.devices import keeps_images, shared_dataset
 from sle_gan.training.ema import Calibration
 from sle_gan.training.gan import GAN
+from sle_gan.training.growth import Growth, growth_of, images_shown
 from sle_gan.training.memory import checkpoint_bytes
 from sle_gan.training.probe import compiles
 from sle_gan.training.teacher import Teacher
@@ -84,8 +87,8 @@ def fit(
     on_device = keeps_images(settings.devices.images_on_device, strategy, images.nbytes)
     training = build_training(run, settings, strategy, labels and labels[0])
     generator, discriminator, gan, supplement = training
-    if on_device:
-        gan.resident = ResidentImages(images, labels and labels[0])
+    growth = growth_of(settings)
+    feed = Feed(settings, growth, gan, images, labels and labels[0], on_device, supplement)
     _check_space_for_checkpoints(run, settings, training)
     _write_costs(run, settings, training)
     _note_teacher(run, gan.method(Teacher))
@@ -106,11 +109,13 @@ def fit(
     if done:
         print(f"resuming {run.name} from step {done}")
     signals = Signals(largest_of_workers(strategy))
-    images_per_step, steps = optimization.images_per_step, optimization.steps
-    progress = TrainingProgress(run.timings_file, steps, images_per_step, settings.run.log_frequency)
+    steps, images_at = optimization.steps, functools.partial(images_shown, settings)
+    progress = TrainingProgress(run.timings_file, steps, images_at, settings.run.log_frequency)
     best = BestGenerators(run, settings.scores.keep_best, kid_name(settings.scores.kid_network))
     news = [settings.run.sample_frequency, *(score.frequency_steps for score in scores_of(settings.scores))]
+    growing = [] if growth is None else [_growing(settings, growth, training, feed, done)]
     callbacks = [
+        *growing,
         *supplement.callbacks,
         *_observers(run, settings, images, calibrate, lambda step: supplement.row(step) | held_out_row(), best),
         progress,
@@ -121,25 +126,13 @@ def fit(
         signals,
     ]
 
-    def dataset_from(first_step: int, device_count: int, devices: tuple[int, ...]) -> tf.data.Dataset:
-        return training_dataset(
-            images if gan.resident is None else gan.resident,
-            batch_size=images_per_step,
-            seed=(optimization.seed + int(gan.seed_offset.numpy())) % 2**31,
-            flip=settings.images.flip,
-            first_step=first_step,
-            labels=labels and labels[0],
-            share=DeviceShare(optimization.n_critic, device_count, devices),
-            halves=supplement.halves,
-        )
-
     def fit_from(first_step: int) -> None:
-        dataset_of = functools.partial(dataset_from, first_step)
+        dataset_of = functools.partial(feed.dataset_from, first_step)
         # What picks resident images is too little to be copied ahead.
-        dataset = shared_dataset(strategy, dataset_of) if gan.resident is None else dataset_of(1, (0,))
+        dataset = dataset_of() if on_device else shared_dataset(strategy, dataset_of)
         gan.fit(dataset, steps_per_epoch=steps - first_step, callbacks=callbacks, verbose=0)
 
-    gan.jit_compile = compiles(settings.devices.jit, gan, functools.partial(dataset_from, done, 1, (0,)), items)
+    gan.jit_compile = compiles(settings.devices.jit, gan, functools.partial(feed.dataset_from, done), items)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Keras warns of every callback that takes its time
     for file in (run.generator_weights, run.discriminator_weights):
         file.unlink(missing_ok=True)  # those of an earlier end
@@ -178,6 +171,15 @@ def _write_costs(run: RunFolder, settings: TrainSettings, training: Training) ->
     write_json(run.networks_file, costs | {"not_counted": uncounted(settings), "frozen_sha256": frozen_checksums(gan)})
     if not tf.config.list_physical_devices("GPU"):
         print(describe_cpu_cost(costs["training_flops_per_step"], settings), flush=True)
+
+
+def _growing(settings: TrainSettings, growth: Growth, training: Training, feed: Feed, step: int) -> Growing:
+    """Returns the callback that lets the networks of a training grow; they are as they are due after some steps."""
+    networks = training.generator, training.discriminator
+    graphs_of = functools.partial(graphs_of_side, pair_of(settings.network), *networks)
+    callback = Growing(growth, [*networks, training.gan.average_generator], graphs_of, feed.dataset_from)
+    callback.enter(training.gan, step)
+    return callback
 
 
 def _note_teacher(run: RunFolder, teacher: Teacher | None) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from sle_gan.assembly.frozen import frozen_macs_per_step
 from sle_gan.keras_version import needs_keras_2
+from sle_gan.models.build import pair_of
+from sle_gan.models.pairing import graphs_of_side
 from sle_gan.pretrained import NETWORKS
 from sle_gan.pretrained.efficientnet_lite0 import efficientnet_lite0
 from sle_gan.pretrained.perceptual import PerceptualDistance
@@ -14,6 +16,7 @@ from sle_gan.settings import SparseFromScratchSettings, TicketSearchSettings, Tr
 from sle_gan.sparsity.flops import layer_macs, network_macs, training_macs_per_step
 from sle_gan.sparsity.record import dense_costs
 from sle_gan.training.gan import GAN
+from sle_gan.training.growth import Growth, growth_of
 from sle_gan.training.reconstruction import Reconstruction
 
 _DECODER_PASSES = 3  # forward, and back to the weights and to the maps
@@ -30,7 +33,8 @@ def training_costs(
     Args:
         settings: of the training.
         gan: a compiled `GAN`.
-        macs_per_step: function of the MACs of both networks for one image -> those of a step; usual steps without it.
+        macs_per_step: function of the MACs of both networks for one image -> those of a step; usual steps without it,
+            or the mean over all steps where the networks grow.
 
     Returns:
         As `sle_gan.sparsity.record.dense_costs`.
@@ -40,7 +44,29 @@ def training_costs(
         training_macs_per_step, batch_size=optimization.batch_size, n_critic=optimization.n_critic
     )
     others = other_macs_per_step(gan, optimization.images_per_step)
+    growth = growth_of(settings)
+    if growth is not None:
+        growing = _growing_macs_per_step(settings, gan, growth)
+        return dense_costs(gan.average_generator, gan.discriminator, lambda *macs_of_full_side: growing, others)
     return dense_costs(gan.average_generator, gan.discriminator, macs_per_step or usual, others)
+
+
+def _growing_macs_per_step(settings: TrainSettings, gan: GAN, growth: Growth) -> float:
+    """Counts the MACs of a step of networks that grow, in the mean over a training."""
+    optimization, pair = settings.optimization, pair_of(settings.network)
+    networks = gan.generator, gan.discriminator
+    macs_of = {
+        phase.side: [network_macs(layer_macs(part), {}) for part in graphs_of_side(pair, *networks, phase.side)]
+        for phase in growth.phases
+    }
+    total: float = sum(
+        (end - begin)
+        * training_macs_per_step(
+            macs_of[phase.side][0], macs_of[phase.side][1], phase.batch_size, optimization.n_critic
+        )
+        for phase, begin, end in growth.lengths(optimization.steps)
+    )
+    return total / optimization.steps
 
 
 @needs_keras_2

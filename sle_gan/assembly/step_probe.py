@@ -126,7 +126,7 @@ class _Steps:
         with tempfile.TemporaryDirectory() as folder:
             strategy = strategy_of(settings.devices.strategy, optimization.batch_size, optimization.accumulate)
             # Other weights to begin from take no other memory.
-            own = replace(settings, transfer=replace(settings.transfer, init_from=None))
+            own = replace(settings, transfer=replace(settings.transfer, init_from=None), growth=None)
             training = build_training(RunFolder(folder), own, strategy, self._labels)
             self._gan = training.gan
             self.any_size = False

@@ -101,7 +101,8 @@ def _fit(plan: TrainingPlan, run: RunFolder) -> int:
         from sle_gan.assembly.session import fit
         from sle_gan.training.devices import has_gpu, slow_precision, strategy_of
 
-        strategy = strategy_of(settings.devices.strategy, optimization.batch_size, optimization.accumulate)
+        asked = settings.devices.strategy if settings.growth is None else "one"  # the batches of sides differ
+        strategy = strategy_of(asked, optimization.batch_size, optimization.accumulate)
         slowness = slow_precision(settings.devices.mixed_precision, has_gpu())
     if slowness is not None:
         print(f"note: {slowness}", flush=True)

@@ -31,6 +31,7 @@ class Health(StepClock):
         self.file = file
         self.settings = settings
         self.samples = samples
+        self._image_count = len(images)
         # Evenly spaced over the folder: images that are neighbors there are often alike.
         spaced = images[:: max(1, len(images) // len(samples.seeds))]
         self._diversity_of_images = pixel_diversity(spaced) if len(spaced) > 1 else 0.0
@@ -44,7 +45,7 @@ class Health(StepClock):
         pictures = self.samples.pictures
         if self._diversity_of_images and pictures is not None:
             row["pixel_diversity"] = pixel_diversity(pictures) / self._diversity_of_images
-        verdict = judge(sorted([*rows, row], key=lambda row: row["step"]), self.settings)
+        verdict = judge(sorted([*rows, row], key=lambda row: row["step"]), self.settings, self._image_count)
         append_row(self.file, row | verdict._asdict())
         before = [row["verdict"] for row in rows if row.get("event") == "health"]
         if before[-1:] != [verdict.verdict]:

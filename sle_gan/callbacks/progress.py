@@ -4,6 +4,7 @@ import datetime
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,15 +32,15 @@ class TrainingProgress(StepClock):
     Args:
         file: path of `timings.jsonl`; rows are appended.
         total_steps: step at which training ends.
-        batch_size: images in a step.
+        images_at: function of a number of steps -> the images that they show.
         frequency_steps: steps between rows of timings, and between plain lines.
     """
 
-    def __init__(self, file: Path, total_steps: int, batch_size: int, frequency_steps: int) -> None:
+    def __init__(self, file: Path, total_steps: int, images_at: Callable[[int], int], frequency_steps: int) -> None:
         super().__init__()
         self.file = file
         self.total_steps = total_steps
-        self.batch_size = batch_size
+        self.images_at = images_at
         self.frequency_steps = frequency_steps
         self._bar: Progress | None = None
         self._pace = 0.0  # images per second; 0 before the first report
@@ -83,7 +84,7 @@ class TrainingProgress(StepClock):
     def _measure(self, before: _Report, now: _Report) -> None:
         steps, seconds = now.step - before.step, now.time - before.time
         self._waiting = min((now.waited - before.waited) / seconds, 1.0)  # two clocks may disagree
-        self._pace = steps * self.batch_size / seconds
+        self._pace = (self.images_at(now.step) - self.images_at(before.step)) / seconds
         row = {
             "step": now.step,
             "time": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -95,7 +96,8 @@ class TrainingProgress(StepClock):
             file.write(json.dumps(row) + "\n")
 
     def _pace_text(self, step: int) -> str:
-        left = datetime.timedelta(seconds=round((self.total_steps - step) * self.batch_size / self._pace))
+        images_left = self.images_at(self.total_steps) - self.images_at(step)
+        left = datetime.timedelta(seconds=round(images_left / self._pace))
         pace = f"{self._pace:.1f} images/s  {1000 / self._pace:.0f} s/kimg  {left} left"
         return f"{pace}  {self._waiting:.1%} waiting for input"
 

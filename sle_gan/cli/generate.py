@@ -120,6 +120,7 @@ def _add_directions(commands: Any) -> None:
     add("--output", type=file_path, required=True, metavar="FILE", help=help)
     add = directions.add_argument_group("film").add_argument
     add("--frames", type=_at_least(2), metavar="FRAMES", help="of one way: makes a film, there and back")
+    _add_crf(add)
     add("--fps", type=_at_least(1), default=FPS, metavar="FRAMES", help="frames shown in a second")
     add = directions.add_argument_group("styles", _STYLES_HELP).add_argument
     add("--truncation", type=_share, metavar="PSI", help="how far pictures go from the average one; 1 is all the way")
@@ -153,6 +154,10 @@ def _add_export(commands: Any) -> None:
 def _add_film_file(add: Callable[..., object]) -> None:
     help = f"a {', '.join(FILM_EXTENSIONS)} file, or a folder of frames; .mp4 needs the extra `film`"
     add("--output", type=file_path, required=True, metavar="FILE", help=help)
+    _add_crf(add)
+
+
+def _add_crf(add: Callable[..., object]) -> None:
     help = f"of an MP4: how much is lost, from 0 (nothing) to {LARGEST_CRF}"
     add("--crf", type=_at_least(0), default=CRF, metavar="NUMBER", help=help)
 
@@ -238,7 +243,7 @@ def _directions(arguments: argparse.Namespace) -> int:
     drawn_with = {"class_name": arguments.class_name, "truncation": arguments.truncation, "step": arguments.step}
     if arguments.frames:
         film = run.moved_film(arguments.seeds, move, fps=arguments.fps, **drawn_with)
-        film.save(arguments.output)
+        film.save(arguments.output, arguments.crf)
         print(f"{len(film)} frames of step {film.sheet.drawing.step} in {arguments.output}")
         return 0
     sheet = run.moved(arguments.seeds, move, **drawn_with)

@@ -68,13 +68,14 @@ class Halves:
         return tf.cast(step % self.period >= self.of_first, tf.int64)
 
 
-def training_dataset(
+def training_dataset(  # noqa: PLR0913 (a batch rests on all of these)
     images: NDArray[np.uint8] | ResidentImages,
     *,
     batch_size: int,
     seed: int,
     flip: bool,
     first_step: int,
+    images_shown: int | None = None,
     labels: NDArray[np.int32] | None = None,
     share: DeviceShare = _WHOLE,
     halves: Halves | None = None,
@@ -93,6 +94,7 @@ def training_dataset(
         seed: of the order and the flips.
         flip: whether each image is mirrored with probability 1/2.
         first_step: number of the step that the first batch is for; 0, or where a resumed run goes on.
+        images_shown: number of images of the steps before; None if they were all of this size.
         labels: int32 `[count]`, the classes of the images; None without classes.
         share: the `DeviceShare` of each batch that the data set yields; by default the whole batch, for one device.
         halves: the `Halves` from which the steps take their batches in turn; None for batches of all images.
@@ -126,10 +128,11 @@ def training_dataset(
         return batch if labels is None else (batch, tf.gather(labels, indices))
 
     if halves is None:
-        indices = _batches_of(numbers, first_step, batch_size, seed, _ORDER)
+        shown = first_step * batch_size if images_shown is None else images_shown
+        indices = _batches_of(numbers, shown, batch_size, seed, _ORDER)
     else:
         of_each = [
-            _batches_of(part, before, batch_size, seed, use)
+            _batches_of(part, before * batch_size, batch_size, seed, use)
             for part, before, use in zip(halves.divide(numbers), halves.before(first_step), _ORDERS, strict=True)
         ]
         indices = tf.data.Dataset.choose_from_datasets(of_each, tf.data.Dataset.counter(first_step).map(halves.of))
@@ -144,15 +147,15 @@ def training_dataset(
     return dataset.with_options(options)
 
 
-def _batches_of(numbers: tf.Tensor, first: int, batch_size: int, seed: int, use: int) -> tf.data.Dataset:
-    """Returns endless batches of the numbers of images, from batch `first` on; each epoch in an order of its own."""
+def _batches_of(numbers: tf.Tensor, shown: int, batch_size: int, seed: int, use: int) -> tf.data.Dataset:
+    """Returns endless batches of the numbers of images, after `shown` of them; each epoch in an order of its own."""
 
     def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(numbers, _seed(use, seed, epoch))
         return tf.data.Dataset.from_tensor_slices(order)
 
-    epoch, shown = divmod(first * batch_size, numbers.shape[0])
-    return tf.data.Dataset.counter(epoch).flat_map(epoch_of).skip(shown).batch(batch_size, drop_remainder=True)
+    epoch, shown_of_epoch = divmod(shown, numbers.shape[0])
+    return tf.data.Dataset.counter(epoch).flat_map(epoch_of).skip(shown_of_epoch).batch(batch_size, drop_remainder=True)
 
 
 def _seed(use: int, seed: int, number: tf.Tensor) -> tf.Tensor:

@@ -32,6 +32,8 @@ _MOSTLY_BELOW = 0.75  # share of pairs in which the held-out image has the lower
 _SCORINGS_WITHOUT_GAIN = 3
 _GAIN = 0.05  # least relative decrease of a score that counts as a gain
 _THUMB_PX = 16
+_HOLD_OUT = "--held-out 0.1"
+_FEWEST_TO_HOLD_OUT = 10  # of which a tenth is an image
 
 
 class Verdict(NamedTuple):
@@ -49,12 +51,13 @@ class Verdict(NamedTuple):
     suggestion: str | None
 
 
-def judge(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
+def judge(rows: Sequence[Row], settings: TrainSettings, image_count: int | None = None) -> Verdict:
     """Judges a training from the rows that it has written.
 
     Args:
         rows: rows of `metrics.jsonl`, in the order of their steps: losses, scores, and measurements of diversity.
         settings: the resolved settings; the suggestion depends on them.
+        image_count: of the training images, from which a share may be advised to be held out; None if not known.
 
     Returns:
         A `Verdict`: the gravest one, with its evidence first, then the evidence of the others.
@@ -68,6 +71,7 @@ def judge(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
         needed = f"{_EARLY_STEPS} steps and {_FEWEST_ROWS} rows"
         return Verdict(TOO_EARLY, [f"{step} steps and {len(losses)} rows of losses; judged from {needed} on"], None)
     verdicts = [judge_part(rows, losses, settings) for judge_part in (_diversity, _discriminator, _plateau)]
+    verdicts = [_without_refused(verdict, settings, image_count) for verdict in verdicts]
     gravest = next((verdict for verdict in verdicts if verdict.verdict != HEALTHY), Verdict(HEALTHY, [], None))
     others = [sentence for verdict in verdicts if verdict is not gravest for sentence in verdict.evidence]
     return gravest._replace(evidence=[*gravest.evidence, *others, *_balance(losses)])
@@ -161,7 +165,16 @@ def _discriminator(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSe
     if sign <= _OVERFITTING:
         return Verdict(HEALTHY, [rated_real], None)
     unsure = "without held-out images this is a sign of overfitting, not a proof"
-    return Verdict(OVERFITS, [rated_real, unsure], "--held-out 0.1")
+    suggestion = "--diff-augment" if settings.augmentation is None else _HOLD_OUT
+    return Verdict(OVERFITS, [rated_real, unsure], suggestion)
+
+
+def _without_refused(verdict: Verdict, settings: TrainSettings, image_count: int | None) -> Verdict:
+    """Returns a verdict whose suggestion a training of so many images accepts."""
+    if verdict.suggestion != _HOLD_OUT or image_count is None or image_count >= _FEWEST_TO_HOLD_OUT:
+        return verdict
+    rate = f"--D-learning-rate {settings.optimization.D_learning_rate / 2:g}"
+    return verdict._replace(suggestion=_augmentation(settings) or rate)
 
 
 def _by_held_out(rows: Sequence[Row], settings: TrainSettings) -> Verdict:

@@ -58,6 +58,25 @@ def feature_splits(pair: Pair, generator: keras.Model, discriminator: keras.Mode
     return drawing._replace(rest=_giving(drawing.rest, judging.first)), judging
 
 
+@needs_keras_2
+def graphs_of_side(
+    pair: Pair, generator: keras.Model, discriminator: keras.Model, side: int
+) -> tuple[keras.Model, keras.Model]:
+    """Brings out what training calls while networks that grow have a side; their layers are shared.
+
+    Args:
+        pair: names both networks, which hold all sides.
+        generator: as its row builds it.
+        discriminator: as its row builds it, for images of the same side and channels.
+        side: in pixels, from 4 to the full side.
+
+    Returns:
+        A model that draws pictures float32 `[batch, side, side, channels]`, and one that judges them.
+    """
+    drawing, judging = GENERATORS[pair.generator].module(), DISCRIMINATORS[pair.discriminator].module()
+    return drawing.graph_of_side(generator, side), judging.graph_of_side(discriminator, side)
+
+
 def _sides(tensors: Iterable[tf.Tensor]) -> list[int]:
     """Returns the sides of the images among a model's inputs or outputs; the others are vectors."""
     return [tensor.shape[1] for tensor in tensors if tensor.shape.rank == 4]

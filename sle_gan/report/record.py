@@ -71,6 +71,11 @@ class RunRecord(NamedTuple):
         return max(steps + [step for step, _ in self.sheets[-1:]], default=0)
 
     @property
+    def image_count(self) -> int | None:
+        """The number of images that it trains on; None if the folder does not say."""
+        return None if self.images is None else len(self.images.images)
+
+    @property
     def metrics(self) -> list[Row]:
         """The rows of losses, scores and verdicts together, in order of their steps."""
         return sorted(self.losses + self.scores + self.health, key=lambda row: row["step"])

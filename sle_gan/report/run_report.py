@@ -19,6 +19,7 @@ from sle_gan.report.page import element, facts, page, picture, table
 from sle_gan.report.record import Row, RunRecord, damage_as_input_error, read_record, training_seconds
 from sle_gan.run import RunFolder
 from sle_gan.shell import shell_line
+from sle_gan.training.growth import images_shown
 
 Parts = Sequence[Element | None]
 ScoreKey = tuple[str, str, str | None]  # (name, kind, SHA-256 of the network's weights)
@@ -83,7 +84,7 @@ def facts_line(record: RunRecord) -> str:
 
 
 def _verdict(record: RunRecord) -> Element:
-    verdict = judge(record.metrics, record.settings)
+    verdict = judge(record.metrics, record.settings, record.image_count)
     parts = [element("strong", verdict.verdict[:1].upper() + verdict.verdict[1:])]
     parts.append(element("ul", *(element("li", sentence) for sentence in verdict.evidence)))
     if verdict.suggestion:
@@ -322,7 +323,7 @@ def _cost(record: RunRecord) -> Parts:
         pace = statistics.median([row["images_per_second"] for row in record.timings])
         pairs.append(("Pace", f"{pace:.3g} images/s (median)"))
     if step:
-        shown = step * settings.optimization.images_per_step
+        shown = images_shown(settings, step)
         passes = f", {shown / len(record.images.images):,.0f} times each" if record.images else ""
         pairs.append(("Training images shown", f"{shown:,}{passes}"))
     flops, share = training_flops(record)

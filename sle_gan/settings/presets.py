@@ -92,6 +92,40 @@ PRESETS: dict[str, Preset] = {
             "prune_scope": "all",
         },
     ),
+    "progan-cifar10": Preset(
+        "Karras et al. 2018, arXiv:1710.10196",
+        {
+            "model": "progan",
+            "resolution": 32,
+            "steps": 1_250_000,  # 20 million images
+            "batch_size": 16,
+            "growth_images": 400_000,
+            "channel_base": 8192,
+            "channel_max": 128,
+            "gradient_target": 750.0,
+            "diff_augment": None,
+            "flip": False,
+        },
+    ),
+    "regan-progan-cifar10-10pct": Preset(
+        "Saxena et al., CVPR 2023",
+        {
+            "model": "progan",
+            "progan_variant": "regan",
+            "resolution": 32,
+            "epochs": 206,  # 6 of growing, and 200 of 32 px
+            "ema_decay": 0.0,
+            "diff_augment": None,
+            "flip": False,
+            "data_ratio": 0.1,
+            "reconfigure": True,
+            "sparsity": 0.3,
+            "reconfigure_warmup": 10,
+            "reconfigure_interval": 10,
+            "reconfigure_unit": "epochs",
+            "prune_scope": "all",
+        },
+    ),
     "stugan-sngan": Preset(
         "Liu et al. 2022, STU-GAN",
         _SNGAN_CIFAR10

@@ -1,7 +1,7 @@
 """All that a training is asked to be, resolved: what `config.json` holds, and what every room's part is made from."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -10,6 +10,7 @@ from sle_gan.settings.adversarial import AdversarialFeatureSettings
 from sle_gan.settings.augmentation import AdaptiveAugmentSettings, DiffAugmentSettings
 from sle_gan.settings.devices import DeviceSettings
 from sle_gan.settings.field import REQUIRED, Group, Setting, SettingsGroup, flag_name, make_group, settings_of
+from sle_gan.settings.growth import GrowthSettings
 from sle_gan.settings.images import ImageSettings
 from sle_gan.settings.network import NetworkSettings
 from sle_gan.settings.optimization import OptimizationSettings
@@ -36,6 +37,7 @@ class TrainSettings:
         network: which, how wide, and what they begin with.
         optimization: length, batch, loss, optimizers, average.
         augmentation: of what the discriminator sees; None for none.
+        growth: how the networks grow; None for the full side from the start.
         penalties: that are added to the losses.
         scores: that are measured while it goes on.
         transfer: what it takes from other runs.
@@ -49,6 +51,7 @@ class TrainSettings:
     images: ImageSettings
     network: NetworkSettings
     optimization: OptimizationSettings
+    growth: GrowthSettings | None
     augmentation: DiffAugmentSettings | AdaptiveAugmentSettings | None
     penalties: PenaltySettings
     scores: ScoreSettings
@@ -108,6 +111,7 @@ class TrainSettings:
                 group.check()
         self._check_beginning()
         self._check_search()
+        self._check_growth()
         if self.optimization.rate_decay != "constant" and isinstance(self.sparsity, TicketSearchSettings):
             raise InputError("--rate-decay cannot be used with --find-ticket: all its rounds train at the same rates")
         if self.devices.strategy == "multi-worker":
@@ -142,6 +146,25 @@ class TrainSettings:
         for what, is_asked_for in beside.items():
             if is_asked_for:
                 raise InputError(f"a search cannot be combined with {what}; train what it finds with that")
+
+    def _check_growth(self) -> None:
+        if self.growth is None:
+            return
+        beside = {
+            "--adv-augment": self.adversarial_features is not None,
+            "--teacher": self.transfer.teacher is not None,
+            "--augment ada": isinstance(self.augmentation, AdaptiveAugmentSettings),
+            "--ema-kimg": self.optimization.ema_kimg is not None,
+            "--find-ticket": isinstance(self.sparsity, TicketSearchSettings),
+            "--sparse-from-scratch": isinstance(self.sparsity, SparseFromScratchSettings),
+            "--dig-smoothing": self.penalties.dig_smoothing,
+            "--hours": self.optimization.hours is not None,
+            "--accumulate": self.optimization.accumulate > 1,
+            f"--strategy {self.devices.strategy}": self.devices.strategy in ("mirrored", "multi-worker"),
+        }
+        for what, is_asked_for in beside.items():
+            if is_asked_for:
+                raise InputError(f"{what} cannot be used while networks grow; give --growth none with it")
 
     def _check_beginning(self) -> None:
         begins_from = {
@@ -201,15 +224,19 @@ def with_times_of(old: TrainSettings, new: TrainSettings) -> TrainSettings:
         old: settings of the run.
         new: settings that it goes on with; a time that follows from a setting that they change is theirs.
     """
-    if new.sparsity is None or type(new.sparsity) is not type(old.sparsity):
-        return new
     changed = changed_settings(old, new).keys()
-    kept = {
-        time: getattr(old.sparsity, time)
-        for time, settings in new.sparsity.times_follow.items()
-        if not changed & set(settings)
-    }
-    return dataclasses.replace(new, sparsity=dataclasses.replace(new.sparsity, **kept))
+    return dataclasses.replace(
+        new,
+        sparsity=_with_times(old.sparsity, new.sparsity, changed),
+        growth=_with_times(old.growth, new.growth, changed),
+    )
+
+
+def _with_times(old: Any, new: Any, changed: Collection[str]) -> Any:
+    if new is None or type(new) is not type(old):
+        return new
+    kept = {time: getattr(old, time) for time, settings in new.times_follow.items() if not set(changed) & set(settings)}
+    return dataclasses.replace(new, **kept)
 
 
 def _plain(value: object) -> object:

@@ -42,7 +42,10 @@ def resolve_times(values: dict[str, Any], image_count: int | None) -> None:
     if values.get("reconfigure"):
         if image_count is None:
             raise ValueError("image_count must be given: the phases of pruning follow from it")
-        values["warmup_steps"], values["interval_steps"] = _phases(values, image_count)
+        phases = _phases(values, image_count)
+        # While networks grow nothing is pruned, and times count from the last phase on.
+        values["warmup_steps"] = values.get("grown_step", 0) + phases.warmup
+        values["interval_steps"] = phases.interval
     elif values.get("find_ticket"):
         rounds = ticket_rounds(values["ticket_rounds"], values["ticket_rate"], steps, values["rewind_to"])
         values["round_steps"], values["steps"] = steps, rounds.total_steps
@@ -128,7 +131,7 @@ def _last_exploration(settings: SparseFromScratchSettings, steps: int) -> float:
 
 def _phases(values: Mapping[str, Any], image_count: int) -> Reconfiguration:
     steps_per_epoch = image_count / (values["batch_size"] * values["n_critic"])
-    default = default_reconfiguration(values["steps"], steps_per_epoch)
+    default = default_reconfiguration(values["steps"] - values.get("grown_step", 0), steps_per_epoch)
     unit = steps_per_epoch if values["reconfigure_unit"] == "epochs" else 1
     times = (values["reconfigure_warmup"], values["reconfigure_interval"])
     chosen = (usual if time is None else math.ceil(time * unit) for time, usual in zip(times, default, strict=True))

@@ -33,6 +33,7 @@ class FedModel(keras.Model):
         super().__init__(**kwargs)
         self.resident: ResidentImages | None = None
         self._input_clock = _InputClock()
+        self._other_batches: Iterator[Any] | None = None
 
     @property
     def waited_seconds(self) -> float:
@@ -53,15 +54,30 @@ class FedModel(keras.Model):
         made, clock = super().make_train_function(force), self._input_clock
         if self.run_eagerly:
             self.train_function = lambda iterator: made(_TimedIterator(iterator, clock))
-            return self.train_function
-        # Read by AutoGraph here: it leaves alone what functions of Keras do that are called by others.
-        step = tf.autograph.to_graph(made.python_function)
+        else:
+            # Read by AutoGraph here: it leaves alone what functions of Keras do that are called by others.
+            step = tf.autograph.to_graph(made.python_function)
 
-        def train_function(iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
-            return step(_TimedIterator(iterator, clock))
+            def train_function(iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
+                return step(_TimedIterator(iterator, clock))
 
-        self.train_function = self.train_tf_function = tf.function(train_function, reduce_retracing=True)
+            self.train_function = self.train_tf_function = tf.function(train_function, reduce_retracing=True)
+        if self._other_batches is not None:
+            self.train_function = functools.partial(self._step_on_other_batches, self.train_function)
         return self.train_function
+
+    def take_batches_from(self, dataset: tf.data.Dataset | None) -> None:
+        """Takes the batches of the steps from a data set of other shapes, in place of the one that `fit` was given.
+
+        Args:
+            dataset: of batches as `fit` takes them; None for those that `fit` was given.
+        """
+        self._other_batches = None if dataset is None else iter(dataset)
+        if self.train_function is not None:
+            self.make_train_function(force=True)
+
+    def _step_on_other_batches(self, step: Callable[[Any], dict[str, tf.Tensor]], given: Any) -> dict[str, tf.Tensor]:
+        return step(self._other_batches)
 
 
 class _InputClock:

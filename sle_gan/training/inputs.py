@@ -20,6 +20,7 @@ class Inputs:
         discriminator: likewise.
         augment: function of (images, seed int32 `[2]`) -> images, for reals and fakes alike; or None.
         classes: the `ClassShares` of networks whose last input is one-hot labels; or None.
+        prepare: function of real images -> real images, before they are augmented; or None.
     """
 
     @needs_keras_2
@@ -29,11 +30,13 @@ class Inputs:
         discriminator: keras.Model,
         augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None,
         classes: ClassShares | None,
+        prepare: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ):
         self.generator = generator
         self.discriminator = discriminator
         self.augment = augment
         self.classes = classes
+        self.prepare = prepare
 
     def codes(self, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> tf.Tensor | list[tf.Tensor]:
         """Draws what the generator is given.
@@ -78,6 +81,7 @@ class Inputs:
             seed: int32 `[2]`, of these images.
         """
         pictures, *labels = images
+        pictures = pictures if self.prepare is None else self.prepare(pictures)
         reals = self._augmented(pictures, draws.fold(seed, draws.REAL_AUGMENTATION))
         reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in images_among(self.discriminator.inputs)]
         return reals if self.classes is None else reals + [self.classes.one_hot(part) for part in labels]

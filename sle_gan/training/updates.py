@@ -38,8 +38,9 @@ def update_weights(
     """
     if _scales_losses(optimizer):
         gradients = optimizer.get_unscaled_gradients(gradients)
-    gradients = rule.masked(gradients, variables)
-    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    pairs = zip(rule.masked(gradients, variables), variables, strict=True)
+    # Of networks that grow, sides that are not there yet have no gradient.
+    optimizer.apply_gradients([(gradient, variable) for gradient, variable in pairs if gradient is not None])
     rule.enforce()
 
 

@@ -52,6 +52,7 @@ FORMATS = {
         "lite",
         {"ai_edge_litert": "ai-edge-litert"},
     ),
+    "weights": Format("weights", "numbers alone, safetensors and JSON", "weights"),
 }
 
 
