@@ -377,6 +377,66 @@ def test_advice_is_accepted_where_it_is_given(photographs, tmp_path, refused, to
         planned(words(photographs, tmp_path, *mended))
 
 
+# What follows the advice "give --x" of any message, as a training beside a run named `run`, or going on with it.
+FOLLOWED = {
+    "--accept-data-change": "--name run --accept-data-change",
+    "--batch-size": "--name run --batch-size 2 --change-settings",
+    "--cache-limit": "--name run --cache-limit 9",
+    "--data-folder": "",
+    "--data-ratio": "--data-ratio 0.9",
+    "--exploration": "--sparse-from-scratch --exploration off",
+    "--freeze-d": "--init-from run --name other",
+    "--growth": "--model progan --resolution 32 --growth none",
+    "--growth-images": "--model progan --resolution 32 --growth-images 4",
+    "--held-out": "--held-out 0.2",
+    "--images-on-device": "--name run --images-on-device off",
+    "--keep-checkpoints": "--name run --keep-checkpoints 1",
+    "--memory-limit": "--batch-size auto --memory-limit 900 --dry-run",
+    "--name": "--name other",
+    "--output-folder": "--output-folder {}/elsewhere",
+    "--override": "--name run --override",
+    "--range": "--range 0,255",
+    "--reconfigure-warmup": "--reconfigure --reconfigure-warmup 5",
+    "--resolution": "--resolution 128",
+    "--resume": "--name other --resume never",
+    "--steps": "--name run --steps 30",
+    "--strategy": "--strategy one",
+    "--width": "--width 16",
+}
+# Of `sle-gan search`, `sle-gan study` and `generate.py`, and a file that is downloaded: their own tests try them.
+FOLLOWED_ELSEWHERE = {"--inception-weights", "--rounds", "--seeds"}
+
+
+def advised_flags(file):
+    """Returns the flags that follow "give" in a message of a module, up to the end of the clause."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    within = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    texts = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            texts.append("".join(part.value for part in node.values if isinstance(part, ast.Constant)))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in within:
+            texts.append(node.value)
+    clauses = [clause for text in texts for clause in re.findall(r"\bgive ([^;]*)", text)]
+    return {flag for clause in clauses for flag in FLAG.findall(clause)}
+
+
+def test_all_advice_to_give_a_flag_is_tried():
+    files = [*Path(sle_gan.__file__).parent.rglob("*.py")]
+    advised = set().union(*map(advised_flags, files)) - NO_FLAGS_OF_A_PROGRAM
+    assert len(advised) > 20
+    assert advised - FOLLOWED_ELSEWHERE - FOLLOWED.keys() == set()
+
+
+@pytest.mark.parametrize("flag", FOLLOWED)
+def test_what_follows_advice_is_accepted(photographs, tmp_path, flag):
+    run = started(photographs, tmp_path, "--name", "run", step=7)
+    more = FOLLOWED[flag].format(tmp_path).split()
+    plan = planned(words(photographs, tmp_path, *more))
+    goes_on = "--name run" in FOLLOWED[flag] and "--override" not in more
+    assert (plan.goes_on, plan.run.path == run.path) == (goes_on, "--name run" in FOLLOWED[flag])
+
+
 @pytest.mark.parametrize(
     ("sparse", "mended"),
     [
