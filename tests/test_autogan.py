@@ -238,7 +238,7 @@ def test_a_file_that_is_no_genotype_is_refused_with_its_fault(tmp_path, place, v
     part[place[-1]] = value
     file = tmp_path / "found.json"
     file.write_text(json.dumps(content))
-    with pytest.raises(InputError, match=f"--genotype found.json: .*{told}"):
+    with pytest.raises(InputError, match=rf"--genotype \S*found\.json: .*{told}"):
         settle_genotype(str(file))
 
 

@@ -72,7 +72,7 @@ def test_a_training_that_will_not_fit_on_its_disk_is_told_before_it_starts(photo
     assert told.endswith(
         "where 4 MiB are free; free space, or give a lower --keep-checkpoints or another --output-folder\n"
     )
-    assert names(disk / "run") == [".sle-gan-output", "config.json", "lock", "manifest.json"]
+    assert names(disk / "run") == [".sle-gan-output", "config.json", "lock", "lock-holder", "manifest.json"]
 
 
 def test_what_is_free_is_enough_to_the_byte(small_disk):

@@ -420,7 +420,7 @@ def test_a_walk_is_a_film_or_a_folder_of_frames(tiny_run, trained, tmp_path, cap
         (["samples", "--seeds", "0", "--format", "bmp"], "invalid choice: 'bmp'"),
         (["interpolate", "--seeds", "0,1", "--frames", "1", "--output", "a.gif"], "from 2; got '1'"),
         (["interpolate", "--seeds", "0,1"], "--output"),
-        (["export", "--format", "onnx"], "invalid choice: 'onnx'"),
+        (["export", "--format", "caffe"], "invalid choice: 'caffe'"),
     ],
 )
 def test_bad_arguments_end_in_one_line_and_exit_code_2(words, told, capsys):

@@ -34,7 +34,7 @@ def test_every_public_function_says_which_keras_it_needs_of_each_model_layer_and
         untold.append(taker)
     assert untold == []
     assert {taker.kind for taker in found} == set(objects)
-    assert {("Reconfigure", "__init__", "generator"), ("GAN", "compile", "generator_optimizer")} <= {
+    assert {("Reconfigure", "__init__", "generator"), ("CompiledGAN", "compile", "generator_optimizer")} <= {
         (taker.owner, taker.name, taker.argument) for taker in found
     }
 

@@ -46,7 +46,7 @@ def drawn_images(count=2):
         ),
         (
             ("sngan", "other", 64, 3),
-            "--discriminator must be one of autogan, biggan, biggan-brock, both, fastgan, projected",
+            "--discriminator must be one of autogan, biggan, biggan-brock, both, fastgan, progan, projected",
         ),
     ],
 )

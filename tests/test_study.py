@@ -330,7 +330,9 @@ def test_a_study_that_is_ended_ends_its_workers(begun, photographs, tmp_path):
     study = make_study(content({"dense": {"width": 24}}, same={"data_folder": str(photographs)}), "ended")
     script = tmp_path / "study.py"
     script.write_text(
-        "import sys\nfrom pathlib import Path\nfrom sle_gan.run import RunFolder\n"
+        "import signal, sys\nfrom pathlib import Path\nfrom sle_gan.run import RunFolder\n"
+        # Whoever runs the tests in the background has SIGINT ignored, and what they start inherits it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from sle_gan.study.carry_out import CarriedOut\n"
         "from sle_gan.study.study_file import read_study\nfrom sle_gan.study.workers import Workers, places\n"
         "study, folder = read_study(Path(sys.argv[1])), Path(sys.argv[2])\n"
@@ -350,6 +352,7 @@ def test_a_study_that_is_ended_ends_its_workers(begun, photographs, tmp_path):
             with pytest.raises(InputError, match="in use by process"), RunFolder(folder).locked():
                 pass
             process.send_signal(number)
+            process.wait(timeout=60)
         end = time.monotonic() + 20
         while log.read_text().count("ended") < 2:
             assert time.monotonic() < end
