@@ -166,6 +166,19 @@ def test_splits_are_taken_together_and_classes_by_name(tmp_path, capsys):
     assert "unpacking" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("layout", [cifar10_python, stl10])
+def test_an_archive_that_was_unpacked_is_not_read_again(tmp_path, monkeypatch, layout):
+    archive = write_tar(tmp_path / "set.tar.gz", *layout())
+    before = scan(archive).images
+    with monkeypatch.context() as patched:
+        patched.setattr(tarfile, "open", None)
+        assert scan(archive).images == before
+        with pytest.raises(InputError, match="has the splits train, test"):
+            scan(archive / "dev")
+    next((tmp_path / "cache").rglob("splits.json")).write_text("{")
+    assert scan(archive).images == before
+
+
 def test_pictures_that_are_unpacked_again_have_the_same_bytes(tmp_path, monkeypatch):
     archive = write_tar(tmp_path / "cifar-10-python.tar.gz", *cifar10_python())
     before = scan(archive).images

@@ -20,8 +20,10 @@ from sle_gan.data.archives.parquet import SUFFIX, Parquet
 from sle_gan.data.picture_kinds import EXTENSIONS
 from sle_gan.disk import cache_folder, check_space
 from sle_gan.errors import InputError, StorageError
+from sle_gan.json_files import read_json, write_json
 
 _LAYOUTS = (cifar.opened, stl10.opened)
+_SPLITS = "splits.json"
 _AND = "+"  # between splits that are taken together
 _MOST_FILES = 64  # of a folder that may be one of the layouts
 
@@ -54,12 +56,18 @@ def image_folder(path: Path) -> Path:
             files = [archive]
         else:
             continue
-        parts = path.relative_to(archive).parts
-        data_set = _opened(archive, files)
-        if data_set is None:
-            continue  # such as a file of CIFAR, which has no ending, by the name of its split
-        split, below = _split_of(archive, data_set, parts)
-        folder = _unpacked(archive, files, data_set, split)
+        kept = cache_folder() / "unpacked" / f"{archive.name}-{_key_of(archive, files)}"
+        splits = _splits_in(kept)
+        data_set = None
+        if splits is None:
+            data_set = _opened(archive, files)
+            if data_set is None:
+                continue  # such as a file of CIFAR, which has no ending, by the name of its split
+            splits = data_set.splits
+        split, below = _split_of(archive, splits, path.relative_to(archive).parts)
+        folder = kept / (split or "all")
+        if not folder.is_dir():
+            _unpack(archive, data_set or _opened(archive, files), split, folder)
         return _existing(folder.joinpath(*below), path)
     return path
 
@@ -100,24 +108,34 @@ def _opened(archive: Path, files: list[Path]) -> DataSet | None:
     return next((found for opened in _LAYOUTS if (found := opened(members))), None) or ImageFiles(members)
 
 
-def _split_of(archive: Path, data_set: DataSet, parts: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+def _splits_in(kept: Path) -> tuple[str, ...] | None:
+    """Returns the splits of a data set that was unpacked, so that its archive need not be read; None if it was not."""
+    try:
+        return tuple(read_json(kept / _SPLITS))
+    except (InputError, OSError, TypeError):
+        return None
+
+
+def _split_of(archive: Path, splits: tuple[str, ...], parts: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """Parts what stands behind an archive into its splits, joined by `+`, and the folder in them."""
-    if not data_set.splits:
+    if not splits:
         return "", parts
     if not parts:
-        return data_set.splits[0], ()
-    unknown = [name for name in parts[0].split(_AND) if name not in data_set.splits]
+        return splits[0], ()
+    unknown = [name for name in parts[0].split(_AND) if name not in splits]
     if unknown:
-        raise InputError(f"{archive} has the splits {', '.join(data_set.splits)}; got {unknown[0]}")
+        raise InputError(f"{archive} has the splits {', '.join(splits)}; got {unknown[0]}")
     return parts[0], parts[1:]
 
 
-def _unpacked(archive: Path, files: list[Path], data_set: DataSet, split: str) -> Path:
+def _key_of(archive: Path, files: list[Path]) -> str:
     facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    key = hashlib.sha256(repr((str(archive.resolve()), facts)).encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    folder = cache_folder() / "unpacked" / f"{archive.name}-{key}" / (split or "all")
-    if folder.is_dir():
-        return folder
+    return hashlib.sha256(repr((str(archive.resolve()), facts)).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def _unpack(archive: Path, data_set: DataSet | None, split: str, folder: Path) -> None:
+    if data_set is None:  # it was one when it was unpacked before
+        raise InputError(f"{archive} is no data set any more; restore it")
     print(f"unpacking {archive}{f' ({split})' if split else ''} to {folder}", file=sys.stderr, flush=True)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -132,9 +150,9 @@ def _unpacked(archive: Path, files: list[Path], data_set: DataSet, split: str) -
             if not any(inner.iterdir()):
                 raise InputError(f"there is no picture in {archive}")
             _rename(inner, folder)
+        write_json(folder.parent / _SPLITS, data_set.splits)
     except OSError as error:
         raise StorageError(f"{archive} cannot be unpacked to {folder}: {error.strerror or error}") from None
-    return folder
 
 
 def _rename(folder: Path, to: Path) -> None:
