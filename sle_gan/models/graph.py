@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.keras_version import needs_keras_2
@@ -46,6 +47,23 @@ class FeatureSplit(NamedTuple):
 
     first: keras.Model
     rest: keras.Model
+
+
+@needs_keras_2
+def split_at(
+    network: keras.Model, features: list[tf.Tensor], others: list[tf.Tensor], taken_too: list[tf.Tensor]
+) -> FeatureSplit:
+    """Cuts a functional network at tensors in it; nothing is copied.
+
+    Args:
+        network: the network.
+        features: tensors of the network.
+        others: what its first part returns beside them.
+        taken_too: what its rest takes beside them.
+    """
+    return FeatureSplit(
+        keras.Model(network.input, (features, others)), keras.Model([*features, *taken_too], network.output)
+    )
 
 
 @needs_keras_2

@@ -36,3 +36,8 @@ class SNGANLayers(SeededLayers):
         if labels is None:
             return self.batch_norm(x, name)
         return class_batch_norm(x, labels, keras.initializers.RandomNormal(0.0, 0.02, seed=self.next_seed()), name)
+
+    def picture(self, x: tf.Tensor, channels: int) -> tf.Tensor:
+        """Makes the picture, in [-1, 1]: batch normalization, ReLU, convolution, tanh."""
+        x = self.conv(tf.nn.relu(self.batch_norm(x, "rgb_norm")), channels, 3, "rgb")
+        return keras.layers.Activation("tanh", dtype="float32", name="image")(x)

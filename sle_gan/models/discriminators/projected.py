@@ -10,7 +10,7 @@ from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import FrozenFirst
 from sle_gan.models import DISCRIMINATORS
 from sle_gan.models.blocks.projected import MAP_CHANNELS, ProjectedFeatures, head_blocks, judged_by_heads
-from sle_gan.models.graph import FeatureSplit, JudgingGraph
+from sle_gan.models.graph import FeatureSplit, JudgingGraph, split_at
 from sle_gan.models.rows import USUAL_FEATURES, FeatureOptions, check_shape
 
 
@@ -79,10 +79,7 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
     _, *labels = discriminator_model.inputs
     names = [f"head{number}_logits" for number in range(len(MAP_CHANNELS))]
     features = [discriminator_model.get_layer(name).input for name in names]
-    return FeatureSplit(
-        keras.Model(discriminator_model.input, (features, [])),
-        keras.Model([*features, *labels], discriminator_model.output),
-    )
+    return split_at(discriminator_model, features, [], labels)
 
 
 @needs_keras_2

@@ -16,7 +16,7 @@ from sle_gan.layers.conditional import projection
 from sle_gan.layers.resample import average_pool_to
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
 from sle_gan.models import DISCRIMINATORS
-from sle_gan.models.graph import FeatureSplit, JudgingGraph, layers_of
+from sle_gan.models.graph import FeatureSplit, JudgingGraph, layers_of, split_at
 from sle_gan.models.rows import check_shape
 from sle_gan.models.seeded import DISCRIMINATOR, SeededLayers
 
@@ -97,10 +97,7 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
         A `FeatureSplit`.
     """
     sums, (_, *labels) = discriminator_model.get_layer("logits").input, discriminator_model.inputs
-    return FeatureSplit(
-        keras.Model(discriminator_model.input, ([sums], [])),
-        keras.Model([sums, *labels], discriminator_model.output),
-    )
+    return split_at(discriminator_model, [sums], [], labels)
 
 
 @needs_keras_2

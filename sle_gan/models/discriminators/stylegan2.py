@@ -17,7 +17,7 @@ from sle_gan.layers.minibatch import MinibatchDeviation
 from sle_gan.layers.resample import blur_fir, downsample_fir
 from sle_gan.models import DISCRIMINATORS, limits_of_width
 from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, embedded, mapped
-from sle_gan.models.graph import FeatureSplit, JudgingGraph, layers_of
+from sle_gan.models.graph import FeatureSplit, JudgingGraph, layers_of, split_at
 from sle_gan.models.rows import ChannelLimits, check_shape
 from sle_gan.models.seeded import DISCRIMINATOR
 
@@ -87,10 +87,7 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
         A `FeatureSplit`.
     """
     last, (_, *labels) = discriminator_model.get_layer("logits").input, discriminator_model.inputs
-    return FeatureSplit(
-        keras.Model(discriminator_model.input, ([last], [])),
-        keras.Model([last, *labels], discriminator_model.output),
-    )
+    return split_at(discriminator_model, [last], [], labels)
 
 
 @needs_keras_2

@@ -16,7 +16,7 @@ from sle_gan.layers.resample import upsample_bilinear, upsample_nearest
 from sle_gan.models import GENERATORS
 from sle_gan.models.autogan_genotypes import Cell, genotype_of
 from sle_gan.models.blocks.sngan import SNGANLayers
-from sle_gan.models.graph import FeatureSplit
+from sle_gan.models.graph import FeatureSplit, split_at
 from sle_gan.models.rows import check_shape
 from sle_gan.models.seeded import GENERATOR
 
@@ -63,8 +63,7 @@ def generator(
     for number, cell in enumerate(cells, start=1):
         x, skip = _cell(x, cell, skips, labels, f"cell{number}", blocks)
         skips.append(skip)
-    x = blocks.conv(tf.nn.relu(blocks.batch_norm(x, "rgb_norm")), channels, 3, "rgb")
-    image = keras.layers.Activation("tanh", dtype="float32", name="image")(x)
+    image = blocks.picture(x, channels)
     return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
 
@@ -87,10 +86,7 @@ def feature_split(generator_model: keras.Model) -> FeatureSplit:
     start, (_, *labels) = generator_model.get_layer("start").output, generator_model.inputs
     is_told_later = any(layer.name.endswith("_gain") for layer in generator_model.layers)
     later = labels if is_told_later else []  # classes enter behind the first layer only where batches are normalized
-    return FeatureSplit(
-        keras.Model(generator_model.input, ([start], later)),
-        keras.Model([start, *later], generator_model.output),
-    )
+    return split_at(generator_model, [start], later, later)
 
 
 class _Layers(SNGANLayers):

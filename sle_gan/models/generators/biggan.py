@@ -16,7 +16,7 @@ from sle_gan.layers.conditional import conditional_batch_norm
 from sle_gan.layers.resample import upsample_nearest
 from sle_gan.models import GENERATORS
 from sle_gan.models.blocks.biggan import ARCHITECTURES, BigGANLayers
-from sle_gan.models.graph import FeatureSplit
+from sle_gan.models.graph import FeatureSplit, split_at
 from sle_gan.models.rows import check_shape
 from sle_gan.models.seeded import GENERATOR
 
@@ -86,10 +86,7 @@ def feature_split(generator_model: keras.Model) -> FeatureSplit:
     """
     start, (codes, *labels) = generator_model.get_layer("start").output, generator_model.inputs
     others = [codes, *labels] if ARCHITECTURES[generator_model.output_shape[1]].chunk_size else labels
-    return FeatureSplit(
-        keras.Model(generator_model.input, ([start], others)),
-        keras.Model([start, *others], generator_model.output),
-    )
+    return split_at(generator_model, [start], others, others)
 
 
 def _chunks(codes: tf.Tensor, chunk_size: int, count: int) -> list[tf.Tensor]:

@@ -12,7 +12,7 @@ from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.resample import upsample_nearest
 from sle_gan.models import GENERATORS
 from sle_gan.models.blocks.sngan import SNGANLayers
-from sle_gan.models.graph import FeatureSplit
+from sle_gan.models.graph import FeatureSplit, split_at
 from sle_gan.models.rows import check_shape
 from sle_gan.models.seeded import GENERATOR
 
@@ -50,9 +50,7 @@ def generator(resolution: int = 32, channels: int = 3, width: int = 64, seed: in
     for filters in rest:
         side *= 2
         x = _up_block(x, filters, labels, f"up{side}", blocks)
-    x = tf.nn.relu(blocks.batch_norm(x, "rgb_norm"))
-    x = blocks.conv(x, channels, 3, "rgb")
-    image = keras.layers.Activation("tanh", dtype="float32", name="image")(x)
+    image = blocks.picture(x, channels)
     return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
 
@@ -73,10 +71,7 @@ def feature_split(generator_model: keras.Model) -> FeatureSplit:
         A `FeatureSplit`.
     """
     start, (_, *labels) = generator_model.get_layer("start").output, generator_model.inputs
-    return FeatureSplit(
-        keras.Model(generator_model.input, ([start], labels)),
-        keras.Model([start, *labels], generator_model.output),
-    )
+    return split_at(generator_model, [start], labels, labels)
 
 
 def _up_block(x: tf.Tensor, filters: int, labels: tf.Tensor | None, name: str, blocks: SNGANLayers) -> tf.Tensor:
