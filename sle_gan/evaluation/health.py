@@ -32,7 +32,6 @@ _MOSTLY_BELOW = 0.75  # share of pairs in which the held-out image has the lower
 _SCORINGS_WITHOUT_GAIN = 3
 _GAIN = 0.05  # least relative decrease of a score that counts as a gain
 _THUMB_PX = 16
-_HOLD_OUT = "--held-out 0.1"
 _FEWEST_TO_HOLD_OUT = 10  # of which a tenth is an image
 
 
@@ -70,8 +69,11 @@ def judge(rows: Sequence[Row], settings: TrainSettings, image_count: int | None 
     if step < _EARLY_STEPS or len(losses) < _FEWEST_ROWS:
         needed = f"{_EARLY_STEPS} steps and {_FEWEST_ROWS} rows"
         return Verdict(TOO_EARLY, [f"{step} steps and {len(losses)} rows of losses; judged from {needed} on"], None)
-    verdicts = [judge_part(rows, losses, settings) for judge_part in (_diversity, _discriminator, _plateau)]
-    verdicts = [_without_refused(verdict, settings, image_count) for verdict in verdicts]
+    verdicts = [
+        _diversity(rows, settings),
+        _discriminator(losses, settings, image_count),
+        _plateau(rows, settings),
+    ]
     gravest = next((verdict for verdict in verdicts if verdict.verdict != HEALTHY), Verdict(HEALTHY, [], None))
     others = [sentence for verdict in verdicts if verdict is not gravest for sentence in verdict.evidence]
     return gravest._replace(evidence=[*gravest.evidence, *others, *_balance(losses)])
@@ -132,7 +134,7 @@ def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
         yield name, value
 
 
-def _diversity(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings) -> Verdict:
+def _diversity(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
     measured = [row["diversity"] for row in rows if row.get("diversity")]
     # Ratios of different networks cannot be compared.
     ratios = [one["ratio"] for one in measured if one.get("network") == measured[-1].get("network")]
@@ -152,7 +154,7 @@ def _diversity(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettin
     return _verdict(COLLAPSING if is_collapsed else HEALTHY, evidence, _augmentation(settings) or rate)
 
 
-def _discriminator(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings) -> Verdict:
+def _discriminator(losses: Sequence[Row], settings: TrainSettings, image_count: int | None) -> Verdict:
     recent = _recent(losses)
     measured = [row for row in recent if "held_out_logits" in row]
     if measured:
@@ -165,16 +167,15 @@ def _discriminator(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSe
     if sign <= _OVERFITTING:
         return Verdict(HEALTHY, [rated_real], None)
     unsure = "without held-out images this is a sign of overfitting, not a proof"
-    suggestion = "--diff-augment" if settings.augmentation is None else _HOLD_OUT
-    return Verdict(OVERFITS, [rated_real, unsure], suggestion)
+    can_hold_out = image_count is None or image_count >= _FEWEST_TO_HOLD_OUT
+    if settings.augmentation is not None and can_hold_out:
+        return Verdict(OVERFITS, [rated_real, unsure], "--held-out 0.1")
+    return Verdict(OVERFITS, [rated_real, unsure], _against_overfitting(settings))
 
 
-def _without_refused(verdict: Verdict, settings: TrainSettings, image_count: int | None) -> Verdict:
-    """Returns a verdict whose suggestion a training of so many images accepts."""
-    if verdict.suggestion != _HOLD_OUT or image_count is None or image_count >= _FEWEST_TO_HOLD_OUT:
-        return verdict
-    rate = f"--D-learning-rate {settings.optimization.D_learning_rate / 2:g}"
-    return verdict._replace(suggestion=_augmentation(settings) or rate)
+def _against_overfitting(settings: TrainSettings) -> str:
+    """Returns the flag that augments more, or where there is none halves the discriminator's rate."""
+    return _augmentation(settings) or f"--D-learning-rate {settings.optimization.D_learning_rate / 2:g}"
 
 
 def _by_held_out(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
@@ -189,11 +190,10 @@ def _by_held_out(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
         return Verdict(HEALTHY, [*evidence, "it rates drawn images as high as those it trains on"], None)
     evidence.append(f"lately held-out images lie {share:.0%} of the way from training images to drawn ones")
     is_overfit = share > _OVERFITTING and below > _MOSTLY_BELOW
-    rate = f"--D-learning-rate {settings.optimization.D_learning_rate / 2:g}"
-    return _verdict(OVERFITS if is_overfit else HEALTHY, evidence, _augmentation(settings) or rate)
+    return _verdict(OVERFITS if is_overfit else HEALTHY, evidence, _against_overfitting(settings))
 
 
-def _plateau(rows: Sequence[Row], losses: Sequence[Row], settings: TrainSettings) -> Verdict:
+def _plateau(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
     by_kind: dict[tuple[Any, ...], list[tuple[int, float, float]]] = {}
     for row in rows:
         for name, score in row.get("scores", {}).items():
