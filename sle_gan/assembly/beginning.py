@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
-from numpy.typing import NDArray
 
 from sle_gan.assembly.weights import begin_from
 from sle_gan.keras_version import needs_keras_2
@@ -67,10 +67,10 @@ def begin_with_run(
         "discriminator": (trained[1], others[1], build_discriminator),
     }
     names = settings.images.class_names, theirs.images.class_names
+    axes = {build_one: class_axes(theirs, build_one) if names[1] else {} for _, _, build_one in pairs.values()}
     lines = [*_describe_classes(*names)]
     for name, (ours, other, build_one) in pairs.items():
-        axes = class_axes(theirs, build_one) if names[1] else {}
-        taken = take_over(ours, other, names, axes)
+        taken = take_over(ours, other, names, axes[build_one])
         new = f"; new: {', '.join(taken.new[:_SHOWN])}{' and more' if len(taken.new) > _SHOWN else ''}"
         of_classes = f" and the known classes of {taken.of_classes}" if taken.of_classes else ""
         lines.append(
@@ -101,18 +101,18 @@ def take_over(
     new: dict[str, None] = {}
     for variable in ours.weights:
         other = by_name.get(variable.name)
-        value = variable.numpy()
         axis = axes.get(variable.name)
         if other is None or (axis is None and other.shape != variable.shape):
             new[variable.name.partition("/")[0]] = None
         elif axis is None:
             variable.assign(other)
             whole += 1
-        elif known and _without(value, axis) == _without(other.numpy(), axis):
-            value = np.moveaxis(value, axis, 0)
+        elif known and _without(variable.shape, axis) == _without(other.shape, axis):
+            value = variable.numpy()
+            rows, other_rows = np.moveaxis(value, axis, 0), np.moveaxis(other.numpy(), axis, 0)
             for here, there in known:
-                value[here] = np.moveaxis(other.numpy(), axis, 0)[there]
-            variable.assign(np.moveaxis(value, 0, axis))
+                rows[here] = other_rows[there]
+            variable.assign(value)
             of_classes += 1
         else:
             new[variable.name.partition("/")[0]] = None
@@ -157,5 +157,5 @@ def _describe_classes(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
     return [f"classes: {told}"] if told else []
 
 
-def _without(value: NDArray[np.generic], axis: int) -> tuple[int, ...]:
-    return (*value.shape[:axis], *value.shape[axis + 1 :])
+def _without(shape: tf.TensorShape, axis: int) -> tuple[int, ...]:
+    return (*shape[:axis], *shape[axis + 1 :])
