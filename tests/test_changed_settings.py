@@ -404,8 +404,8 @@ FOLLOWED = {
     "--strategy": "--strategy one",
     "--width": "--width 16",
 }
-# Of `sle-gan search`, `sle-gan study` and `generate.py`, and a file that is downloaded: their own tests try them.
-FOLLOWED_ELSEWHERE = {"--inception-weights", "--rounds", "--seeds"}
+# Of `sle-gan search`, `sle-gan study` and `generate.py`, and files of weights: their own tests try them.
+FOLLOWED_ELSEWHERE = {"--discriminator-weights", "--generator-weights", "--inception-weights", "--rounds", "--seeds"}
 
 
 def advised_flags(file):
