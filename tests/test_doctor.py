@@ -9,6 +9,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageDraw
 
+from sle_gan.assembly.advice import accepts_for
+from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.main import main
 from sle_gan.data.doctor import describe_diagnosis, diagnose
 from sle_gan.data.folder import scan
@@ -21,6 +23,13 @@ def draw(path, seed, width=80, height=72, mode="RGB", **options):
     image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
     image.save(path, **options)
     return image
+
+
+def diagnosed(folder, **given):
+    """Returns what is said of a folder for a training as it is given."""
+    given = {"data_folder": str(folder), "resolution": 64, **given}
+    found = scan(folder)
+    return diagnose(found, resolve(given).images, accepts_for(given, found))
 
 
 @pytest.fixture
@@ -45,7 +54,7 @@ def mixed(tmp_path):
 
 
 def test_a_folder_of_every_kind_is_diagnosed(mixed):
-    diagnosis = diagnose(scan(mixed), 64)
+    diagnosis = diagnosed(mixed)
     assert diagnosis.usable == 14
     assert [path for path, _ in diagnosis.broken] == ["page.jpg", "roses/cut.png"]
     assert diagnosis.ignored == 1
@@ -67,7 +76,7 @@ def test_a_folder_of_every_kind_is_diagnosed(mixed):
 
 
 def test_what_was_found_is_told_in_lines(mixed):
-    lines = describe_diagnosis(diagnose(scan(mixed), 64))
+    lines = describe_diagnosis(diagnosed(mixed))
     assert lines[:2] == ["usable: 14", "broken: 2"]
     assert lines[2].startswith("  page.jpg (not a JPEG")
     assert lines[4:9] == [
@@ -96,7 +105,7 @@ def test_what_was_found_is_told_in_lines(mixed):
 def test_advice_fits_the_images(tmp_path, size, mode, resolution, advice):
     for seed in range(25):
         draw(tmp_path / f"{seed}.png", seed, *size, mode=mode)
-    number, *others = diagnose(scan(tmp_path), resolution).advice
+    number, *others = diagnosed(tmp_path, resolution=resolution).advice
     assert number.startswith("fewer than 100 images: keep --diff-augment")
     assert len(others) == len(advice)
     assert all(part in line for part, line in zip(advice, others, strict=True))
@@ -126,10 +135,10 @@ def draw_cut_out(path, seed, size, background, extent):
 def test_what_lies_at_the_borders_decides_which_fit_is_advised(tmp_path, sizes, background, extent, advice):
     for seed in range(20):
         draw_cut_out(tmp_path / f"{seed}.png", seed, sizes[seed % len(sizes)], background, extent)
-    lines = [line for line in diagnose(scan(tmp_path), 64).advice if "crop" in line]
+    lines = [line for line in diagnosed(tmp_path).advice if "crop" in line]
     assert len(lines) == (advice is not None)
     assert all(advice in line for line in lines)
-    assert not any("crop" in line for line in diagnose(scan(tmp_path), 64, fit="pad").advice)
+    assert not any("crop" in line for line in diagnosed(tmp_path, fit="pad").advice)
 
 
 def test_images_that_look_alike_are_shown_as_pairs_and_not_called_copies(tmp_path, mixed, capsys):
@@ -157,7 +166,7 @@ def test_a_folder_of_which_nothing_can_be_decoded_is_told(tmp_path, capsys):
         content = (tmp_path / f"{seed}.png").read_bytes()
         (tmp_path / f"{seed}.png").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"none of the 3 images can be decoded; the first: 0\.png: cannot be decoded"):
-        diagnose(scan(tmp_path), 64)
+        diagnosed(tmp_path)
     assert main(["doctor", str(tmp_path), "--no-estimate"]) == 2
     (tmp_path / "empty").mkdir()
     assert main(["doctor", str(tmp_path / "empty"), "--no-estimate"]) == 2

@@ -13,17 +13,19 @@ from PIL import Image
 
 from sle_gan.data.decode import read_image
 from sle_gan.data.folder import FEW_IMAGES, FolderScan, ImageFile, pillow_warnings_ignored
-from sle_gan.data.framing import fit_advice, framing
+from sle_gan.data.framing import Framing, fit_advice, framing
 from sle_gan.data.in_threads import in_threads
 from sle_gan.data.near_duplicates import SIDE_PX, near_duplicates
 from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.data.value_ranges import describe_value_ranges
 from sle_gan.errors import InputError
 from sle_gan.settings import ImageSettings
+from sle_gan.settings.advice import Accepts, Advice, acceptable, as_flags, first_accepted
+from sle_gan.settings.augmentation import DEFAULT_POLICY
 
 ENOUGH_IMAGES = 100
 MANY_IMAGES = 2000
-LEAST_RESOLUTION = 64
+_SIDES_PX = (32, 64, 128, 256, 512, 1024)  # that networks have
 
 Groups = tuple[tuple[str, ...], ...]  # of paths
 
@@ -80,16 +82,13 @@ class Diagnosis:
     advice: tuple[str, ...]
 
 
-def diagnose(
-    scanned: FolderScan, resolution: int, value_range: Sequence[float] | None = None, fit: str = "crop"
-) -> Diagnosis:
+def diagnose(scanned: FolderScan, settings: ImageSettings, accepts: Accepts) -> Diagnosis:
     """Decodes every image of a scanned folder and says what is good and bad about it.
 
     Args:
         scanned: a `FolderScan`.
-        resolution: side of the images in training, in pixels.
-        value_range: values of images of more than 8 bits that become 0 and 255; those of the format if None.
-        fit: what makes the images square in training: `crop`, `pad` or `stretch`.
+        settings: of the training that is planned: side of the images, what makes them square, range of their values.
+        accepts: whether that training takes some changes; no others are advised.
 
     Returns:
         A `Diagnosis`.
@@ -97,7 +96,7 @@ def diagnose(
     Raises:
         InputError: if no image can be decoded.
     """
-    images, pictures, broken = _decode(scanned, value_range)
+    images, pictures, broken = _decode(scanned, settings.range)
     if not images:
         path, reason = broken[0]
         raise InputError(f"none of the {len(broken)} images can be decoded; the first: {path}: {reason}")
@@ -114,19 +113,20 @@ def diagnose(
         "modes": _counts(image.mode for image in images),
         "formats": _counts(image.format for image in images),
         "classes": _classes(images),
-        "smaller": sum(side_px < resolution for side_px in sides_px),
+        "smaller": sum(side_px < settings.resolution for side_px in sides_px),
         "animated": sum(image.frames > 1 for image in images),
     }
     return Diagnosis(
         folder=str(scanned.folder),
-        resolution=resolution,
+        resolution=settings.resolution,
         broken=broken,
         ignored=scanned.ignored,
         unread=_counts(kind.name for _, kind in scanned.unread),
         written=scanned.written,
-        values=tuple(describe_value_ranges(scanned, value_range)),
+        values=tuple(describe_value_ranges(scanned, settings.range)),
         advice=(
-            *_advice(facts, resolution, fit_advice(framings) if fit == "crop" else None),
+            *_advice_on_number(facts["usable"], accepts),
+            *acceptable(_advice(facts, settings, framings, accepts), accepts),
             *_advice_on_kinds(scanned),
         ),
         **facts,
@@ -245,28 +245,37 @@ def _range(values: Sequence[float]) -> tuple[float, float, float]:
     return min(values), float(np.median(values)), max(values)
 
 
-def _advice(facts: dict[str, Any], resolution: int, on_fit: str | None) -> Iterator[str]:
+def _advice(
+    facts: dict[str, Any], settings: ImageSettings, framings: Sequence[Framing], accepts: Accepts
+) -> Iterator[Advice]:
     """Yields what to do, the most important first."""
-    yield _advice_on_number(facts["usable"])
     copies, alike = (sum(len(group) - 1 for group in facts[kind]) for kind in ("exact_duplicates", "near_duplicates"))
     if copies:
-        yield f"{copies} of the images are equal to another one: remove them, or they count more than once"
+        yield Advice(f"{copies} of the images are equal to another one: remove them, or they count more than once", {})
     if alike:
-        yield f"{alike} of the images look like another one: --pairs FILE.png shows them beside each other; look first"
+        text = f"{alike} of the images look like another one: --pairs FILE.png shows them beside each other; look first"
+        yield Advice(text, {})
     if facts["smaller"] > facts["usable"] / 2:
-        fitting = max(LEAST_RESOLUTION, 2 ** int(np.log2(facts["shorter_side_px"][1])))
-        if fitting < resolution:
-            yield f"most images would be enlarged, and the samples will be soft: --resolution {fitting} fits them"
-    if on_fit:
+        middle = facts["shorter_side_px"][1]
+        sides = [side for side in _SIDES_PX if side < settings.resolution]
+        sides.sort(key=lambda side: (side > middle, abs(side - middle)))  # the largest that all have, or the next one
+        fitting = first_accepted([{"resolution": side} for side in sides], accepts)
+        if fitting is not None:
+            text = f"most images would be enlarged, and the samples will be soft: {as_flags(fitting)} fits them"
+            yield Advice(text, fitting)
+    on_fit = fit_advice(framings) if settings.fit == "crop" else None
+    if on_fit is not None:
         yield on_fit
     modes = set(facts["modes"])
-    if modes & {"RGBA", "LA", "PA"}:
-        yield "some images are transparent: --background colors what is below, --channels 4 learns the transparency"
-    if modes <= {"L", "1"} or all(mode.startswith("I;16") for mode in modes):
-        yield "all images are grey: --channels 1 learns them as they are"
+    if modes & {"RGBA", "LA", "PA"} and settings.channels != 4:
+        yield Advice("some images are transparent: --background COLOR colors what is below", {"background": "#ffffff"})
+        yield Advice("some images are transparent: --channels 4 learns the transparency", {"channels": 4})
+    if settings.channels != 1 and (modes <= {"L", "1"} or all(mode.startswith("I;16") for mode in modes)):
+        yield Advice("all images are grey: --channels 1 learns them as they are", {"channels": 1})
     counts = facts["classes"].values()
     if counts and max(counts) > _UNEVEN * min(counts):
-        yield f"the largest sub-folder has {max(counts) / min(counts):.0f} times the images of the smallest"
+        text = f"the largest sub-folder has {max(counts) / min(counts):.0f} times the images of the smallest"
+        yield Advice(text, {})
 
 
 def _advice_on_kinds(scanned: FolderScan) -> Iterator[str]:
@@ -275,14 +284,17 @@ def _advice_on_kinds(scanned: FolderScan) -> Iterator[str]:
         yield f"{count} {kind.name} files are not used: {kind.mend}"
 
 
-def _advice_on_number(count: int) -> str:
+def _advice_on_number(count: int, accepts: Accepts) -> Iterator[str]:
+    augments = accepts({"diff_augment": DEFAULT_POLICY})
     if count < FEW_IMAGES:
-        return f"fewer than {FEW_IMAGES} images: the samples will be near copies of them"
-    if count < ENOUGH_IMAGES:
-        return f"fewer than {ENOUGH_IMAGES} images: keep --diff-augment, and look for copies of them in the samples"
-    if count < MANY_IMAGES:
-        return "enough images for the defaults; keep --diff-augment"
-    return "many images: --diff-augment matters less, and more --steps pay"
+        yield f"fewer than {FEW_IMAGES} images: the samples will be near copies of them"
+    elif count < ENOUGH_IMAGES:
+        keep = "keep --diff-augment, and " if augments else ""
+        yield f"fewer than {ENOUGH_IMAGES} images: {keep}look for copies of them in the samples"
+    elif count < MANY_IMAGES:
+        yield f"enough images for the defaults{'; keep --diff-augment' if augments else ''}"
+    else:
+        yield "many images: augmentation matters less, and a longer training pays"
 
 
 def _list_lines(name: str, items: Sequence[str]) -> Iterator[str]:

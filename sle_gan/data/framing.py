@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sle_gan.settings.advice import Advice, as_flags
+
 _PLAIN_SHARE = 0.6  # of the outermost pixels that are of one color, from which a background is plain
 _SAME_COLOR = 24  # largest difference of two plain pixels, in [0, 255]
 _CUT_SHARE = 0.02  # of the pixels that are cut off, from which something lies there
@@ -56,14 +58,14 @@ def framing(thumbnail: NDArray[np.uint8], width_px: int, height_px: int) -> Fram
     return Framing((red, green, blue), aspect > _SQUARE and cut > 0 and bool(things.mean() >= _CUT_SHARE))
 
 
-def fit_advice(framings: Sequence[Framing]) -> str | None:
+def fit_advice(framings: Sequence[Framing]) -> Advice | None:
     """Advises another `--fit` where the crop loses something of more than a quarter of the images.
 
     Args:
         framings: a `Framing` of each image, at least one.
 
     Returns:
-        A line of text, or None if the crop is right.
+        The advice, or None if the crop is right.
     """
     losing = [framing for framing in framings if framing.loses]
     if len(losing) <= _TOO_MANY * len(framings):
@@ -71,12 +73,12 @@ def fit_advice(framings: Sequence[Framing]) -> str | None:
     of_all = f"of {len(losing)} of the {len(framings)} images"
     plain = [framing.background for framing in losing if framing.background is not None]
     if len(plain) <= len(losing) / 2:
-        return f"the default crop cuts off a third or more {of_all}: --fit pad keeps it"
+        changes = {"fit": "pad"}
+        return Advice(f"the default crop cuts off a third or more {of_all}: {as_flags(changes)} keeps it", changes)
     color = _common_color(plain)
-    background = f" --background '{color}'" if color else ""
-    return (
-        f"the default crop cuts off parts of what lies on a plain background {of_all}: --fit pad{background} keeps them"
-    )
+    changes = {"fit": "pad"} | ({"background": color} if color else {})
+    cut_off = f"the default crop cuts off parts of what lies on a plain background {of_all}"
+    return Advice(f"{cut_off}: {as_flags(changes)} keeps them", changes)
 
 
 def _common_color(colors: Iterable[tuple[int, int, int]]) -> str | None:

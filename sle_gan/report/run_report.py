@@ -18,6 +18,7 @@ from sle_gan.report.curves import Line, curves, short_number
 from sle_gan.report.page import element, facts, page, picture, table
 from sle_gan.report.record import Row, RunRecord, damage_as_input_error, read_record, training_seconds
 from sle_gan.run import RunFolder
+from sle_gan.settings.advice import Accepts
 from sle_gan.shell import shell_line
 from sle_gan.training.growth import images_shown
 
@@ -29,11 +30,12 @@ _MOST_SHEETS = 9
 _MOST_SKIPPED = 20
 
 
-def write_report(run: RunFolder) -> Path:
+def write_report(run: RunFolder, accepts: Accepts) -> Path:
     """Writes the report of a run atomically: an earlier report stays until the new one is whole.
 
     Args:
         run: a `RunFolder` that exists.
+        accepts: whether a training like it takes some changes, which are then suggested.
 
     Returns:
         The path of the report.
@@ -43,17 +45,18 @@ def write_report(run: RunFolder) -> Path:
         OSError: if the report cannot be written.
     """
     with damage_as_input_error(run.path):
-        content = report_page(read_record(run))
+        content = report_page(read_record(run), accepts)
     with whole_file(run.report_file) as temporary:
         temporary.write_bytes(content)
     return run.report_file
 
 
-def report_page(record: RunRecord) -> bytes:
+def report_page(record: RunRecord, accepts: Accepts) -> bytes:
     """Makes the report: a page of HTML, as bytes.
 
     Args:
         record: a `sle_gan.report.record.RunRecord`. What it does not hold is left out.
+        accepts: whether a training like it takes some changes.
     """
     sections = {
         "Pictures": _pictures(record),
@@ -66,7 +69,7 @@ def report_page(record: RunRecord) -> bytes:
         "Cost": _cost(record),
         "Settings": _origin(record),
     }
-    body = [element("h1", record.run.name), element("p", facts_line(record), class_="soft"), _verdict(record)]
+    body = [element("h1", record.run.name), element("p", facts_line(record), class_="soft"), _verdict(record, accepts)]
     for title, parts in sections.items():
         present = [part for part in parts if part is not None]
         if present:
@@ -83,8 +86,8 @@ def facts_line(record: RunRecord) -> str:
     return ", ".join([*words, Path(settings.images.data_folder).name])
 
 
-def _verdict(record: RunRecord) -> Element:
-    verdict = judge(record.metrics, record.settings, record.image_count)
+def _verdict(record: RunRecord, accepts: Accepts) -> Element:
+    verdict = judge(record.metrics, record.settings, accepts)
     parts = [element("strong", verdict.verdict[:1].upper() + verdict.verdict[1:])]
     parts.append(element("ul", *(element("li", sentence) for sentence in verdict.evidence)))
     if verdict.suggestion:
