@@ -144,7 +144,7 @@ def test_what_lies_at_the_borders_decides_which_fit_is_advised(tmp_path, sizes, 
 def test_images_that_look_alike_are_shown_as_pairs_and_not_called_copies(tmp_path, mixed, capsys):
     sheet = tmp_path / "pairs.png"
     assert main(["doctor", str(mixed), "--no-estimate", "--pairs", str(sheet)]) == 0
-    assert f"1 pairs to look at in {sheet}" in capsys.readouterr().out
+    assert f"1 pair to look at in {sheet}" in capsys.readouterr().out
     with Image.open(sheet) as image:
         first, second = np.asarray(image)[:, :192], np.asarray(image)[:, 194:]
     assert np.abs(first[:, ::-1].astype(int) - second).mean() < 4  # one is the mirror image of the other

@@ -90,7 +90,8 @@ def _examine(arguments: argparse.Namespace) -> int:
     print("\n".join(describe_diagnosis(diagnosis)), flush=True)
     if arguments.pairs is not None:
         pairs = write_pairs(diagnosis, settings.images, arguments.pairs)
-        print(f"{pairs} pairs to look at in {arguments.pairs}" if pairs else "no pairs to look at", flush=True)
+        count = "1 pair" if pairs == 1 else f"{pairs} pairs"
+        print(f"{count} to look at in {arguments.pairs}" if pairs else "no pairs to look at", flush=True)
     content = asdict(diagnosis)
     if not arguments.no_estimate and (missing := missing_tensorflow()):
         print(f"memory and disk: not estimated, for {missing}")
