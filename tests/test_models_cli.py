@@ -158,7 +158,7 @@ def test_a_network_trains_goes_on_and_draws(pictures, tmp_path, more, capfd):
     "more",
     [
         *MODELS,
-        "--model fastgan --resolution 64 --mixed-precision bfloat16",
+        "--model fastgan --resolution 64 --rates paper --mixed-precision bfloat16",
         "--model sngan --n-critic 1 --mixed-precision bfloat16 --reconfigure --reconfigure-warmup 1 "
         "--reconfigure-interval 1",
     ],
