@@ -11,7 +11,7 @@ from test_accumulation import assert_equal_states, batch, small_networks
 from test_gan import linear_networks
 from test_models_cli import pictures, words  # noqa: F401  (a fixture)
 from test_perturbation import linear_splits
-from test_regularizers import SEED, assert_gradients_agree_with_finite_differences, drawn
+from test_regularizers import SEED, assert_gradients_agree_with_finite_differences
 
 from sle_gan.augment.adaptive import AdaptiveAugment
 from sle_gan.run import RunFolder

@@ -28,7 +28,7 @@ class PenaltySettings(SettingsGroup):
     )
     r1_on: str = setting(
         choice("before", "after"),
-        "R1 and R2: the slope at images before or after augmentation",
+        "R1's and R2's slope at images before or after augmentation",
         "after",
         fits_weights=True,
     )
