@@ -26,7 +26,6 @@ from sle_gan.training.perturbation import SIGNS, AdversarialFeatures
 from sle_gan.training.r1 import r1, r1_penalty, r2
 from sle_gan.training.teacher import Teacher
 
-R3GAN = "Huang et al. 2024, arXiv:2501.05441"
 LOSSES = adversarial_losses("relativistic", smallest_margin=0.8)
 
 
@@ -38,7 +37,9 @@ def softplus(x):
     return np.log1p(np.exp(x))
 
 
-@pytest.mark.paper("Relativistic", R3GAN, "both losses of pairs, place by place")
+@pytest.mark.paper(
+    "Losses", "Huang et al. 2024, arXiv:2501.05441", "relativistic: both losses are of pairs, place by place"
+)
 def test_equal_logits_lose_log_2_and_swapped_images_swap_the_losses():
     reals, fakes = (tf.random.stateless_normal([4, 3], [number, 0]) for number in (1, 2))
     for loss in (relativistic_discriminator(reals, reals, SEED), relativistic_generator(fakes, fakes)):
@@ -70,7 +71,9 @@ def drawn_codes(gan, count):
     return tf.random.stateless_normal([count, 2], draws.fold(gan._step_seed(), draws.LATENT_CODES)).numpy()
 
 
-@pytest.mark.paper("Relativistic", R3GAN, "the generator's step has reals of its own, which stand still")
+@pytest.mark.paper(
+    "Losses", "Huang et al. 2024, arXiv:2501.05441", "relativistic: the generator's step has reals, which stand still"
+)
 @pytest.mark.parametrize(("accumulate", "neighbors"), [(1, [4.0, 1.0, 2.0, 3.0]), (2, [2.0, 1.0, 4.0, 3.0])])
 def test_a_step_is_the_one_that_is_computed_by_hand_and_shares_pair_within_themselves(accumulate, neighbors):
     gan = linear_gan(accumulate)
@@ -113,7 +116,9 @@ def test_a_teacher_judges_the_reals_too_and_moved_features_are_paired_as_others(
     np.testing.assert_allclose(generator.get_layer("dense").kernel[:, 0], 1.0 - 0.1 * slope, rtol=1e-5)
 
 
-@pytest.mark.paper("Relativistic", R3GAN, "R1 and R2 of one weight, at images before augmentation, at every step")
+@pytest.mark.paper(
+    "R1", "Huang et al. 2024, arXiv:2501.05441", "R1 and R2 of one weight, at images before augmentation, at every step"
+)
 @pytest.mark.parametrize("is_before", [False, True])
 def test_r1_and_r2_of_a_linear_discriminator_are_gamma_times_its_squared_weight(is_before):
     gan = linear_gan(terms=[r1(0.5, 1, is_before), r2(0.5, 1, is_before)], augment=lambda images, seed: 3.0 * images)
