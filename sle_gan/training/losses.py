@@ -24,7 +24,8 @@ class PairedLoss(NamedTuple):
 
     def against(self, real_logits: tf.Tensor) -> GeneratorLoss:
         """Returns the loss of fake logits that are paired with these, which it does not move."""
-        return functools.partial(self.of_pairs, real_logits=tf.stop_gradient(real_logits))
+        still = tf.stop_gradient(real_logits)
+        return lambda fake_logits: self.of_pairs(fake_logits, still)
 
 
 def adversarial_losses(name: str, smallest_margin: float) -> tuple[GeneratorLoss | PairedLoss, DiscriminatorLoss]:
