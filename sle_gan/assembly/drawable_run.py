@@ -62,7 +62,7 @@ class DrawableRun:
             step: of an older checkpoint that is still kept; the newest if None.
 
         Returns:
-            uint8 `[count, side, side, channels]` in [0, 255], in the order of the seeds.
+            uint8 `[count, height, width, channels]` in [0, 255], in the order of the seeds.
 
         Raises:
             InputError: a `ValueError`: if an argument is out of its range, the run has no such checkpoint or class,
@@ -90,7 +90,7 @@ class DrawableRun:
             step: see `draw`.
 
         Returns:
-            uint8 `[len(seeds), len(mix_seeds), side, side, channels]` in [0, 255].
+            uint8 `[len(seeds), len(mix_seeds), height, width, channels]` in [0, 255].
 
         Raises:
             InputError: see `draw`; and if the network has no styles.
@@ -125,7 +125,7 @@ class DrawableRun:
             step: see `draw`.
 
         Returns:
-            `Samples`: an iterable of uint8 `[side, side, channels]` with `save(folder, ...)`.
+            `Samples`: an iterable of uint8 `[height, width, channels]` with `save(folder, ...)`.
 
         Raises:
             InputError: see `draw`.
@@ -170,7 +170,7 @@ class DrawableRun:
             step: see `draw`.
 
         Returns:
-            A `Walk`: an iterable of uint8 `[side, side, channels]` with `save(file or folder)`.
+            A `Walk`: an iterable of uint8 `[height, width, channels]` with `save(file or folder)`.
 
         Raises:
             InputError: see `draw`.

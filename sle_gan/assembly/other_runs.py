@@ -131,14 +131,15 @@ def newest_checkpoint(run: RunFolder) -> tuple[int, Path]:
 
 def _check_resolution(settings: TrainSettings, run: RunFolder) -> None:
     """Checks that a run to begin from has images of this resolution, or networks that go on from a lower one."""
-    ours, theirs = settings.images.resolution, run.settings().images.resolution
+    ours, theirs = settings.images.shape, run.settings().images.shape
     name = f"--init-from {shell_line(run.path)}"
     if ours == theirs:
         return
     network = settings.network
     grows = network.generator in _GROWING and network.discriminator in _GROWING
-    if not grows or theirs > ours:
-        which = "it may be lower, not higher" if grows else f"{' and '.join(_GROWING)} alone begin with a lower one"
+    if not grows or theirs.side > ours.side or theirs.of_side(ours.side) != ours:
+        lower = "it may be lower, not higher, and must have the ratio of this training"
+        which = lower if grows else f"{' and '.join(_GROWING)} alone begin with a lower one"
         raise InputError(
             f"{name} has images of {theirs} px, this training of {ours}; give --resolution {theirs}; {which}"
         )

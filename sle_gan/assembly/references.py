@@ -22,7 +22,7 @@ class ReferenceImages(NamedTuple):
     """Images that pictures are scored against.
 
     Attributes:
-        images: uint8 `[count, side, side, 1 or 3]`, alpha laid over the background.
+        images: uint8 `[count, height, width, 1 or 3]`, alpha laid over the background.
         manifest: which they are, as that of a run.
         split: `train` for the training images; of others a name that says which.
     """

@@ -64,7 +64,7 @@ class Projection:
             raise InputError("--class must name the class that the picture is searched in")
 
     def target(self) -> NDArray[np.uint8]:
-        """Reads the given picture as a training image, uint8 `[side, side, channels]`."""
+        """Reads the given picture as a training image, uint8 `[height, width, channels]`."""
         images = self.drawing.run.settings().images
         try:
             shape = images.resolution, images.channels

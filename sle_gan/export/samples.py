@@ -47,7 +47,7 @@ class Samples:
         seeds: whole numbers from 0 to 2**31 - 1, one or more.
         mix_seeds: likewise, to draw each seed with the finer styles of each of these: the first seed with each of
             them, then the second, ...; or None.
-        mix_from: side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures' own.
+        mix_from: shorter side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures' own.
 
     Raises:
         InputError: if an argument is out of its range.
@@ -68,7 +68,7 @@ class Samples:
             return
         if mix_from not in MIX_SIDES_PX:
             raise InputError(f"--mix-from must be a power of two from 4 to 1024; got {mix_from}")
-        side = drawing.run.settings().images.resolution
+        side = drawing.run.settings().images.shape.side
         if mix_from > side:
             raise InputError(f"--mix-from must be {side} at most, the side of the pictures; got {mix_from}")
 
@@ -76,7 +76,7 @@ class Samples:
         return len(self.seeds) * (1 if self.mix_seeds is None else len(self.mix_seeds))
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Draws the pictures, uint8 `[side, side, channels]` each."""
+        """Draws the pictures, uint8 `[height, width, channels]` each."""
         if self.mix_seeds is None:
             return self.drawing.trained.draw_seeds(self.seeds)
         return self.drawing.trained.draw_mixed(self.seeds, self.mix_seeds, self.mix_from)

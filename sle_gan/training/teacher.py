@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.keras_version import needs_keras_2
-from sle_gan.layers.resample import downsample_nearest
+from sle_gan.layers.resample import downsample_nearest, side_of
 from sle_gan.settings import TransferSettings
 from sle_gan.training.classes import images_among, labels_among
 from sle_gan.training.terms import DrawnBatch, Logs, LossTerm
@@ -48,15 +48,15 @@ class Teacher(LossTerm):
         """Returns the loss of the fakes in the teacher's eyes, not yet weighted.
 
         Args:
-            fakes: list of generated images float32 `[batch, side, side, channels]`, the largest first, as the
+            fakes: list of generated images float32 `[batch, height, width, channels]`, the largest first, as the
                 discriminator in training is given them; with classes and their one-hot labels at the end.
             loss: the generator's loss, function of (logits) -> float32 scalar.
 
         Returns:
             float32 scalar.
         """
-        of_side = {fake.shape[1]: fake for fake in images_among(fakes)}
-        sides = [inputs.shape[1] for inputs in images_among(self._discriminator.inputs)]
+        of_side = {side_of(fake): fake for fake in images_among(fakes)}
+        sides = [side_of(inputs) for inputs in images_among(self._discriminator.inputs)]
         images = [of_side[side] if side in of_side else downsample_nearest(fakes[0], side) for side in sides]
         # A teacher that knows of no classes is asked about the images alone.
         labels = labels_among(fakes) if labels_among(self._discriminator.inputs) else []
