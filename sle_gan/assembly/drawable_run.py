@@ -84,7 +84,8 @@ class DrawableRun:
         Args:
             seeds: whole numbers from 0 to 2**31 - 1, whose styles shape the coarser maps.
             mix_seeds: likewise, whose styles shape the finer maps.
-            mix_from: side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures' own.
+            mix_from: shorter side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures'
+                own.
             class_name: see `draw`.
             truncation: see `draw`.
             step: see `draw`.
@@ -275,7 +276,7 @@ class DrawableRun:
             ['code.npz', 'pair.png', 'picture.png', 'search.webp']
 
         Args:
-            picture: path of the picture, made a square as the training images were.
+            picture: path of the picture, brought to the shape of the training images.
             starts: searches, of which the best counts.
             steps: of each search.
             seed: of where they begin.

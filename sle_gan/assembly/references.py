@@ -40,7 +40,7 @@ def read_reference_images(
     flag: str = "--reference-folder",
     with_written: bool = False,
 ) -> ReferenceImages:
-    """Reads the images of a folder, at the side of a run's and made square as those.
+    """Reads the images of a folder, brought to the shape of a run's as those were.
 
     Args:
         folder: of the images, such as the test split of a set.

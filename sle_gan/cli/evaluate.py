@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--reference-folder",
         metavar="FOLDER",
-        help="score against these images, such as a test split, made square as the training images; copies and "
+        help="score against these images, such as a test split, in the shape of the training images; copies and "
         "diversity stay those of the training images",
     )
     add("--inception-weights", type=file_path, metavar="FILE", help="the cache folder's, or fetched, without it")

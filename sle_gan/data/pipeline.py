@@ -88,8 +88,8 @@ def training_dataset(  # noqa: PLR0913 (a batch rests on all of these)
     Args:
         images: uint8 `[count, height, width, channels]`, in memory or mapped from a file; they must not change.
             They are not copied if their data begin at a multiple of 64 bytes, as those of `decode_folder` and of a file
-            mapped by `np.load` do; otherwise they are copied once. Or the images where they lie on the device: the data set
-            then yields their arguments.
+            mapped by `np.load` do; otherwise they are copied once. Or the images where they lie on the device: the
+            data set then yields their arguments.
         batch_size: images in a step.
         seed: of the order and the flips.
         flip: whether each image is mirrored with probability 1/2.

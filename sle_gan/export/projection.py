@@ -40,7 +40,7 @@ class Projection:
 
     Args:
         drawing: the `Drawing`; of a network with styles, one that draws by way of them.
-        picture: path of the given picture, which is made a square as the training images were.
+        picture: path of the given picture, which is brought to the shape of the training images.
         starts: searches, of which the best counts.
         steps: of each search.
         seed: of where they begin.
