@@ -82,7 +82,7 @@ def test_images_are_brought_to_a_size_as_tensorflow_does_it():
 
 
 def test_convolving_before_the_upsampling_gives_the_same_maps():
-    layer = ProjectedFeatures(64)
+    layer = ProjectedFeatures((64, 64))
     images = drawn(2, 64, 64, 3)
     taps = [tap.numpy() for tap in layer.network(images)]
     mixed = [tap @ kernel + bias for tap, (kernel, bias) in zip(taps, projection().channels, strict=True)]
@@ -93,7 +93,7 @@ def test_convolving_before_the_upsampling_gives_the_same_maps():
 
 
 def test_grey_is_seen_as_three_channels_and_rgba_before_grey():
-    layer, colors, alpha = ProjectedFeatures(64), drawn(1, 32, 32, 3), drawn(1, 32, 32, 1, seed=1)
+    layer, colors, alpha = ProjectedFeatures((64, 64)), drawn(1, 32, 32, 3), drawn(1, 32, 32, 1, seed=1)
     for shown, same in (
         (alpha, tf.repeat(alpha, 3, axis=-1)),
         (tf.concat([colors, alpha], -1), colors * (alpha + 1) / 2),
@@ -103,7 +103,7 @@ def test_grey_is_seen_as_three_channels_and_rgba_before_grey():
 
 
 def test_the_gradient_at_the_image_is_that_of_finite_differences():
-    layer, images = ProjectedFeatures(64), drawn(1, 32, 32, 3)
+    layer, images = ProjectedFeatures((64, 64)), drawn(1, 32, 32, 3)
     with tf.GradientTape() as tape:
         tape.watch(images)
         total = tf.add_n([tf.reduce_mean(maps**2) for maps in layer(images)])
