@@ -163,7 +163,11 @@ def _discriminator(losses: Sequence[Row], settings: TrainSettings, image_count: 
     if not signs or settings.optimization.loss == "wasserstein":  # whose critic has no zero between real and drawn
         return Verdict(HEALTHY, [], None)
     sign = float(np.mean(signs))
-    rated_real = f"it calls {(1 + sign) / 2:.0%} of what it sees of real images real (mean sign {sign:.2f})"
+    if settings.optimization.loss == "relativistic":
+        does = "rates {:.0%} of what it sees of real images above the generated ones that they are paired with"
+    else:
+        does = "calls {:.0%} of what it sees of real images real"
+    rated_real = f"it {does.format((1 + sign) / 2)} (mean sign {sign:.2f})"
     if sign <= _OVERFITTING:
         return Verdict(HEALTHY, [rated_real], None)
     unsure = "without held-out images this is a sign of overfitting, not a proof"

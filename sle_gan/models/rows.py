@@ -22,7 +22,7 @@ class Recipe(NamedTuple):
         width: the `width` that its networks are built with.
         batch_size: images in a step of the discriminator.
         n_critic: steps of the discriminator for each step of the generator.
-        loss: of both networks, one of `hinge`, `non-saturating`, `wasserstein` and `least-squares`.
+        loss: of both networks, one of those of `sle_gan.training.losses`.
         smallest_margin: margins of the hinge are drawn from U(smallest_margin, 1).
         r1_share: the weight of R1 in multiples of (pixels of an image) / (images in a step).
         G_learning_rate: of the generator's Adam.

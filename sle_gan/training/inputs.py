@@ -63,14 +63,25 @@ class Inputs:
             seed: int32 `[2]`, of the batch.
             share: the `Share` that is drawn.
         """
+        return self.augmented_fakes(self.drawn(count, seed, share), share.seed(seed))
+
+    def drawn(self, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> list[tf.Tensor]:
+        """Generates what `fakes` augments: the same arguments, and the same list."""
         inputs = self.codes(count, seed, share)
         _, *labels = tf.nest.flatten(inputs)
-        fakes = tf.nest.flatten(self.generator(inputs, training=True))
-        seed = share.seed(seed)
-        fakes = [
-            self._augmented(fake, draws.fold(seed, draws.FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)
+        return tf.nest.flatten(self.generator(inputs, training=True)) + labels
+
+    def augmented_fakes(self, drawn: Sequence[tf.Tensor], seed: tf.Tensor) -> list[tf.Tensor]:
+        """Augments what `drawn` returns.
+
+        Args:
+            drawn: images in one size or several, with classes and their labels.
+            seed: int32 `[2]`, of these images.
+        """
+        return [
+            self._augmented(part, draws.fold(seed, draws.FAKE_AUGMENTATION, index)) if part.shape.rank == 4 else part
+            for index, part in enumerate(drawn)
         ]
-        return fakes + labels
 
     def reals(self, images: Sequence[tf.Tensor], seed: tf.Tensor) -> list[tf.Tensor]:
         """Makes of real images what the discriminator is given: augmented, in the size of each of its inputs.
