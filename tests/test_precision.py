@@ -71,8 +71,8 @@ def test_bfloat16_is_taken_where_it_is_much_faster(capsys, float32, bfloat16, ex
         {"mixed_precision": "float16"},
         {"steps": 499},
         {"strategy": "multi-worker", "name": "run"},
-        {"model": "biggan"},  # which no table has
-        {"discriminator": "biggan-brock"},
+        {"model": "sngan"},
+        {"discriminator": "projected"},
         SEARCH,
         *[{"model": "progan", "growth": growth} for growth in ("progressive", "none")],
     ],
