@@ -42,7 +42,7 @@ def _complete(shell: str, parsers: Mapping[str, Callable[[], argparse.ArgumentPa
     import shtab
 
     places = {"RUN": shtab.DIRECTORY, "FOLDER": shtab.DIRECTORY, "FILE": shtab.FILE}
-    whole = ArgumentParser(prog="sle-gan")
+    whole = argparse.ArgumentParser(prog="sle-gan")
     programs = whole.add_subparsers()
     for name, make in parsers.items():
         one = make()

@@ -19,18 +19,6 @@ from sle_gan.cli import (
 )
 from sle_gan.cli.program import ArgumentParser
 
-PROGRAMS = {
-    "doctor": doctor.main,
-    "train": train.main,
-    "generate": generate.main,
-    "evaluate": evaluate.main,
-    "report": report.main,
-    "search": search.main,
-    "compare": compare.main,
-    "study": study.main,
-    "frontier": frontier.main,
-    "completion": lambda argv: completion.main(argv, PARSERS),
-}
 PARSERS = {
     "doctor": doctor.parser,
     "train": train_flags.parser,
@@ -42,6 +30,18 @@ PARSERS = {
     "study": study.parser,
     "frontier": frontier.parser,
     "completion": completion.parser,
+}
+PROGRAMS = {
+    "doctor": doctor.main,
+    "train": train.main,
+    "generate": generate.main,
+    "evaluate": evaluate.main,
+    "report": report.main,
+    "search": search.main,
+    "compare": compare.main,
+    "study": study.main,
+    "frontier": frontier.main,
+    "completion": lambda argv: completion.main(argv, PARSERS),
 }
 
 
