@@ -52,10 +52,10 @@ def _complete(shell: str, parsers: Mapping[str, Callable[[], argparse.ArgumentPa
     return 0
 
 
-def _complete_paths(one: argparse.ArgumentParser, places: Mapping[str, Mapping[str, str]]) -> None:
+def _complete_paths(one: argparse.ArgumentParser, places: Mapping[str, object]) -> None:
     for action in one._actions:
         if isinstance(action, argparse._SubParsersAction):
             for below in action.choices.values():
                 _complete_paths(below, places)
         elif action.metavar in places:
-            action.complete = places[action.metavar]  # type: ignore[attr-defined, index]
+            action.complete = places[action.metavar]  # type: ignore[attr-defined, index]  # which shtab reads
