@@ -58,6 +58,7 @@ DISCRIMINATORS = {
         (4, 5, 6, 6, 6),
         is_remapped=True,
         has_decoders=True,
+        takes=("norm",),
     ),
     "progan": DiscriminatorRow(
         "sle_gan.models.discriminators.progan",
