@@ -117,7 +117,7 @@ LOGITS = {
     "stylegan2": 1,
 }
 NETWORKS = {
-    "conditional_chained_fastgan_discriminator": Row(
+    "chained_fastgan_discriminator": Row(
         lambda: DISCRIMINATORS["fastgan"].build(SIDE, 3, 8, 1, CLASSES, NetworkOptions(norm="chain")),
         [IMAGES, (CLASSES,)],
         (50,),
