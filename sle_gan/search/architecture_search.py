@@ -116,8 +116,8 @@ class ArchitectureSearch(GAN):
         """Makes the step that is due in the round.
 
         Args:
-            data: real images of the half that the part takes, float32 `[batch, side, side, channels]` in [-1, 1]; with
-                classes a pair of them and labels, int32 `[batch]`.
+            data: real images of the half that the part takes, float32 `[batch, height, width, channels]` in [-1, 1];
+                with classes a pair of them and labels, int32 `[batch]`.
 
         Returns:
             The means since the last row of metrics, by name.

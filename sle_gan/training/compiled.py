@@ -174,7 +174,7 @@ class CompiledGAN(FedModel):
         check_finite(self.loss_means, self.checkpoint_items(), int(self.steps.numpy()))
 
     def call(self, inputs: tf.Tensor | list[tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Draws images of the averaged generator: float32 `[batch, side, side, channels]` in [-1, 1]."""
+        """Draws images of the averaged generator: float32 `[batch, height, width, channels]` in [-1, 1]."""
         return self.average_generator(inputs, training=training)
 
 

@@ -55,7 +55,7 @@ class GAN(CompiledGAN):
     """A generator, a discriminator, and the averaged generator that samples are drawn from.
 
     Drive it with `compile(generator_optimizer, discriminator_optimizer, ...)` and `fit` on batches of images,
-    float32 `[batch, side, side, channels]` in [-1, 1]; with classes on pairs of images and labels, int32 `[batch]`.
+    float32 `[batch, height, width, channels]` in [-1, 1]; with classes on pairs of images and labels, int32 `[batch]`.
 
     Args:
         generator: model of latent codes float32 `[batch, latent size]` -> images, or a list of images of
@@ -83,7 +83,7 @@ class GAN(CompiledGAN):
         """Makes the steps of the discriminator and one of the generator.
 
         Args:
-            data: real images, float32 `[n_critic * batch, side, side, channels]` in [-1, 1]; with classes a pair of
+            data: real images, float32 `[n_critic * batch, height, width, channels]` in [-1, 1]; with classes a pair of
                 them and labels, int32 `[n_critic * batch]`.
 
         Returns:

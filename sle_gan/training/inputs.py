@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.keras_version import needs_keras_2
-from sle_gan.layers.resample import downsample_nearest
+from sle_gan.layers.resample import downsample_nearest, side_of
 from sle_gan.training import draws
 from sle_gan.training.accumulation import Share
 from sle_gan.training.classes import ClassShares, images_among
@@ -87,14 +87,14 @@ class Inputs:
         """Makes of real images what the discriminator is given: augmented, in the size of each of its inputs.
 
         Args:
-            images: a list of images float32 `[batch, side, side, channels]` in [-1, 1]; with classes and their labels
-                int32 `[batch]`.
+            images: a list of images float32 `[batch, height, width, channels]` in [-1, 1]; with classes and their
+                labels int32 `[batch]`.
             seed: int32 `[2]`, of these images.
         """
         pictures, *labels = images
         pictures = pictures if self.prepare is None else self.prepare(pictures)
         reals = self._augmented(pictures, draws.fold(seed, draws.REAL_AUGMENTATION))
-        reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in images_among(self.discriminator.inputs)]
+        reals = [downsample_nearest(reals, side_of(inputs)) for inputs in images_among(self.discriminator.inputs)]
         return reals if self.classes is None else reals + [self.classes.one_hot(part) for part in labels]
 
     def _augmented(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.keras_version import needs_keras_2
-from sle_gan.layers.resample import downsample_nearest
+from sle_gan.layers.resample import downsample_nearest, side_of
 from sle_gan.settings import TransferSettings
 from sle_gan.training.classes import images_among, labels_among
 from sle_gan.training.terms import DrawnBatch, Logs, LossTerm
@@ -48,7 +48,7 @@ class Teacher(LossTerm):
         """Returns the loss of the fakes in the teacher's eyes, not yet weighted.
 
         Args:
-            fakes: list of generated images float32 `[batch, side, side, channels]`, the largest first, as the
+            fakes: list of generated images float32 `[batch, height, width, channels]`, the largest first, as the
                 discriminator in training is given them; with classes and their one-hot labels at the end.
             loss: the generator's loss, function of (logits) -> float32 scalar.
 
@@ -63,8 +63,8 @@ class Teacher(LossTerm):
         Args:
             inputs: list of images, as the discriminator in training is given them.
         """
-        of_side = {image.shape[1]: image for image in images_among(inputs)}
-        sides = [inputs.shape[1] for inputs in images_among(self._discriminator.inputs)]
+        of_side = {side_of(image): image for image in images_among(inputs)}
+        sides = [side_of(each) for each in images_among(self._discriminator.inputs)]
         images = [of_side[side] if side in of_side else downsample_nearest(inputs[0], side) for side in sides]
         # A teacher that knows of no classes is asked about the images alone.
         labels = labels_among(inputs) if labels_among(self._discriminator.inputs) else []

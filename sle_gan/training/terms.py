@@ -51,7 +51,7 @@ Judge = Callable[[list[tf.Tensor]], Judgement]
 class JudgedReals:
     """What a separate term of the discriminator's loss is computed from: a batch, or one of the equal shares of it.
 
-    Images are float32 `[batch, side, side, channels]` in [-1, 1], a list of them in several sizes where the
+    Images are float32 `[batch, height, width, channels]` in [-1, 1], a list of them in several sizes where the
     discriminator takes several; with classes the last of each list is labels, one-hot float32 `[batch, classes]`.
 
     Attributes:
