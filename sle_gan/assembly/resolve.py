@@ -45,6 +45,7 @@ _OPTIONS = {  # settings, what networks take
     "channel_max": "limits",
     "genotype": "genotype",
     "progan_variant": "variant",
+    "discriminator_norm": "norm",
 }
 
 
