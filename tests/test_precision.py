@@ -10,11 +10,11 @@ from sle_gan.assembly.precision import PrecisionTrials, with_precision
 from sle_gan.assembly.probe import StepTimes
 from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.settled import with_settled
-from sle_gan.cli.train_flags import parse
 from sle_gan.errors import TrainingError
 from sle_gan.run import RunFolder, start_run
 from sle_gan.run_config import RunConfig
 from sle_gan.settings import CommandSettings
+from sle_gan.settings.presets import with_preset
 from sle_gan.systems import may_have_bfloat16_units
 
 GIVEN = {"data_folder": "x", "resolution": 64, "steps": 1000}
@@ -123,20 +123,10 @@ def test_a_training_writes_what_it_chose_into_its_settings(photographs, tmp_path
     time_steps, _ = timer()
     monkeypatch.setattr("sle_gan.assembly.plan.ask_times", time_steps)
     monkeypatch.setattr("sle_gan.assembly.precision.may_have_bfloat16_units", lambda: True)
-    words = [
-        "--data-folder",
-        str(photographs),
-        "--output-folder",
-        str(tmp_path),
-        "--resolution",
-        "64",
-        "--steps",
-        "600",
-    ]
-    for more, expected in (([], "bfloat16"), (["--mixed-precision", "float32"], None), (["--preset", "sle-gan"], None)):
-        assert (
-            plan_training(parse(words + more).settings, CommandSettings()).settings.devices.mixed_precision == expected
-        )
+    given = {"data_folder": str(photographs), "output_folder": str(tmp_path), "resolution": 64, "steps": 600}
+    of_preset = with_preset("sle-gan", given)[0]
+    for asked, expected in ((given, "bfloat16"), (given | {"mixed_precision": "float32"}, None), (of_preset, None)):
+        assert plan_training(asked, CommandSettings()).settings.devices.mixed_precision == expected
     assert capsys.readouterr().out.count("precision: bfloat16") == 1
 
 
