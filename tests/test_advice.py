@@ -173,6 +173,6 @@ def test_doctor_advises_no_flag_of_a_training_that_takes_none(folders):
 
 def test_changes_are_flags_that_a_shell_and_the_parser_read():
     changes = {"range": (-1.5, 2.0), "held_out": 0.1, "conditional": True, "diff_augment": "color,translation"}
-    assert as_flags(changes) == "--range=-1.5,2 --held-out 0.1 --conditional --diff-augment"
+    assert as_flags(changes) == "--range=-1.5,2 --held-out 0.1 --conditional --diff-augment color,translation"
     given = parse(["--data-folder", "x", *shlex.split(as_flags(changes))]).settings
     assert {name: given[name] for name in changes} == changes

@@ -70,7 +70,8 @@ def test_a_folder_of_every_kind_is_diagnosed(mixed):
         "fewer than 20 images: the samples will be near copies of them",
         "1 of the images are equal to another one: remove them, or they count more than once",
         "1 of the images look like another one: --pairs FILE.png shows them beside each other; look first",
-        "some images are transparent: --background colors what is below, --channels 4 learns the transparency",
+        "some images are transparent: --background COLOR colors what is below",
+        "some images are transparent: --channels 4 learns the transparency",
         "the largest sub-folder has 5 times the images of the smallest",
     )
 
@@ -97,8 +98,8 @@ def test_what_was_found_is_told_in_lines(mixed):
         ((80, 80), "RGB", 64, []),
         ((150, 140), "RGB", 512, ["--resolution 128 fits them"]),
         ((40, 40), "RGB", 64, []),  # no network is smaller
-        ((160, 80), "RGB", 64, ["--fit pad keeps"]),
-        ((80, 160), "RGB", 64, ["--fit pad keeps"]),
+        ((160, 80), "RGB", 64, ["--resolution 128x64 shows 100%", "--fit pad keeps"]),
+        ((80, 160), "RGB", 64, ["--resolution 64x128 shows 100%", "--fit pad keeps"]),
         ((80, 80), "L", 64, ["--channels 1 learns"]),
     ],
 )

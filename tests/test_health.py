@@ -71,7 +71,7 @@ def test_held_out_images_rated_like_drawn_ones_are_overfitting():
 
 def test_what_is_suggested_augments_more_or_else_slows_the_discriminator():
     rows = losses(*TWENTY, **HELD_OUT)
-    assert verdict_of(rows, diff_augment=None).suggestion == "--diff-augment"
+    assert verdict_of(rows, diff_augment=None).suggestion == "--diff-augment color,translation"
     assert verdict_of(rows, diff_augment="color,cutout").suggestion == "--D-learning-rate 0.0001"
 
 
@@ -89,6 +89,8 @@ def test_without_held_out_images_the_signs_decide_and_held_out_images_are_sugges
     verdict = verdict_of(losses(*TWENTY, real_signs=0.7))
     assert (verdict.verdict, verdict.suggestion) == ("discriminator overfits", "--held-out 0.1")
     assert verdict.evidence[0] == "it calls 85% of what it sees of real images real (mean sign 0.70)"
+    of_pairs = verdict_of(losses(*TWENTY, real_signs=0.7), loss="relativistic")
+    assert of_pairs.evidence[0].startswith("it rates 85% of what it sees of real images above the generated ones")
     assert verdict_of(losses(*TWENTY, real_signs=0.6)).verdict == "healthy"
     assert verdict_of(losses(*TWENTY, real_signs=1.0, **(HELD_OUT | {"held_out_logits": 0.5}))).verdict == "healthy"
 

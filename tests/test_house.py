@@ -21,6 +21,8 @@ OF_PROGRAMS = {
                 "access",
                 "advice",
                 "batch_size",
+                "completion",
+                "docs",
                 "changed_settings",
                 "class_methods",
                 "class_networks",

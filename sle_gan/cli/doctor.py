@@ -12,6 +12,7 @@ from pathlib import Path
 from sle_gan.assembly.advice import accepts_for
 from sle_gan.assembly.estimate import estimate_needs
 from sle_gan.assembly.hours import fit_length
+from sle_gan.assembly.precision import PrecisionTrials
 from sle_gan.assembly.probe import TIMED_STEPS, ask_times
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.program import ArgumentParser, file_path, run_program
@@ -103,10 +104,13 @@ def _examine(arguments: argparse.Namespace) -> int:
         hours, length = seconds * settings.optimization.steps / 3600, f"{settings.optimization.steps:,} steps"
         print(f"a step takes {seconds:.3g} s here; {length} {hours:.1f} hours")
     elif arguments.hours:
-        chosen, lines = fit_length(settings, given, arguments.hours, ask_times, diagnosis.usable)
+        trials = PrecisionTrials(given, ask_times)
+        chosen, lines = fit_length(settings, given, arguments.hours, trials.fastest, diagnosis.usable)
         print("\n".join(lines))
         planned = resolve({**given, **chosen})
         print(f"rates: {describe_rates(planned, goes_on=False) or 'those of the paper'}")
+        if trials.has_choice(planned):
+            print(f"precision: {trials.choose(planned)[1]}")
         content |= {**chosen, "rates": planned.optimization.rates}
     if arguments.json is not None:
         write_json(arguments.json, content)
@@ -140,11 +144,12 @@ def describe_estimate(estimate: Mapping[str, int | bool], settings: TrainSetting
 
 def _smaller(settings: TrainSettings, *, images_alone: bool) -> Iterator[Changes]:
     """Yields what takes less memory, the least loss first."""
-    size, width, side = settings.optimization.batch_size, settings.network.width, settings.images.resolution
+    size, width = settings.optimization.batch_size, settings.network.width
+    shape = settings.images.shape
     if images_alone:
         yield {"cache_limit": 1}
     if size > 1:
         yield {"batch_size": size // 2}
     if width > 8:
         yield {"width": max(8, width // 16 * 8)}
-    yield {"resolution": side // 2}
+    yield {"resolution": shape.of_side(shape.side // 2).resolution}

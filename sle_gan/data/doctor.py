@@ -13,14 +13,15 @@ from PIL import Image
 
 from sle_gan.data.decode import read_image
 from sle_gan.data.folder import FEW_IMAGES, FolderScan, ImageFile, pillow_warnings_ignored
-from sle_gan.data.framing import Framing, fit_advice, framing
+from sle_gan.data.framing import fit_advice, framing, shape_advice
 from sle_gan.data.in_threads import in_threads
 from sle_gan.data.near_duplicates import SIDE_PX, near_duplicates
 from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.data.value_ranges import describe_value_ranges
 from sle_gan.errors import InputError
+from sle_gan.picture_shape import PictureShape, Resolution
 from sle_gan.settings import ImageSettings
-from sle_gan.settings.advice import Accepts, Advice, acceptable, as_flags, first_accepted
+from sle_gan.settings.advice import Accepts, Advice, acceptable, as_flags
 from sle_gan.settings.augmentation import DEFAULT_POLICY
 
 ENOUGH_IMAGES = 100
@@ -42,7 +43,7 @@ class Diagnosis:
 
     Attributes:
         folder: its path.
-        resolution: side of the images in training, in pixels.
+        resolution: side of the images in training, in pixels, or width and height such as `384x256`.
         usable: number of images that can be decoded.
         broken: (path, reason) of the files that are named like images and cannot be used.
         ignored: number of other files and folders.
@@ -63,7 +64,7 @@ class Diagnosis:
     """
 
     folder: str
-    resolution: int
+    resolution: Resolution
     usable: int
     broken: tuple[tuple[str, str], ...]
     ignored: int
@@ -87,7 +88,7 @@ def diagnose(scanned: FolderScan, settings: ImageSettings, accepts: Accepts) -> 
 
     Args:
         scanned: a `FolderScan`.
-        settings: of the training that is planned: side of the images, what makes them square, range of their values.
+        settings: of the training that is planned: shape of the images, what brings them to it, range of their values.
         accepts: whether that training takes some changes; no others are advised.
 
     Returns:
@@ -100,9 +101,10 @@ def diagnose(scanned: FolderScan, settings: ImageSettings, accepts: Accepts) -> 
     if not images:
         path, reason = broken[0]
         raise InputError(f"none of the {len(broken)} images can be decoded; the first: {path}: {reason}")
-    sides_px = [min(image.width_px, image.height_px) for image in images]
+    shape, sides_px = settings.shape, [min(image.width_px, image.height_px) for image in images]
     framings = [
-        framing(picture, image.width_px, image.height_px) for image, picture in zip(images, pictures, strict=True)
+        framing(picture, image.width_px, image.height_px, shape)
+        for image, picture in zip(images, pictures, strict=True)
     ]
     facts: dict[str, Any] = {
         "usable": len(images),
@@ -113,9 +115,13 @@ def diagnose(scanned: FolderScan, settings: ImageSettings, accepts: Accepts) -> 
         "modes": _counts(image.mode for image in images),
         "formats": _counts(image.format for image in images),
         "classes": _classes(images),
-        "smaller": sum(side_px < settings.resolution for side_px in sides_px),
+        "smaller": sum(image.is_smaller(shape) for image in images),
         "animated": sum(image.frames > 1 for image in images),
     }
+    fitting, on_crop = _fitting_shape(facts, shape, accepts), []
+    if settings.fit == "crop":
+        sizes = [(image.width_px, image.height_px) for image in images]
+        on_crop = [shape_advice(sizes, shape, fitting.side), fit_advice(framings)]
     return Diagnosis(
         folder=str(scanned.folder),
         resolution=settings.resolution,
@@ -126,7 +132,7 @@ def diagnose(scanned: FolderScan, settings: ImageSettings, accepts: Accepts) -> 
         values=tuple(describe_value_ranges(scanned, settings.range)),
         advice=(
             *_advice_on_number(facts["usable"], accepts),
-            *acceptable(_advice(facts, settings, framings, accepts), accepts),
+            *acceptable(_advice(facts, settings, fitting, on_crop), accepts),
             *_advice_on_kinds(scanned),
         ),
         **facts,
@@ -245,8 +251,19 @@ def _range(values: Sequence[float]) -> tuple[float, float, float]:
     return min(values), float(np.median(values)), max(values)
 
 
+def _fitting_shape(facts: dict[str, Any], shape: PictureShape, accepts: Accepts) -> PictureShape:
+    """Returns the shape of a training's pictures, or a smaller one where most images would be enlarged."""
+    if facts["smaller"] <= facts["usable"] / 2:
+        return shape
+    middle = facts["shorter_side_px"][1]
+    sides = [side for side in _SIDES_PX if side < shape.side]
+    sides.sort(key=lambda side: (side > middle, abs(side - middle)))  # the largest that most have, or the next one
+    smaller = (shape.of_side(side) for side in sides)
+    return next((one for one in smaller if accepts({"resolution": one.resolution})), shape)
+
+
 def _advice(
-    facts: dict[str, Any], settings: ImageSettings, framings: Sequence[Framing], accepts: Accepts
+    facts: dict[str, Any], settings: ImageSettings, fitting: PictureShape, on_crop: Iterable[Advice | None]
 ) -> Iterator[Advice]:
     """Yields what to do, the most important first."""
     copies, alike = (sum(len(group) - 1 for group in facts[kind]) for kind in ("exact_duplicates", "near_duplicates"))
@@ -255,17 +272,11 @@ def _advice(
     if alike:
         text = f"{alike} of the images look like another one: --pairs FILE.png shows them beside each other; look first"
         yield Advice(text, {})
-    if facts["smaller"] > facts["usable"] / 2:
-        middle = facts["shorter_side_px"][1]
-        sides = [side for side in _SIDES_PX if side < settings.resolution]
-        sides.sort(key=lambda side: (side > middle, abs(side - middle)))  # the largest that all have, or the next one
-        fitting = first_accepted([{"resolution": side} for side in sides], accepts)
-        if fitting is not None:
-            text = f"most images would be enlarged, and the samples will be soft: {as_flags(fitting)} fits them"
-            yield Advice(text, fitting)
-    on_fit = fit_advice(framings) if settings.fit == "crop" else None
-    if on_fit is not None:
-        yield on_fit
+    if fitting != settings.shape:
+        changes = {"resolution": fitting.resolution}
+        text = f"most images would be enlarged, and the samples will be soft: {as_flags(changes)} fits them"
+        yield Advice(text, changes)
+    yield from filter(None, on_crop)
     modes = set(facts["modes"])
     if modes & {"RGBA", "LA", "PA"} and settings.channels != 4:
         yield Advice("some images are transparent: --background COLOR colors what is below", {"background": "#ffffff"})

@@ -22,7 +22,7 @@ def build_generator(network: NetworkSettings, images: ImageSettings, seed: int) 
 
     Args:
         network: which, and how wide.
-        images: their side, channels and classes.
+        images: their shape, channels and classes.
         seed: of the initial weights.
 
     Raises:
@@ -38,7 +38,7 @@ def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: i
 
     Args:
         network: which, and how wide.
-        images: their side, channels and classes.
+        images: their shape, channels and classes.
         seed: of the initial weights.
 
     Raises:
@@ -56,4 +56,11 @@ def _options(network: NetworkSettings) -> NetworkOptions:
     features = None
     if network.feature_side is not None and network.feature_share is not None:
         features = FeatureOptions(network.feature_side, network.feature_share)
-    return NetworkOptions(network.mapping_layers, limits, network.genotype, features, network.progan_variant)
+    return NetworkOptions(
+        network.mapping_layers,
+        limits,
+        network.genotype,
+        features,
+        network.progan_variant,
+        network.discriminator_norm,
+    )

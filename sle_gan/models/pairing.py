@@ -13,7 +13,7 @@ import tf_keras as keras
 
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import FrozenFirst
-from sle_gan.layers.resample import downsample_nearest
+from sle_gan.layers.resample import downsample_nearest, side_of
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
 from sle_gan.models.graph import FeatureSplit, TrainingGraph
 
@@ -29,8 +29,8 @@ def training_graph(pair: Pair, generator: keras.Model, discriminator: keras.Mode
 
     Returns:
         A `TrainingGraph`: latent codes float32 `[batch, size]`, with classes and labels, -> images float32
-        `[batch, side, side, channels]` in [-1, 1], the largest first; these, with classes and labels, -> logits float32
-        `[batch, patches]`, or a list of logits and maps.
+        `[batch, height, width, channels]` in [-1, 1], the largest first; these, with classes and labels, -> logits
+        float32 `[batch, patches]`, or a list of logits and maps.
     """
     drawing = GENERATORS[pair.generator].module().training_graph(generator)
     judging = DISCRIMINATORS[pair.discriminator].module().training_graph(discriminator)
@@ -59,6 +59,23 @@ def feature_splits(pair: Pair, generator: keras.Model, discriminator: keras.Mode
 
 
 @needs_keras_2
+def chained_graph(pair: Pair, generator: keras.Model, discriminator: keras.Model) -> keras.Model:
+    """Brings out what CHAIN's layers are given in the discriminator of a `TrainingGraph`; nothing is copied.
+
+    Args:
+        pair: names both networks.
+        generator: as its row builds it.
+        discriminator: as its row builds it, with CHAIN, for images of the same side and channels.
+
+    Returns:
+        A model of what that discriminator takes -> (a list of what each layer is given, a list of what it returns).
+    """
+    drawing = GENERATORS[pair.generator].module().training_graph(generator)
+    judging = DISCRIMINATORS[pair.discriminator].module().chained_graph(discriminator)
+    return judging if _draws_all(drawing, judging) else _of_one_image(judging)
+
+
+@needs_keras_2
 def graphs_of_side(
     pair: Pair, generator: keras.Model, discriminator: keras.Model, side: int
 ) -> tuple[keras.Model, keras.Model]:
@@ -71,15 +88,15 @@ def graphs_of_side(
         side: in pixels, from 4 to the full side.
 
     Returns:
-        A model that draws pictures float32 `[batch, side, side, channels]`, and one that judges them.
+        A model that draws pictures float32 `[batch, height, width, channels]`, and one that judges them.
     """
     drawing, judging = GENERATORS[pair.generator].module(), DISCRIMINATORS[pair.discriminator].module()
     return drawing.graph_of_side(generator, side), judging.graph_of_side(discriminator, side)
 
 
 def _sides(tensors: Iterable[tf.Tensor]) -> list[int]:
-    """Returns the sides of the images among a model's inputs or outputs; the others are vectors."""
-    return [tensor.shape[1] for tensor in tensors if tensor.shape.rank == 4]
+    """Returns the shorter sides of the images among a model's inputs or outputs; the others are vectors."""
+    return [side_of(tensor) for tensor in tensors if tensor.shape.rank == 4]
 
 
 def _draws_all(drawing: keras.Model, judging: keras.Model) -> bool:

@@ -1,10 +1,9 @@
 """Advice that names settings: it is given where a training would take them. Imports no TensorFlow."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from sle_gan.settings.field import flag_name
-from sle_gan.settings.train import GIVABLE
+from sle_gan.settings.words import as_words
 from sle_gan.shell import shell_line
 
 Changes = Mapping[str, object]  # settings by name
@@ -52,24 +51,12 @@ def as_flags(changes: Changes) -> str:
         '--range=-1,2.5 --conditional'
 
     Args:
-        changes: settings by name; switches are turned on.
+        changes: settings by name.
     """
-    words: list[str] = []
-    for name, value in changes.items():
-        flag, described = flag_name(name), GIVABLE[name].flag
-        text = _text(value)
-        if value is True or (described is not None and value in described.bare):
-            words.append(flag)
-        elif text.startswith("-"):  # or it would be taken for a flag
-            words.append(f"{flag}={text}")
-        else:
-            words += [flag, text]
-    return shell_line(*words)
+    return shell_line(*as_words({name: _short(value) for name, value in changes.items()}))
 
 
-def _text(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ",".join(map(_text, value))
-    return str(value)
+def _short(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(map(_short, value))
+    return f"{value:g}" if isinstance(value, float) else value
