@@ -405,7 +405,14 @@ FOLLOWED = {
     "--width": "--width 16",
 }
 # Of `sle-gan search`, `sle-gan study` and `generate.py`, and files of weights: their own tests try them.
-FOLLOWED_ELSEWHERE = {"--discriminator-weights", "--generator-weights", "--inception-weights", "--rounds", "--seeds"}
+FOLLOWED_ELSEWHERE = {
+    "--aspect",
+    "--discriminator-weights",
+    "--generator-weights",
+    "--inception-weights",
+    "--rounds",
+    "--seeds",
+}
 
 
 def advised_flags(file):
