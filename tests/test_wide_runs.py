@@ -81,7 +81,7 @@ def test_no_side_shrinks_when_pictures_are_stretched(run, aspect, shape):
 
 @pytest.mark.parametrize("aspect", ["", "3", "3x2", "3:", "0:2", "2:0", "17:1", "1:17", "-3:2", "nan:1", "original:1"])
 def test_what_is_no_ratio_is_refused(run, aspect):
-    with pytest.raises(InputError, match="--aspect must be width and height such as 3:2, from 1:16 to 16:1, or orig"):
+    with pytest.raises(InputError, match=r"--aspect must be width and height such as 3:2, from 1:16 to 16:1, or orig"):
         stretched_shape(aspect, run)
 
 

@@ -20,11 +20,10 @@ def write_run(
     model="fastgan",
     resolution=64,
     channels=3,
-    background="#ffffff",
     steps=(4, 8),
     data_folder=".",
     class_names=(),
-    fit="crop",
+    **settings,
 ):
     """Writes a run of width 8 with a checkpoint of other weights for each step.
 
@@ -41,11 +40,8 @@ def write_run(
         "resolution": resolution,
         "channels": channels,
         "width": 8,
-        "fit": fit,
     }
-    config = RunConfig(
-        resolve({**given, "background": background, "cache_limit": 64}, class_names=class_names), {}, ["train.py"]
-    )
+    config = RunConfig(resolve({**given, "cache_limit": 64, **settings}, class_names=class_names), {}, ["train.py"])
     with run.locked():
         start_run(run, config, {"images": []})
     network = GENERATORS[MODELS[model].generator].build(resolution, channels, 8, 0, len(class_names))
