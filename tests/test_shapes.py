@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from sle_gan.assembly.beginning import take_over
 from sle_gan.assembly.resolve import resolve
 from sle_gan.data.decode import decode_images, read_image
 from sle_gan.data.doctor import diagnose
@@ -223,6 +224,10 @@ def turned_weights(network, other):
 
 @functools.cache
 def build_of(kind, name, resolution):
+    return build_network(kind, name, resolution)
+
+
+def build_network(kind, name, resolution):
     settings = resolve({"data_folder": "x", "resolution": resolution, "width": 8, "model": name})
     return (build_generator if kind == "generator" else build_discriminator)(settings.network, settings.images, 3)
 
@@ -268,12 +273,24 @@ def test_every_weight_of_networks_of_another_shape_is_trained(name):
         assert {tuple(output.shape[1:3]) for output in graph.decoders.outputs} == {(64, 96)}
 
 
-@pytest.mark.parametrize("name", ["fastgan", "stylegan2"])
-def test_a_wide_discriminator_has_the_kernels_of_the_square_one_but_where_a_whole_map_is_summed(name):
-    wide, square = ({v.name: v.shape for v in build_of("discriminator", name, side).weights} for side in ("96x64", 64))
-    others = {name.partition("/")[0] for name in square if wide[name] != square[name]}
-    assert set(wide) == set(square)
-    assert others == {"last_dense" if name == "stylegan2" else "excite8_squeeze"}
+@pytest.mark.parametrize(
+    ("kind", "name", "new"),
+    [
+        ("generator", "fastgan", {"start", "excite64_squeeze"}),
+        ("discriminator", "fastgan", {"excite8_squeeze"}),
+        ("discriminator", "stylegan2", {"last_dense"}),
+    ],
+)
+def test_a_wide_network_takes_all_from_the_square_one_but_what_reads_or_makes_a_whole_map(kind, name, new):
+    wide, square = build_of(kind, name, "96x64"), build_network(kind, name, 64)
+    assert {one.name for one in wide.weights} == {one.name for one in square.weights}
+    before = wide.get_weights()
+    taken = take_over(wide, square, ((), ()), {})
+    assert set(taken.new) == new
+    for ours, theirs in zip(wide.weights, square.weights, strict=True):
+        if ours.name.partition("/")[0] not in new:
+            np.testing.assert_array_equal(ours, theirs)
+    wide.set_weights(before)  # other tests use it too
 
 
 @pytest.mark.parametrize(

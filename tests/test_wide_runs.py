@@ -86,7 +86,7 @@ def test_what_is_no_ratio_is_refused(run, aspect):
 
 
 def test_the_original_ratio_needs_images_that_were_stretched_and_a_whole_manifest(run, tmp_path):
-    with pytest.raises(InputError, match="undoes --fit stretch; .* was trained with --fit crop; give a ratio"):
+    with pytest.raises(InputError, match=r"undoes --fit stretch; .* was trained with --fit crop; give a ratio"):
         stretched_shape("original", run)
     of_stretched, _ = write_run(tmp_path / "run", model="sngan", steps=(), fit="stretch")
     image = {"path": "a.png", "sha256": "0" * 64}
