@@ -16,6 +16,7 @@ from sle_gan.errors import InputError
 from sle_gan.export.aspect import stretched, stretched_shape
 from sle_gan.export.formats.exporting import Source, export_as
 from sle_gan.export.trained import TrainedGenerator
+from sle_gan.picture_shape import PictureShape
 from sle_gan.run import RunFolder
 
 
@@ -99,14 +100,14 @@ def test_the_original_ratio_needs_images_that_were_stretched_and_a_whole_manifes
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_a_picture_is_stretched_as_pillow_does_it(channels):
     picture = np.random.default_rng(0).integers(0, 256, size=(8, 8, channels), dtype=np.uint8)
-    (result,) = stretched([picture], (12, 8))
+    (result,) = stretched([picture], PictureShape(12, 8))
     assert result.shape == (8, 12, channels)
     if channels < 4:
         expected = picture_of(picture).resize((12, 8), Image.Resampling.LANCZOS)
         np.testing.assert_array_equal(result.squeeze(), np.asarray(expected))
     clear = np.where(np.arange(4) < 3, [255, 0, 0, 0], 0).astype(np.uint8) + np.zeros([4, 4, 4], np.uint8)
     clear[:, 2:] = [0, 0, 255, 255]
-    (mixed,) = stretched([clear], (8, 4))
+    (mixed,) = stretched([clear], PictureShape(8, 4))
     assert (mixed[mixed[..., 3] > 8][:, 0] < 16).all()  # no red of what cannot be seen
 
 
