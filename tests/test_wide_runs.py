@@ -134,7 +134,7 @@ def test_a_training_of_any_shape_resumes_bit_for_bit_and_is_scored(
     def words(name, steps):
         kinds = ["--model", model, "--discriminator", discriminator, "--resolution", resolution, *more]
         frequencies = ["--checkpoint-frequency", "2", "--log-frequency", "1", "--sample-frequency", "2"]
-        sizes = ["--width", "8", "--batch-size", "2", "--steps", str(steps)]
+        sizes = ["--width", "8", "--batch-size", "2", "--steps", str(steps), "--rates", "paper"]
         places = ["--data-folder", str(photographs_of_two_ratios), "--output-folder", str(tmp_path), "--name", name]
         return [*places, *kinds, *sizes, *frequencies]
 
