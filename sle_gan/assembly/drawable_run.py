@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from sle_gan.errors import InputError
 from sle_gan.export.directions import Move
 from sle_gan.export.drawing import Drawing, checked_seeds, plan_drawing
 from sle_gan.export.film import FPS
@@ -282,6 +283,8 @@ class DrawableRun:
         Raises:
             InputError: see `draw`.
         """
+        if move.count < 3:
+            raise InputError(f"a film must have three frames of one way at least; got {move.count}")
         pace = Pace(frames=move.count - 1, loop=True, fps=fps)
         drawing = self._planned(step, class_name, truncation, with_styles=self._has_styles)
         space = "w" if self._has_styles else "z"

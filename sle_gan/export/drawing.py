@@ -171,9 +171,11 @@ def checked_points(points: Iterable[Point], *, least: int = 1) -> Sequence[Point
     if isinstance(points, range) or not isinstance(points, Iterable):
         return checked_seeds(points, least=least)
     seeds, latents = parted(list(points))
-    return (
-        [*checked_seeds(seeds, least=least - len(latents)), *latents] if latents else checked_seeds(seeds, least=least)
-    )
+    if not latents:
+        return checked_seeds(seeds, least=least)
+    if len(seeds) + len(latents) < least:
+        raise InputError("--seeds and --latents must name two at least; got one")
+    return [*checked_seeds(seeds, least=0), *latents]
 
 
 def parted(points: Sequence[Point]) -> tuple[Sequence[int], list[Latent]]:

@@ -99,8 +99,7 @@ def latents_of_text(text: str) -> list[Latent]:
         InputError: if it is something else.
     """
     try:
-        content = json.loads(text)
-        latents = [_of_plain(entry) for entry in content]
+        latents = [_of_plain(entry) for entry in json.loads(text)]
     except (ValueError, TypeError, RecursionError):
         raise InputError("latents must be codes and styles as this tool writes them") from None
     for latent in latents:

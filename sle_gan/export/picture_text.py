@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -15,41 +14,18 @@ from sle_gan.marks import is_marked
 _LONGEST_WHOLE = 15  # digits
 
 
-class PictureText(Mapping[str, str]):
-    """Words by name, and the numbers in them.
-
-    Args:
-        words: as `write_picture` wrote them.
-        pixels: of the picture.
+class PictureText(dict[str, str]):
+    """Words by name, and the numbers in them. One that is missing is an `InputError`.
 
     Attributes:
-        pixels: as given.
+        pixels: of the picture.
     """
 
-    def __init__(self, words: Mapping[str, str], pixels: int):
-        self._words, self.pixels = dict(words), pixels
+    pixels: int
 
-    def __getitem__(self, name: str) -> str:
-        """Returns the word of a name.
-
-        Raises:
-            InputError: if there is none.
-        """
-        if name not in self._words:
-            raise InputError(f"{name} is missing")
-        return self._words[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Goes over the names."""
-        return iter(self._words)
-
-    def __len__(self) -> int:
-        """Returns the number of names."""
-        return len(self._words)
-
-    def __contains__(self, name: object) -> bool:
-        """Returns whether there is a word of a name."""
-        return name in self._words
+    def __missing__(self, name: str) -> str:
+        """Tells that there is no word of a name."""
+        raise InputError(f"{name} is missing")
 
     def whole(self, name: str) -> int:
         """Returns a whole number from 0.
@@ -102,8 +78,9 @@ def read_text(picture: Path) -> PictureText:
                 raise InputError(f"{picture} is a film; give a PNG of one picture, or a frame")
             if not is_marked(image):
                 raise InputError(f"{picture} does not say how it was drawn: this tool did not write it")
-            words = {str(name): value for name, value in image.info.items() if isinstance(value, str)}
-            return PictureText(words, image.width * image.height)
+            text = PictureText({str(name): word for name, word in image.info.items() if isinstance(word, str)})
+            text.pixels = image.width * image.height
+            return text
     except FileNotFoundError:
         raise InputError(f"there is no picture {picture}") from None
     except (OSError, Image.DecompressionBombError, *DAMAGE) as error:

@@ -1,5 +1,6 @@
 """The pictures of seeds, drawn one after another and written as files. TensorFlow is loaded when the first is drawn."""
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -92,8 +93,7 @@ class Samples:
         """Draws the pictures, uint8 `[height, width, channels]` each."""
         trained = self._checked_generator()
         if self.move is not None:
-            steps = self.move.steps(trained)
-            return trained.draw_moved(self.points, steps.reshape(-1, steps.shape[-1]))
+            return trained.draw_moved(self.points, self._steps.reshape(-1, self._steps.shape[-1]))
         if self.mix_seeds is not None:
             return trained.draw_mixed(self.points, self.mix_seeds, self.mix_from)
         return trained.draw_seeds(self.points)
@@ -164,9 +164,18 @@ class Samples:
         return SavedSamples(folder, len(names), step, copies)
 
     def _checked_generator(self) -> "TrainedGenerator":
+        """Returns the generator, which has the directions and fits the codes and styles that are asked for."""
         trained = self.drawing.trained
         trained.check(self.points)
+        if self.move is not None:
+            _ = self._steps
         return trained
+
+    @functools.cached_property
+    def _steps(self) -> NDArray[np.float32]:
+        """What is added to the code or style of a point, `[directions, count, size]`; with a move alone."""
+        assert self.move is not None
+        return self.move.steps(self.drawing.trained)
 
     def _sheet_of(self, pictures: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         columns = None if self.mix_seeds is None else len(self.mix_seeds)
