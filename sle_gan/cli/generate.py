@@ -50,6 +50,7 @@ def _samples(arguments: argparse.Namespace) -> int:
         grid=arguments.grid,
         reject_copies=arguments.reject_copies,
         data_folder=arguments.data_folder,
+        aspect=arguments.aspect,
     )
     if saved.copies:
         left_out = f"{len(saved.copies)} of {len(samples.points)} left out as near copies of training images"

@@ -25,7 +25,7 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 _POINTS = frozenset({"seed", "seeds", "latent", "latents"})
 _MIXES = frozenset({"mix_seed", "mix_seeds"})
 _OF_WALKS = frozenset({"frame", "frames", "beat", "fps", "easing", "loop", "space", "path"})
-_WORDS = _POINTS | _MIXES | _OF_WALKS | {"mix_from", "method", "direction", "amount", "columns", "of"}
+_WORDS = _POINTS | _MIXES | _OF_WALKS | {"mix_from", "method", "direction", "amount", "columns", "aspect", "of"}
 
 
 class Redrawn(NamedTuple):
@@ -162,7 +162,9 @@ class Redrawing:
         mix_from = {} if mix_seeds is None else {"mix_from": text.whole("mix_from")}
         samples = Samples(self.drawing, self._points(), mix_seeds, move=move, **mix_from)
         self._check_room(len(samples))
-        return samples.sheet if is_sheet else lambda: next(iter(samples))
+        aspect = text.get("aspect")
+        samples.pictures(aspect)  # a ratio that cannot be is told here
+        return lambda: samples.sheet(aspect) if is_sheet else next(iter(samples.pictures(aspect)))
 
     def _points(self) -> list[Point]:
         seeds = next((self._seeds(name) for name in ("seed", "seeds") if name in self.recipe.text), ())

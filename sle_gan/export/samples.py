@@ -13,6 +13,7 @@ from sle_gan.data.pictures import image_sheet, opaque, write_picture
 from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError
 from sle_gan.evaluation.judges import judge_of
+from sle_gan.export.aspect import stretched, stretched_shape
 from sle_gan.export.directions import Move
 from sle_gan.export.drawing import Drawing, checked_points, checked_seeds, format_seeds, parted
 from sle_gan.export.latents import Code, Point, Styles, latents_text
@@ -54,7 +55,7 @@ class Samples:
         points: seeds, whole numbers from 0 to 2**31 - 1, and behind them codes and styles; one or more.
         mix_seeds: seeds, to draw each point with the finer styles of each of these: the first point with each of
             them, then the second, ...; or None.
-        mix_from: side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures' own.
+        mix_from: shorter side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures' own.
         move: the `Move` of each point, the first with each amount, then the second, ...; None to move nothing.
 
     Raises:
@@ -81,7 +82,7 @@ class Samples:
             raise InputError("--direction does not go with --mix-seeds")
         if mix_from not in MIX_SIDES_PX:
             raise InputError(f"--mix-from must be a power of two from 4 to 1024; got {mix_from}")
-        side = drawing.run.settings().images.resolution
+        side = drawing.run.settings().images.shape.side
         if mix_from > side:
             raise InputError(f"--mix-from must be {side} at most, the side of the pictures; got {mix_from}")
 
@@ -98,12 +99,27 @@ class Samples:
             return trained.draw_mixed(self.points, self.mix_seeds, self.mix_from)
         return trained.draw_seeds(self.points)
 
-    def sheet(self) -> NDArray[np.uint8]:
+    def pictures(self, aspect: str | None = None) -> Iterable[NDArray[np.uint8]]:
+        """Draws the pictures, uint8 `[height, width, channels]` each, stretched where it is asked for.
+
+        Args:
+            aspect: width and height such as `3:2`; `original` for the median of the training images, which undoes
+                `--fit stretch`. None for what the network draws.
+
+        Raises:
+            InputError: if there is no such ratio.
+        """
+        return self if aspect is None else stretched(self, stretched_shape(aspect, self.drawing.run))
+
+    def sheet(self, aspect: str | None = None) -> NDArray[np.uint8]:
         """Draws all pictures as one, uint8 `[height, width, channels]`.
 
         With `mix_seeds` a row for each point, with a move one for each point and direction.
+
+        Args:
+            aspect: see `pictures`.
         """
-        return self._sheet_of(self)
+        return self._sheet_of(self.pictures(aspect))
 
     def save(
         self,
@@ -113,6 +129,7 @@ class Samples:
         grid: bool = False,
         reject_copies: bool = False,
         data_folder: Path | str | None = None,
+        aspect: str | None = None,
     ) -> SavedSamples:
         """Writes the pictures, encoding in threads while the next are drawn.
 
@@ -126,12 +143,14 @@ class Samples:
             grid: whether to write one sheet, see `sheet`, instead of a file for each picture.
             reject_copies: whether to leave out the seeds whose own pictures are near copies of a training image.
             data_folder: for `reject_copies`, where the training images are now, if they were moved.
+            aspect: see `pictures`.
 
         Returns:
             A `SavedSamples`.
 
         Raises:
-            InputError: if the format is unknown, all are copies, or the training images are needed and not there.
+            InputError: if the format or the ratio is unknown, all are copies, or the training images are needed and not
+                there.
             StorageError: if the folder cannot be written, or has no room.
         """
         if format not in EXTENSIONS:
@@ -143,20 +162,22 @@ class Samples:
             if not grid:
                 raise InputError(f"--output must be a folder, or a file with --grid; got {folder}")
             file, folder, extension = folder, folder.parent, folder.suffix.lower()
+        self.pictures(aspect)  # a ratio that cannot be is told first
+        of_aspect = {} if aspect is None else {"aspect": aspect}
         check_output(folder, (len(self), extension), drawing.picture_bytes)
         kept, copies = self._part_copies(data_folder) if reject_copies else (self, [])
         step = self._checked_generator().step  # what is wrong with it leaves no folder behind
-        pictures = without_alpha(kept, extension, drawing.background)
+        pictures = without_alpha(kept.pictures(aspect), extension, drawing.background)
         make_output_folder(folder)
         if grid:
             output = file or folder / f"{kept._sheet_name()}{extension}"
-            write_picture(output, kept._sheet_of(pictures), kept._sheet_words())
+            write_picture(output, kept._sheet_of(pictures), kept._sheet_words() | of_aspect)
             return SavedSamples(output, len(kept), step, copies)
         names = set()
 
         def write(named: tuple[tuple[str, dict[str, str]], NDArray[np.uint8]]) -> None:
             (name, words), picture = named
-            write_picture(folder / f"{name}{extension}", picture, words)
+            write_picture(folder / f"{name}{extension}", picture, words | of_aspect)
             names.add(name)
 
         for _ in map_ahead(write, zip(kept._each(), pictures, strict=True)):

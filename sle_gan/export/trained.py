@@ -240,7 +240,7 @@ class TrainedGenerator:
             codes: float32 `[count, size]`, as `codes` returns them.
 
         Returns:
-            float `[count, side, side, channels]` in about [-1, 1]; with classes, of the class of `label`, or of none
+            float `[count, height, width, channels]` in about [-1, 1]; with classes, of the class of `label`, or of none
             without one.
         """
         if self.truncation is not None:
