@@ -167,6 +167,7 @@ class OpenedRun(DrawableRun):
         step: int | None = None,
         *,
         seeds: Iterable[int] | None = None,
+        truncation: float | None = None,
     ) -> Exported:
         """Writes the generator in another program's format, checked to draw the same pictures.
 
@@ -176,6 +177,8 @@ class OpenedRun(DrawableRun):
             folder: where versions 1, 2, ... are written; `exported/FORMAT` in the run folder if None.
             step: see `draw`.
             seeds: whose codes are written beside `onnx` and `lite`, which draw codes alone; 0 to 63 if None.
+            truncation: of a network with styles, how far the pictures of the export go from the average one, see
+                `draw`; all the way if None. Weights alone hold none.
 
         Returns:
             An `Exported`.
@@ -184,9 +187,9 @@ class OpenedRun(DrawableRun):
             InputError: if the format is unknown or not installed, or see `draw`.
             StorageError: if it cannot be written, or draws other pictures than the run.
         """
-        given = {} if seeds is None else {"seeds": checked_seeds(seeds)}
-        check_format(format, given)
-        drawing = self._planned(step)
+        given: dict[str, Any] = {} if seeds is None else {"seeds": checked_seeds(seeds)}
+        check_format(format, given | ({} if truncation is None else {"truncation": truncation}))
+        drawing = self._planned(step, truncation=truncation)
         folder = self.folder.path / "exported" / format if folder is None else Path(folder)
         check_output(folder)
         trained = drawing.trained
