@@ -173,9 +173,8 @@ def test_an_unknown_format_is_refused():
         check_format("pickle")
 
 
-@pytest.mark.parametrize(
-    "name", ["onnx", pytest.param("lite", marks=pytest.mark.slow), pytest.param("saved-model", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["onnx", "lite", "saved-model"])
 def test_an_export_of_a_network_with_styles_draws_at_the_truncation_that_is_asked_for(tmp_path, capsys, name):
     run, _ = write_run(tmp_path / "styled", model="stylegan2", steps=(8,))
     words = ["export", str(run.path), "--format", name, "--truncation", "0.3", "--output", str(tmp_path / name)]
