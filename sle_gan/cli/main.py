@@ -4,13 +4,14 @@ import sys
 from collections.abc import Sequence
 
 from sle_gan import __version__
-from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, search, study, train
+from sle_gan.cli import compare, doctor, evaluate, frontier, generate, play, report, search, study, train
 from sle_gan.cli.program import ArgumentParser
 
 PROGRAMS = {
     "doctor": doctor.main,
     "train": train.main,
     "generate": generate.main,
+    "play": play.main,
     "evaluate": evaluate.main,
     "report": report.main,
     "search": search.main,

@@ -56,7 +56,7 @@ class LatentPlaces:
         directions = min(COUNT, style_size or size)
         self.shape = Shape(size, len(trained.class_names), layers, style_size, directions, tuple(sides))
         self._codes = tf.function(lambda seeds: _joined(seed_inputs(trained.generator, *seeds)))
-        self._noise = tf.function(lambda numbers: _noise(*numbers, size))
+        self._noise = tf.function(lambda numbers: _noise(numbers[0], size))
         self._walk = tf.function(lambda ends: interpolate_codes(*ends))
 
     def inputs(self, codes: tf.Tensor) -> Any:

@@ -65,7 +65,7 @@ class Painter:
         if how.truncation is not None:
             moved = [Place(styles=styles) for styles in self._places.styles(moved, share)]
         pictures: dict[int, NDArray[np.uint8]] = {}
-        by_code = {row: one.code for row, one in enumerate(moved) if one.styles is None}
+        by_code = {row: one.code for row, one in enumerate(moved) if one.styles is None and one.code is not None}
         by_styles = {row: one.styles for row, one in enumerate(moved) if one.styles is not None}
         for inputs, draw in ((by_code, self._of_codes), (by_styles, self._of_styles)):
             if inputs:

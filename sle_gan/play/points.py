@@ -174,7 +174,7 @@ class Reader:
             InputError: if one cannot be.
         """
         step = given.get("step")
-        if step not in set(steps) or isinstance(step, bool):
+        if type(step) is not int or step not in set(steps):
             there = ", ".join(map(str, sorted(steps)))
             raise InputError(f"step must be one that there is a checkpoint of, {there}; got {_short(step)}")
         truncation = given.get("truncation")
@@ -260,7 +260,7 @@ class Reader:
         self._needs_styles("mix")
         match given:
             case {"seed": seed, "from": side, **more} if not more:
-                if side not in self.shape.mix_sides or isinstance(side, bool):
+                if type(side) is not int or side not in self.shape.mix_sides:
                     raise InputError(f"from must be one of {', '.join(map(str, self.shape.mix_sides))}")
                 return Mix(whole("seed", seed, 0, LARGEST_SEED), side)
         raise InputError(f"mix must have a seed and from; got {_short(given)}")
