@@ -72,7 +72,8 @@ class Answers:
         return {
             "run": self._run.name,
             "network": settings.network.generator,
-            "side": settings.images.resolution,
+            "width": settings.images.resolution,
+            "height": settings.images.resolution,
             "classes": list(settings.images.class_names),
             "steps": [{"step": step, "best": step in best} for step in self._steps()],
             "styles": bool(shape.layers),

@@ -155,8 +155,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             answer = find(self._path())
         except RefusedError as error:
             self._refuse(error.status, str(error))
-        except StaleError as error:
-            self._send(HTTPStatus.CONFLICT, _json({"error": str(error)}))
+        except StaleError:
+            self._send(HTTPStatus.OK, _json({"is_stale": True}))
         except GoneError:
             self.close_connection = True
         except (SleGanError, OSError) as error:
