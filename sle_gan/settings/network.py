@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import FEATURE_SIDE, PATH, POSITIVE, RATE, TEXT, UTF8_PATH, choice
+from sle_gan.settings.kinds import CONTENT_OF_FILE, FEATURE_SIDE, POSITIVE, RATE, TEXT, UTF8_PATH, choice
 
 LARGEST_WIDTH = 1024
 
@@ -43,7 +43,7 @@ class NetworkSettings(SettingsGroup):
         unit="CHANNELS",
     )
     genotype: str | None = setting(
-        PATH,
+        CONTENT_OF_FILE,
         "of a generator that was searched: autogan's a, b or c, alphagan-s or alphagan-l, or a file; the first of them "
         "without it",
         None,
@@ -54,7 +54,8 @@ class NetworkSettings(SettingsGroup):
     )
     feature_side: int | None = setting(
         FEATURE_SIDE,
-        "images are brought to this side before a discriminator's frozen network; 128, or --resolution if that is more",
+        "the shorter side of images is brought to this before a discriminator's frozen network; 128, or that of "
+        "--resolution if it is more",
         None,
         unit="PIXELS",
     )
