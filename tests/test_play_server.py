@@ -21,6 +21,7 @@ from sle_gan.play.drawing_thread import LIVE, WALL, DrawingThread, Drawn, StaleE
 from sle_gan.play.points import How, Near, Point, Seed, Shape
 from sle_gan.play.server import PlayServer
 
+PAGE = (("", "text/html"), ("play.js", "text/javascript"), ("play.css", "text/css"), ("look.css", "text/css"))
 SHAPE = Shape(latent_size=4, layers=3, style_size=2, directions=2, mix_sides=(8, 16))
 
 
@@ -98,7 +99,7 @@ def points(*given, **more):
 
 
 def test_the_page_and_all_it_is_made_of_come_from_this_server_under_a_policy_that_allows_nothing_else(page):
-    for name, kind in (("", "text/html"), ("play.js", "text/javascript"), ("play.css", "text/css")):
+    for name, kind in PAGE:
         status, headers, content = ask(page, name)
         assert (status, headers.get_content_type()) == (200, kind)
         assert b"http:" not in content.replace(b"http://www.w3.org/2000/svg", b"")

@@ -67,13 +67,13 @@ class Answers:
 
     def facts(self) -> dict[str, Any]:
         """Tells of the run, and of what can be asked for."""
-        settings, shape = self._settings, self._thread.shape
+        settings, shape, shown = self._settings, self._thread.shape, self._settings.images.shape
         best = checkpoints_in(self._run.best)
         return {
             "run": self._run.name,
             "network": settings.network.generator,
-            "width": settings.images.resolution,
-            "height": settings.images.resolution,
+            "width": shown.width,
+            "height": shown.height,
             "classes": list(settings.images.class_names),
             "steps": [{"step": step, "best": step in best} for step in self._steps()],
             "styles": bool(shape.layers),
@@ -230,7 +230,7 @@ class Answers:
         words = self._origin(how)
         if all(isinstance(pin.place, Seed) for pin in pins):
             words["seeds"] = ",".join(str(pin.place.seed) for pin in pins if isinstance(pin.place, Seed))
-        return Canvas(draw, words, images.background_rgb, images.resolution**2 * images.channels)
+        return Canvas(draw, words, images.background_rgb, images.shape.pixels * images.channels)
 
 
 def _why_not(name: str) -> str | None:

@@ -48,7 +48,7 @@ class TrainingImages:
         """Finds the nearest training image of each picture.
 
         Args:
-            pictures: uint8 `[side, side, channels]` each.
+            pictures: uint8 `[height, width, channels]` each.
 
         Raises:
             SleGanError: if the training images are not there, or not those of the training.
@@ -60,7 +60,7 @@ class TrainingImages:
             return [NearestImage(int(a), float(b), bool(c), bool(d)) for a, b, c, d in rows]
 
     def picture(self, number: int) -> NDArray[np.uint8]:
-        """Returns a training image, uint8 `[side, side, 1 or 3]`.
+        """Returns a training image, uint8 `[height, width, 1 or 3]`.
 
         Raises:
             SleGanError: if there is no such image; see `nearest`.

@@ -24,7 +24,7 @@ class Drawn(NamedTuple):
     """A picture.
 
     Attributes:
-        pixels: uint8 `[side, side, channels]`.
+        pixels: uint8 `[height, width, channels]`.
         code: float32 `[size]`, the code of a point that is no seed, and with classes the share of each; or None.
         styles: float32 `[layers, size]`, of a point that lies among styles; or None.
     """

@@ -50,7 +50,7 @@ class LatentPlaces:
         if self.parts:
             self._first_layer_from = module.first_layer_from
             self._map = tf.function(lambda codes: self.parts.mapping(self.inputs(*codes), training=False))
-            sides = [2**power for power in range(3, settings.images.resolution.bit_length())]
+            sides = [2**power for power in range(3, settings.images.shape.side.bit_length())]
             layers, style_size = self.parts.synthesis.input_shape[1:]
         size = trained.latent_size
         directions = min(COUNT, style_size or size)

@@ -18,7 +18,7 @@ class Canvas(NamedTuple):
     """What films are drawn with.
 
     Attributes:
-        draw: function of points -> their pixels, uint8 `[side, side, channels]` each.
+        draw: function of points -> their pixels, uint8 `[height, width, channels]` each.
         origin: see `Film`.
         background: see `Film`.
         picture_bytes: bytes of the pixels of one picture.
@@ -52,7 +52,7 @@ class PinFilm(Film):
         return len(self._points)
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        """Draws the frames, uint8 `[side, side, channels]` each."""
+        """Draws the frames, uint8 `[height, width, channels]` each."""
         for first in range(0, len(self._points), _DRAWN_AHEAD):
             yield from self._draw(self._points[first : first + _DRAWN_AHEAD])
 

@@ -27,9 +27,10 @@ _IDLE_S = 60
 _POLL_S = 0.05  # how long an end takes
 _PAGE = importlib.resources.files("sle_gan.play") / "page"
 _STATIC = {
-    "": ("index.html", "text/html; charset=utf-8"),
-    "play.css": ("play.css", "text/css; charset=utf-8"),
-    "play.js": ("play.js", "text/javascript; charset=utf-8"),
+    "": (_PAGE / "index.html", "text/html; charset=utf-8"),
+    "look.css": (importlib.resources.files("sle_gan.report") / "templates" / "look.css", "text/css; charset=utf-8"),
+    "play.css": (_PAGE / "play.css", "text/css; charset=utf-8"),
+    "play.js": (_PAGE / "play.js", "text/javascript; charset=utf-8"),
 }
 _POLICY = "; ".join(
     [
@@ -187,8 +188,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _got(self, path: str) -> _Answer:
         if path in _STATIC:
-            name, media_type = _STATIC[path]
-            return _Answer((_PAGE / name).read_bytes(), media_type)
+            file, media_type = _STATIC[path]
+            return _Answer(file.read_bytes(), media_type)
         answers = self.server.answers
         if path == "facts":
             return _json(answers.facts())

@@ -117,7 +117,7 @@ class Live {
 
 // --- The wall ------------------------------------------------------------------------------------------------------
 
-const wall = { tiles: new Map(), columns: 1, side: 104, rows: 0, focus: 0, asking: 0 };
+const wall = { tiles: new Map(), columns: 1, side: 104, height: 104, rows: 0, focus: 0, asking: 0 };
 
 function pointAt(number) {
   if (state.base) return { near: state.base.place, number, angle: 0.7, ...changes(state.base) };
@@ -140,12 +140,13 @@ function layOut() {
   const top = topNumber();
   wall.columns = Math.max(2, Math.floor((width + GAP) / (wanted + GAP)));
   wall.side = (width - GAP * (wall.columns - 1)) / wall.columns;
+  wall.height = (wall.side * facts.height) / facts.width;
   wall.rows = 0;
   for (const number of [...wall.tiles.keys()]) drop(number);
   showFrom(top);
 }
 
-const pitch = () => wall.side + GAP;
+const pitch = () => wall.height + GAP; // from row to row
 const topNumber = () => state.first + Math.round($("wall").scrollTop / pitch()) * wall.columns;
 const lastNumber = () => facts.largest_seed;
 
@@ -190,8 +191,9 @@ function hang(number) {
   button.type = "button";
   button.className = "tile";
   button.dataset.number = number;
-  button.style.width = button.style.height = `${wall.side}px`;
-  button.style.left = `${(at % wall.columns) * pitch()}px`;
+  button.style.width = `${wall.side}px`;
+  button.style.height = `${wall.height}px`;
+  button.style.left = `${(at % wall.columns) * (wall.side + GAP)}px`;
   button.style.top = `${Math.floor(at / wall.columns) * pitch()}px`;
   button.setAttribute("aria-label", titleAt(number));
   image.alt = "";
@@ -661,6 +663,7 @@ function build() {
   document.title = `Play with ${facts.run}`;
   $("run").textContent = facts.run;
   $("about").textContent = `${facts.network}, ${facts.width} × ${facts.height} px`;
+  document.body.style.setProperty("--ratio", facts.width / facts.height);
   document.body.classList.toggle("pixels", Math.max(facts.width, facts.height) <= 64);
   $("go").max = facts.largest_seed;
   $("class-field").hidden = !facts.classes.length;
