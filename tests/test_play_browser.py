@@ -188,7 +188,7 @@ def test_truncation_styles_classes_and_directions_are_those_of_generate(tab, ope
     tab.get_by_label("Direction 3,").fill("2")
     tab.wait_for_timeout(1000)
     assert np.abs(tab.pixels() - opened.draw([5])[0]).mean() > 0.5
-    name, picture = tab.saved(tab.get_by_role("button", name="Save PNG"))
+    _, picture = tab.saved(tab.get_by_role("button", name="Save PNG"))
     assert (picture.text["direction"], picture.text["amount"], picture.text["seed"]) == ("2", "2", "5")
     tab.get_by_role("button", name="Reset").click()
     tab.get_by_label("Class").select_option("night")
