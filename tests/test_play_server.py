@@ -18,7 +18,7 @@ from sle_gan.errors import InputError
 from sle_gan.play.answers import Answers
 from sle_gan.play.copies import TrainingImages
 from sle_gan.play.drawing_thread import LIVE, WALL, DrawingThread, Drawn, StaleError
-from sle_gan.play.points import How, Near, Point, Seed, Shape
+from sle_gan.play.points import How, Place, Point, Seed, Shape
 from sle_gan.play.server import PlayServer
 
 PAGE = (("", "text/html"), ("play.js", "text/javascript"), ("play.css", "text/css"), ("look.css", "text/css"))
@@ -42,9 +42,9 @@ class Squares:
         return [self._square(point.place) for point in points]
 
     def _square(self, place):
-        code = np.arange(4, dtype=np.float32) if isinstance(place, Near) else None
+        at = Place(np.arange(4, dtype=np.float32))
         color = place.seed % 256 if isinstance(place, Seed) else round(100 * getattr(place, "share", 0))
-        return Drawn(np.full([64, 64, 3], color, np.uint8), code)
+        return Drawn(np.full([64, 64, 3], color, np.uint8), at, at)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_the_picture_of_a_seed_is_a_png_that_says_where_it_comes_from(page):
     assert picture.text == {"run": "run", "step": "8", "seed": "5", "Software": "SLE-GAN"}
     assert "code" not in of_seed
     np.testing.assert_array_equal(np.frombuffer(base64.b64decode(near["code"]), "<f4"), [0, 1, 2, 3])
-    assert Image.open(io.BytesIO(base64.b64decode(near["png"]))).text["code"] == near["code"]
+    assert Image.open(io.BytesIO(base64.b64decode(near["png"]))).text["latent"] == f'[{{"code": "{near["code"]}"}}]'
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What the page is answered: facts of the run, pictures, near copies, films. Imports no TensorFlow."""
 
 import base64
+import json
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -25,13 +26,12 @@ from sle_gan.play.points import (
     MOST_PINS,
     MOST_POINTS,
     Between,
-    Code,
     How,
+    Near,
+    Place,
     Point,
     Reader,
     Seed,
-    Styles,
-    decode,
     encode,
     number,
     whole,
@@ -185,37 +185,37 @@ class Answers:
     def _told(self, how: How, point: Point, drawn: Drawn) -> dict[str, str]:
         png = picture_bytes(drawn.pixels, ".png", self._words(how, point, drawn))
         told = {"png": base64.b64encode(png).decode()}
-        if drawn.styles is not None:
-            return told | {"styles": encode(drawn.styles)}
-        return told if drawn.code is None else told | {"code": encode(drawn.code)}
+        if not isinstance(point.place, Near | Between):
+            return told
+        return told | {name: encode(numbers) for name, numbers in drawn.place._asdict().items() if numbers is not None}
 
     def _origin(self, how: How) -> dict[str, str]:
         words = {"run": self._run.name, "step": str(how.step)}
-        return words if how.truncation is None else words | {"truncation": f"{how.truncation:g}"}
+        return words if how.truncation is None else words | {"truncation": repr(how.truncation)}
 
     def _words(self, how: How, point: Point, drawn: Drawn) -> dict[str, str]:
-        """Says where a picture comes from."""
-        words, place = self._origin(how), point.place
-        if isinstance(place, Seed):
-            if place.label is not None:
-                words["class"] = self._settings.images.class_names[place.label]
-            words["seed"] = str(place.seed)
-        elif isinstance(place, Code | Styles):
-            words["code" if isinstance(place, Code) else "styles"] = encode(decode(place.numbers))
-        elif drawn.styles is not None:
-            words["styles"] = encode(drawn.styles)
-        elif drawn.code is not None:
-            words["code"] = encode(drawn.code)
+        """Says where a picture comes from, as the text of `generate.py`'s pictures does."""
+        place, moves = point.place, {index: amount for index, amount in enumerate(point.moves) if amount}
+        if not isinstance(place, Seed) or len(moves) > 1 or (moves and point.mix):
+            words = {"latent": self._latent(drawn.source)}  # the whole of it: no seed and one move say that
+            return words | (self._origin(how) if drawn.source.styles is None else self._origin(How(how.step)))
+        words = self._origin(how)
+        if place.label is not None:
+            words["class"] = self._settings.images.class_names[place.label]
+        words["seed"] = str(place.seed)
         if point.mix:
             words |= {"mix_from": str(point.mix.from_side), "mix_seed": str(point.mix.seed)}
-        moves = {index: amount for index, amount in enumerate(point.moves) if amount}
-        if moves:
-            words |= {
-                "method": METHODS[0],
-                "direction": ",".join(map(str, moves)),
-                "amount": ",".join(f"{amount:g}" for amount in moves.values()),
-            }
+        for direction, amount in moves.items():
+            words |= {"method": METHODS[0], "direction": str(direction), "amount": repr(amount).removesuffix(".0")}
         return words
+
+    def _latent(self, source: Place) -> str:
+        """Writes what a picture is drawn from as text, to the last bit."""
+        if source.styles is not None:
+            return json.dumps([{"styles": [encode(style) for style in source.styles]}])
+        assert source.code is not None
+        code, classes = np.split(source.code, [self._thread.shape.latent_size])
+        return json.dumps([{"code": encode(code)} | ({"classes": encode(classes)} if len(classes) else {})])
 
     def _canvas(self, how: How, pins: Sequence[Point], is_gone: Callable[[], bool]) -> Canvas:
         images = self._settings.images

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sle_gan.errors import InputError, SleGanError
-from sle_gan.play.points import How, Point, Shape
+from sle_gan.play.points import How, Place, Point, Shape
 
 LIVE, CHOSEN, WALL, FILM = range(4)  # what is drawn first: what is being moved, the large picture, the wall, a film
 _MOST_WAITING = 1024
@@ -25,13 +25,13 @@ class Drawn(NamedTuple):
 
     Attributes:
         pixels: uint8 `[height, width, channels]`.
-        code: float32 `[size]`, the code of a point that is no seed, and with classes the share of each; or None.
-        styles: float32 `[layers, size]`, of a point that lies among styles; or None.
+        place: the `Place` of the point, before it is moved or mixed.
+        source: the `Place` that it is drawn from.
     """
 
     pixels: NDArray[np.uint8]
-    code: NDArray[np.float32] | None = None
-    styles: NDArray[np.float32] | None = None
+    place: Place
+    source: Place
 
 
 class Drawer(Protocol):

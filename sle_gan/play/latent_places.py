@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,22 +12,9 @@ from sle_gan.export.directions import COUNT, find_directions
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.models import GENERATORS
 from sle_gan.models.io import DRAWN_BATCH, EACH_ITS_OWN, batch_at, draw_padded, interpolate_codes, seed_inputs
-from sle_gan.play.points import Base, Between, Code, Near, Point, Seed, Shape, decode
+from sle_gan.play.points import Base, Between, Code, Near, Place, Point, Seed, Shape, decode
 
 Floats = NDArray[np.float32]
-
-
-class Place(NamedTuple):
-    """What a picture is drawn from.
-
-    Attributes:
-        code: float32 `[latent_size + classes]`: the code, and with classes the share of each; None where styles are
-            all there is.
-        styles: float32 `[layers, size]`, of all layers; None where the code is all there is.
-    """
-
-    code: Floats | None = None
-    styles: Floats | None = None
 
 
 class LatentPlaces:

@@ -10,8 +10,8 @@ from sle_gan.export.trained import TrainedGenerator
 from sle_gan.models import GENERATORS
 from sle_gan.models.io import DRAWN_BATCH, draw_padded, postprocess_images
 from sle_gan.play.drawing_thread import Drawn
-from sle_gan.play.latent_places import LatentPlaces, Place
-from sle_gan.play.points import Between, How, Near, Point, Shape
+from sle_gan.play.latent_places import LatentPlaces
+from sle_gan.play.points import How, Place, Point, Shape
 from sle_gan.run import RunFolder
 
 
@@ -71,7 +71,4 @@ class Painter:
             if inputs:
                 drawn = draw_padded(draw, tf.constant(np.stack(list(inputs.values()))))
                 pictures |= zip(inputs, drawn, strict=True)
-        return [
-            Drawn(pictures[row], *(place if isinstance(point.place, Near | Between) else ()))
-            for row, (point, place) in enumerate(zip(points, places, strict=True))
-        ]
+        return [Drawn(pictures[row], *found) for row, found in enumerate(zip(places, moved, strict=True))]

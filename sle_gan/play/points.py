@@ -111,6 +111,19 @@ class Point:
     mix: Mix | None = None
 
 
+class Place(NamedTuple):
+    """Where a point lies among the codes of a network, or among its styles.
+
+    Attributes:
+        code: float32 `[latent_size + classes]`: the code, and with classes the share of each; None where styles are
+            all there is.
+        styles: float32 `[layers, size]`, of all layers; None where the code is all there is.
+    """
+
+    code: NDArray[np.float32] | None = None
+    styles: NDArray[np.float32] | None = None
+
+
 @dataclass(frozen=True)
 class How:
     """What points are drawn with.
