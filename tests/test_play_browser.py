@@ -70,7 +70,7 @@ class Tab:
 
     def chosen(self, title):
         """Waits until a picture is chosen, drawn, and its neighbors are there."""
-        self.tab.get_by_role("heading", name=title, exact=True).wait_for()
+        self.tab.locator("#title", has_text=re.compile(f"^{re.escape(title)}$")).wait_for(state="attached")
         self.tab.locator("#told", has_text=f"{title} at step").wait_for(state="attached")
 
     def choose(self, number):
@@ -116,13 +116,12 @@ def test_the_wall_goes_on_and_a_picture_is_that_of_generate_large_and_as_a_file(
     tab.mouse.move(400, 500)
     for _ in range(12):
         tab.mouse.wheel(0, 4000)
-    last = tab.locator(".tile").last
-    last.locator("img[src]").wait_for()
-    seed = int(last.get_attribute("data-number"))
+    tab.locator('.tile[data-number="300"]').wait_for(state="detached")
+    tab.locator(".tile img[src]").nth(20).wait_for()
+    seed = int(tab.locator(".tile").nth(20).get_attribute("data-number"))
     assert seed > 300
     assert tab.locator(".tile").count() < 120  # those that are far away are taken down
-    last.click()
-    tab.chosen(f"Seed {seed}")
+    tab.choose(seed)
     np.testing.assert_array_equal(tab.pixels(), opened.draw([seed])[0])
     name, picture = tab.saved(tab.get_by_role("button", name="Save PNG"))
     assert name == f"seed-{seed:06d}.png"

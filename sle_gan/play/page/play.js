@@ -89,14 +89,14 @@ class Live {
     Object.assign(this, { lane: `${PAGE}-${name}`, show, turn: 0, shown: 0, flying: 0, next: null });
   }
 
-  ask(point, settled) {
-    this.next = { point, settled };
+  ask(point, chosen, settled) {
+    this.next = { point, chosen, settled };
     this.fly();
   }
 
   async fly() {
     if (!this.next || this.flying >= 2) return;
-    const { point, settled } = this.next;
+    const { point, chosen, settled } = this.next;
     const turn = ++this.turn;
     this.next = null;
     this.flying += 1;
@@ -105,7 +105,7 @@ class Live {
       const { pictures } = await (await ask("pictures", asked)).json(); // none where the server met a newer turn first
       if (pictures && turn > this.shown) {
         this.shown = turn;
-        this.show(pictureOf(pictures[0]), point, settled && turn === this.turn && !this.next);
+        this.show(pictureOf(pictures[0]), point, chosen, settled && turn === this.turn && !this.next);
       }
     } catch (error) {
       wrong(error);
@@ -135,7 +135,7 @@ function changes({ moves, mix }) {
 }
 
 function layOut() {
-  const width = $("tiles").clientWidth;
+  const width = (wall.width = $("tiles").clientWidth);
   const wanted = Number($("size").value);
   const top = topNumber();
   wall.columns = Math.max(2, Math.floor((width + GAP) / (wanted + GAP)));
@@ -354,7 +354,7 @@ async function compareChosen() {
 // --- The chosen picture ------------------------------------------------------------------------------------------------
 
 const pointOf = (chosen) => ({ ...chosen.place, ...changes(chosen) });
-const live = new Live("large", (picture, point, settled) => showLarge(picture, point, settled));
+const live = new Live("large", showLarge);
 
 function choose(chosen, { open = true } = {}) {
   state.chosen = { moves: [], mix: null, number: null, base: null, ...chosen };
@@ -365,11 +365,11 @@ function choose(chosen, { open = true } = {}) {
 
 function redraw(settled) {
   const point = state.chosen.walk ? state.chosen.walk : pointOf(state.chosen);
-  live.ask(point, settled);
+  live.ask(point, state.chosen, settled);
 }
 
-function showLarge(picture, point, settled) {
-  const { chosen } = state;
+function showLarge(picture, point, chosen, settled) {
+  if (chosen !== state.chosen) return;
   const before = chosen.picture;
   chosen.picture = picture;
   chosen.point = point;
@@ -480,7 +480,7 @@ function pin() {
   const { place, moves, mix, title, picture } = chosen;
   state.pins.push({ place, moves: [...moves], mix, title, url: picture.url });
   tell(`${title} is pinned`);
-  showPins();
+  redrawPins();
 }
 
 function unpin(index) {
@@ -637,14 +637,18 @@ function chooseStep(step) {
   redrawAll();
 }
 
-async function redrawAll() {
+function redrawAll() {
   redraw(true);
+  redrawPins();
+}
+
+async function redrawPins() {
   const asked = JSON.stringify(how());
   try {
-    if (!state.pins.length) return;
-    const pictures = await draw(state.pins.map(pointOf), "chosen");
+    const pins = [...state.pins];
+    const pictures = pins.length ? await draw(pins.map(pointOf), "chosen") : [];
     if (asked !== JSON.stringify(how())) return;
-    state.pins.forEach((one, index) => (one.url = pictures[index].url));
+    pins.forEach((one, index) => (one.url = pictures[index].url));
     showPins();
   } catch (error) {
     wrong(error);
@@ -706,7 +710,7 @@ function build() {
 
 function listen() {
   $("wall").addEventListener("scroll", fill, { passive: true });
-  new ResizeObserver(layOut).observe($("tiles"));
+  new ResizeObserver(() => ($("tiles").clientWidth === wall.width ? fill() : layOut())).observe($("wall"));
   $("tiles").onclick = (event) => {
     const button = event.target.closest(".tile");
     if (!button) return;
