@@ -114,9 +114,11 @@ def tab(browser, page):
 def test_the_wall_goes_on_and_a_picture_is_that_of_generate_large_and_as_a_file(tab, page, opened):
     np.testing.assert_array_equal(tab.pixels('.tile[data-number="1"] img'), opened.draw([1])[0])
     tab.mouse.move(400, 500)
-    for _ in range(12):
+    for _ in range(100):
         tab.mouse.wheel(0, 4000)
-    tab.locator('.tile[data-number="300"]').wait_for(state="detached")
+        tab.wait_for_timeout(50)
+        if int(tab.locator(".tile").first.get_attribute("data-number")) > 300:
+            break
     tab.locator(".tile img[src]").nth(20).wait_for()
     seed = int(tab.locator(".tile").nth(20).get_attribute("data-number"))
     assert seed > 300
