@@ -56,6 +56,7 @@ OF_PROGRAMS = {
                 "presets",
                 "projection",
                 "rates",
+                "redraw",
                 "report",
                 "rollback",
                 "saved_model",

@@ -1,7 +1,6 @@
 """What the page is answered: facts of the run, pictures, near copies, films. Imports no TensorFlow."""
 
 import base64
-import json
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from sle_gan.errors import InputError, SleGanError
 from sle_gan.export.directions import METHODS
 from sle_gan.export.drawing import LARGEST_SEED, LARGEST_TRUNCATION
 from sle_gan.export.film_files import LARGEST_FPS, check_film
+from sle_gan.export.latents import Code, Styles, latents_text
 from sle_gan.export.route import EASINGS
 from sle_gan.export.walk import Pace
 from sle_gan.play.copies import TrainingImages
@@ -212,10 +212,10 @@ class Answers:
     def _latent(self, source: Place) -> str:
         """Writes what a picture is drawn from as text, to the last bit."""
         if source.styles is not None:
-            return json.dumps([{"styles": [encode(style) for style in source.styles]}])
+            return latents_text([Styles(source.styles)])
         assert source.code is not None
         code, classes = np.split(source.code, [self._thread.shape.latent_size])
-        return json.dumps([{"code": encode(code)} | ({"classes": encode(classes)} if len(classes) else {})])
+        return latents_text([Code(code, classes if len(classes) else None)])
 
     def _canvas(self, how: How, pins: Sequence[Point], is_gone: Callable[[], bool]) -> Canvas:
         images = self._settings.images
