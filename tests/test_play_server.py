@@ -122,7 +122,7 @@ def test_the_picture_of_a_seed_is_a_png_that_says_where_it_comes_from(page):
     assert picture.text == {"run": "run", "step": "8", "seed": "5", "Software": "SLE-GAN"}
     assert "code" not in of_seed
     np.testing.assert_array_equal(np.frombuffer(base64.b64decode(near["code"]), "<f4"), [0, 1, 2, 3])
-    assert Image.open(io.BytesIO(base64.b64decode(near["png"]))).text["latent"] == f'[{{"code": "{near["code"]}"}}]'
+    assert Image.open(io.BytesIO(base64.b64decode(near["png"]))).text["latent"] == f'[{{"code":"{near["code"]}"}}]'
 
 
 @pytest.mark.parametrize(

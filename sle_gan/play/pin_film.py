@@ -46,7 +46,13 @@ class PinFilm(Film):
         self._draw, self._pins = canvas.draw, pins
         self._points = _points(pins, pace.route(len(pins)))
         self.loop, self.fps = pace.loop, pace.fps
-        self.origin, self.background, self.frame_bytes = canvas.origin, canvas.background, canvas.picture_bytes
+        self.background, self.frame_bytes = canvas.background, canvas.picture_bytes
+        self._origin = canvas.origin
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What a file says of where it comes from, words by name."""
+        return self._origin
 
     def __len__(self) -> int:
         return len(self._points)
