@@ -15,6 +15,7 @@ from PIL import Image
 from run_files import write_run_files
 
 from sle_gan.errors import InputError
+from sle_gan.export.latents import Code, Styles
 from sle_gan.play.answers import Answers
 from sle_gan.play.copies import TrainingImages
 from sle_gan.play.drawing_thread import LIVE, WALL, DrawingThread, Drawn, StaleError
@@ -353,3 +354,16 @@ def test_a_port_that_is_taken_is_told(page, thread, tmp_path):
     run = write_run_files(tmp_path / "other")
     with pytest.raises(InputError, match=f"--port {page.port} cannot be listened at"):
         PlayServer(Answers(run, thread, TrainingImages(run)), page.port)
+
+
+def test_codes_and_styles_that_are_given_are_those_that_the_page_pins(thread, tmp_path):
+    run = write_run_files(tmp_path / "run")
+    code, style = np.arange(4, dtype=np.float32), np.array([[1, 2]], np.float32)
+    answers = Answers(run, thread, TrainingImages(run), [Code(code), Styles(style), Styles(style.repeat(3, axis=0))])
+    first, second, third = answers.facts()["latents"]
+    np.testing.assert_array_equal(np.frombuffer(base64.b64decode(first["code"]), "<f4"), code)
+    assert second == third
+    np.testing.assert_array_equal(np.frombuffer(base64.b64decode(third["styles"]), "<f4"), [1, 2, 1, 2, 1, 2])
+    for wrong in (Code(code[:3]), Styles(style[:, :1]), Code(code * 1000)):
+        with pytest.raises(InputError, match=r"(code|styles) must be"):
+            Answers(run, thread, TrainingImages(run), [wrong])

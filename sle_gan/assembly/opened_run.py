@@ -196,7 +196,7 @@ class OpenedRun(DrawableRun):
         version, differences = export_as(format, Source(trained, **given), folder)
         return Exported(version, trained.step, weight_sizes(trained.generator), differences)
 
-    def play(self, port: int = 0, data_folder: Path | str | None = None) -> Play:
+    def play(self, port: int = 0, data_folder: Path | str | None = None, latents: Iterable[Path | str] = ()) -> Play:
         """Serves a page on this machine to play with the run, at an address that nobody can guess.
 
             >>> import sle_gan
@@ -207,6 +207,7 @@ class OpenedRun(DrawableRun):
         Args:
             port: to listen at; a free one if 0.
             data_folder: where the training images are now, if they were moved, to mark near copies.
+            latents: files of codes or styles, as `project` writes them, that the page pins when it is opened.
 
         Returns:
             A `Play` with `address`, `wait()` and `end()`.
@@ -214,7 +215,7 @@ class OpenedRun(DrawableRun):
         Raises:
             InputError: see `draw`; and if the port is not free.
         """
-        return Play(self.folder, port, data_folder)
+        return Play(self.folder, port, data_folder, latents)
 
     def report(self) -> Path:
         """Writes the report of the run anew, one file to be opened in a browser, and returns its path."""

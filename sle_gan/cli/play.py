@@ -36,6 +36,8 @@ def parser() -> argparse.ArgumentParser:
     add("--output-folder", default="runs", metavar="FOLDER", help="where runs are looked for by name")
     help = "to mark near copies: where the training images are now, if moved"
     add("--data-folder", type=file_path, metavar="FOLDER", help=help)
+    help = "codes or styles to pin at the start, as generate.py project writes them"
+    add("--latents", type=file_path, nargs="+", default=(), metavar="FILE", help=help)
     add("--port", type=_port, default=0, metavar="NUMBER", help="to listen at; 0 takes a free one")
     add("--open", action="store_true", help="open the page in the browser")
     add("--debug", action="store_true", help="show the traceback of an error")
@@ -44,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _play(arguments: argparse.Namespace) -> int:
     run = open_run(arguments.run, arguments.output_folder)
-    with run.play(arguments.port, arguments.data_folder) as page:
+    with run.play(arguments.port, arguments.data_folder, arguments.latents) as page:
         print(f"{run.folder.name} is at {page.address} until Ctrl-C", flush=True)
         if arguments.open and not webbrowser.open(page.address):
             print("no browser was found; open the address in one", flush=True)

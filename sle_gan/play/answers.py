@@ -16,7 +16,7 @@ from sle_gan.errors import InputError, SleGanError
 from sle_gan.export.directions import METHODS
 from sle_gan.export.drawing import LARGEST_SEED, LARGEST_TRUNCATION
 from sle_gan.export.film_files import LARGEST_FPS, check_film
-from sle_gan.export.latents import Code, Styles, latents_text
+from sle_gan.export.latents import Code, Latent, Styles, latents_text
 from sle_gan.export.route import EASINGS
 from sle_gan.export.walk import Pace
 from sle_gan.play.copies import TrainingImages
@@ -56,12 +56,23 @@ class Answers:
         run: the `RunFolder`.
         thread: the `DrawingThread` of its generator.
         training_images: the `TrainingImages` of the run.
+        latents: codes and styles that the page pins when it is opened.
+
+    Raises:
+        InputError: if one of the latents does not fit the network.
     """
 
-    def __init__(self, run: RunFolder, thread: DrawingThread, training_images: TrainingImages):
+    def __init__(
+        self,
+        run: RunFolder,
+        thread: DrawingThread,
+        training_images: TrainingImages,
+        latents: Sequence[Latent] = (),
+    ):
         self._run, self._thread, self._images = run, thread, training_images
         self._settings = run.settings()
         self._reader = Reader(thread.shape)
+        self._latents = [self._place_of(latent) for latent in latents[:MOST_PINS]]
         self._filming = threading.Lock()
         self._frames = 0, 0
 
@@ -79,6 +90,7 @@ class Answers:
             "styles": bool(shape.layers),
             "mix_sides": shape.mix_sides,
             "directions": shape.directions,
+            "latents": self._latents,
             "films": {name: _why_not(name) for name in FILM_TYPES},
             "largest_seed": LARGEST_SEED,
             "largest_truncation": LARGEST_TRUNCATION,
@@ -175,6 +187,20 @@ class Answers:
         """Tells how many frames of the film are drawn; `total` is 0 where none is made."""
         done, total = self._frames
         return {"done": min(done, total), "total": total}
+
+    def _place_of(self, latent: Latent) -> dict[str, str]:
+        """Returns a code or styles as the page asks for them."""
+        shape = self._thread.shape
+        if isinstance(latent, Styles):
+            repeats = shape.layers if len(latent.numbers) == 1 else 1  # one style is that of all layers
+            place = {"styles": encode(np.repeat(latent.numbers, repeats, axis=0))}
+        else:
+            if shape.classes and latent.classes is None:
+                raise InputError("codes in --latents must say their classes, as those of this run do")
+            numbers = [latent.numbers, *([] if latent.classes is None else [latent.classes])]
+            place = {"code": encode(np.concatenate(numbers))}
+        self._reader.point(place)
+        return place
 
     def _steps(self) -> list[int]:
         return sorted(checkpoints_in(self._run.best) | checkpoints_in(self._run.checkpoints))

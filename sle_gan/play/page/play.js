@@ -828,7 +828,11 @@ async function begin() {
   build();
   listen();
   layOut();
-  choose({ place: pointAt(0), number: 0, title: titleAt(0) }, { open: false });
+  state.pins = facts.latents.map((place, index) => ({ place, moves: [], mix: null, title: `Given ${index + 1}`, url: "" }));
+  if (state.pins.length) {
+    await redrawPins();
+    choose({ ...state.pins[0] }, { open: false });
+  } else choose({ place: pointAt(0), number: 0, title: titleAt(0) }, { open: false });
 }
 
 begin().catch(wrong);
