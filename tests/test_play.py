@@ -36,6 +36,13 @@ def page(opened):
         yield page
 
 
+WALK = [
+    {"between": [{"seed": a}, {"seed": b}], "share": share}
+    for a, b in ((0, 7), (7, 3))
+    for share in (0, 0.25, 0.5, 0.75)
+]
+
+
 def answer(page, path, **asked):
     body = json.dumps({"step": 8} | asked).encode()
     request = urllib.request.Request(page.address + path, body, {"Content-Type": "application/json"})
@@ -53,30 +60,48 @@ def seeds(*numbers, **more):
     return [{"seed": number} | more for number in numbers]
 
 
-def test_seeds_are_drawn_as_generate_draws_them_at_each_checkpoint_class_and_truncation(page, opened):
+def test_seeds_and_the_walk_between_pins_are_those_of_generate_and_the_film_is_the_same_file(page, opened, tmp_path):
     chosen = seeds(0, 1, 2, 41)
-    for how in ({}, {"step": 4}, {"truncation": 0.5}):
-        np.testing.assert_array_equal(drawn(page, *chosen, **how)[0], opened.draw([0, 1, 2, 41], **how))
-    of_class = drawn(page, *seeds(0, 1, label=1))[0]
-    np.testing.assert_array_equal(of_class, opened.draw([0, 1], class_name="night"))
-    picture = Image.open(io.BytesIO(base64.b64decode(drawn(page, *seeds(7, label=1))[1][0]["png"])))
-    assert picture.text == {"run": "styled", "step": "8", "class": "night", "seed": "7", "Software": "SLE-GAN"}
-
-
-def test_a_walk_between_pins_is_that_of_interpolate_and_its_film_is_the_same_file(page, opened, tmp_path):
-    shares = [0, 0.25, 0.5, 0.75]
-    points = [{"between": [{"seed": a}, {"seed": b}], "share": share} for a, b in ((0, 7), (7, 3)) for share in shares]
-    for how in ({}, {"truncation": 0.7}):
-        expected = list(opened.film([0, 7, 3], frames=4, **how))
-        np.testing.assert_array_equal(drawn(page, *points, **how)[0], expected[:8])
-    pictures, told = drawn(page, points[1])
+    np.testing.assert_array_equal(drawn(page, *chosen)[0], opened.draw([0, 1, 2, 41]))
+    np.testing.assert_array_equal(drawn(page, *WALK)[0], list(opened.film([0, 7, 3], frames=4))[:8])
+    pictures, told = drawn(page, WALK[1])
     np.testing.assert_array_equal(drawn(page, {"code": told[0]["code"]})[0], pictures)
-
     content = answer(page, "film", pins=seeds(0, 7, 3), format="webp", seconds=0.4, fps=10)
     expected = opened.film([0, 7, 3], frames=4, fps=10).save(tmp_path / "walk.webp")
     assert content == expected.read_bytes()
 
 
+@pytest.mark.slow
+def test_seeds_and_walks_of_each_checkpoint_class_and_truncation_are_those_of_generate(page, opened):
+    for how in ({"step": 4}, {"truncation": 0.5}):
+        np.testing.assert_array_equal(drawn(page, *seeds(0, 41), **how)[0], opened.draw([0, 41], **how))
+        np.testing.assert_array_equal(drawn(page, *WALK, **how)[0], list(opened.film([0, 7, 3], frames=4, **how))[:8])
+    of_class = drawn(page, *seeds(0, 1, label=1))[0]
+    np.testing.assert_array_equal(of_class, opened.draw([0, 1], class_name="night"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "point",
+    [
+        {"seed": 7, "label": 1},
+        {"seed": 2, "moves": [0, 1.5]},
+        {"seed": 2, "mix": {"seed": 5, "from": 16}},
+        {"seed": 2, "moves": [1, 1.5], "mix": {"seed": 5, "from": 16}},
+        {"near": {"seed": 3}, "number": 1, "angle": 0.4},
+        {"between": [{"seed": 3}, {"seed": 4}], "share": 0.4},
+    ],
+)
+@pytest.mark.parametrize("how", [{}, {"truncation": 0.7}])
+def test_a_saved_picture_is_drawn_again_from_its_own_text(page, opened, tmp_path, point, how):
+    pictures, told = drawn(page, point, **how)
+    path = tmp_path / "saved.png"
+    path.write_bytes(base64.b64decode(told[0]["png"]))
+    again = opened.redraw(path).draw()
+    assert np.abs(again.astype(int) - pictures[0]).max() <= 1
+
+
+@pytest.mark.slow
 def test_moves_and_mixed_styles_are_those_of_generate_and_can_be_walked_between(page, opened):
     moved = [{"seed": 2, "moves": [0, 0, 0, amount]} for amount in (-2.0, -1.0, 0.0, 1.0, 2.0)]
     for how in ({}, {"truncation": 0.7}):
