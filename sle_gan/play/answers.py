@@ -225,7 +225,8 @@ class Answers:
         if not isinstance(place, Seed) or len(moves) > 1 or (moves and point.mix):
             words = {"latent": self._latent(drawn.source)}  # the whole of it: no seed and one move say that
             return words | (self._origin(how) if drawn.source.styles is None else self._origin(How(how.step)))
-        words = self._origin(how)
+        by_styles = drawn.source.styles is not None and how.truncation is None
+        words = self._origin(How(how.step, 1.0) if by_styles else how)
         if place.label is not None:
             words["class"] = self._settings.images.class_names[place.label]
         words["seed"] = str(place.seed)
