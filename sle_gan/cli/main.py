@@ -11,6 +11,7 @@ from sle_gan.cli import (
     evaluate,
     frontier,
     generate,
+    generate_flags,
     report,
     search,
     study,
@@ -22,7 +23,7 @@ from sle_gan.cli.program import ArgumentParser
 PARSERS = {
     "doctor": doctor.parser,
     "train": train_flags.parser,
-    "generate": generate.parser,
+    "generate": generate_flags.parser,
     "evaluate": evaluate.parser,
     "report": report.parser,
     "search": search.parser,
