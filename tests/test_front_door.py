@@ -357,7 +357,11 @@ def test_images_that_are_skipped_are_told_in_a_warning_or_refused(photographs, t
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"resolution": 0}, "the setting 'resolution' must be a whole number from 1 to 2147483647; got 0"),
+        (
+            {"resolution": 0},
+            "the setting 'resolution' must be a whole number from 1 to 2147483647, or width and height",
+        ),
+        ({"resolution": "64x"}, "such as 384x256; got '64x'"),
         ({"channels": 2}, "the setting 'channels' must be 1, 3 or 4; got 2"),
         ({"fit": "zoom"}, "the setting 'fit' must be crop, pad or stretch; got 'zoom'"),
         ({"background": "reddish"}, "the setting 'background' must be a color such as white or #204060; got 'reddish'"),

@@ -63,7 +63,16 @@ OF_PROGRAMS = {
                 "schema_1",
                 "settings",
             ),
-            *("search_cli", "sparse_training", "judges", "training_scores", "transfer", "untrusted", "workers"),
+            *(
+                "search_cli",
+                "sparse_training",
+                "judges",
+                "training_scores",
+                "transfer",
+                "untrusted",
+                "wide_runs",
+                "workers",
+            ),
         )
     ),
 }
