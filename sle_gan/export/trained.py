@@ -66,11 +66,10 @@ class TrainedGenerator:
         self.run = run
         self.label = label
         self.class_names = list(run.settings().images.class_names)
-        find = functools.partial(run.generator_checkpoint, step, or_newest=or_newest)
-        find()  # what is not there is told before a network is built
+        run.generator_checkpoint(step, or_newest=or_newest)  # what is not there is told before a network is built
         self.generator = _build(run)
         self.latent_size = self.generator.inputs[0].shape[-1]
-        self.step = read_saved(find, functools.partial(_restore, self.generator))
+        self.restore(step, or_newest=or_newest)
         self.truncation = truncation
         self._inputs = tf.function(
             lambda seeds: seed_inputs(self.generator, seeds, self.label), [tf.TensorSpec([None], tf.int32, "seeds")]
@@ -81,6 +80,19 @@ class TrainedGenerator:
             self._layer_count = self._parts.synthesis.input_shape[1]
             self._draw_styles = tf.function(self._draw_styles_of_layers)
             self._map = tf.function(self._styles_of)
+
+    def restore(self, step: int | None = None, *, or_newest: bool = False) -> None:
+        """Reads the weights of another checkpoint.
+
+        Args:
+            step: see the class.
+            or_newest: see the class.
+
+        Raises:
+            InputError: if there is no such checkpoint, or it is damaged.
+        """
+        find = functools.partial(self.run.generator_checkpoint, step, or_newest=or_newest)
+        self.step = read_saved(find, functools.partial(_restore, self.generator))
 
     def draw_seeds(self, seeds: Sequence[Point]) -> Iterator[NDArray[np.uint8]]:
         """Draws the picture of each seed; on the CPU it is the same, bit for bit, whatever the other seeds.
