@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sle_gan.assembly.advice import accepts_for_run
 from sle_gan.assembly.drawable_run import DrawableRun
 from sle_gan.assembly.evaluate_run import Evaluation, evaluate_run
 from sle_gan.errors import InputError
@@ -109,7 +110,7 @@ class OpenedRun(DrawableRun):
         """
         with damage_as_input_error(self.folder.path):
             record = self.record()
-            return judge(record.metrics, record.settings, record.image_count)
+            return judge(record.metrics, record.settings, accepts_for_run(self.folder))
 
     def evaluate(  # noqa: PLR0913 (each is a flag of `sle-gan evaluate`)
         self,
@@ -168,6 +169,7 @@ class OpenedRun(DrawableRun):
         step: int | None = None,
         *,
         seeds: Iterable[int] | None = None,
+        truncation: float | None = None,
     ) -> Exported:
         """Writes the generator in another program's format, checked to draw the same pictures.
 
@@ -177,6 +179,8 @@ class OpenedRun(DrawableRun):
             folder: where versions 1, 2, ... are written; `exported/FORMAT` in the run folder if None.
             step: see `draw`.
             seeds: whose codes are written beside `onnx` and `lite`, which draw codes alone; 0 to 63 if None.
+            truncation: of a network with styles, how far the pictures of the export go from the average one, see
+                `draw`; all the way if None. Weights alone hold none.
 
         Returns:
             An `Exported`.
@@ -185,9 +189,9 @@ class OpenedRun(DrawableRun):
             InputError: if the format is unknown or not installed, or see `draw`.
             StorageError: if it cannot be written, or draws other pictures than the run.
         """
-        given = {} if seeds is None else {"seeds": checked_seeds(seeds)}
-        check_format(format, given)
-        drawing = self._planned(step)
+        given: dict[str, Any] = {} if seeds is None else {"seeds": checked_seeds(seeds)}
+        check_format(format, given | ({} if truncation is None else {"truncation": truncation}))
+        drawing = self._planned(step, truncation=truncation)
         folder = self.folder.path / "exported" / format if folder is None else Path(folder)
         check_output(folder)
         trained = drawing.trained
@@ -219,7 +223,7 @@ class OpenedRun(DrawableRun):
 
     def report(self) -> Path:
         """Writes the report of the run anew, one file to be opened in a browser, and returns its path."""
-        return write_report(self.folder)
+        return write_report(self.folder, accepts_for_run(self.folder))
 
 
 def open_run(path_or_name: Path | str, output_folder: Path | str = "runs") -> OpenedRun:
