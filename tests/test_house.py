@@ -46,6 +46,7 @@ OF_PROGRAMS = {
             ),
             *(
                 "house",
+                "import",
                 "library",
                 "models_cli",
                 "papers",

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from sle_gan import __version__
-from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, search, study, train
+from sle_gan.cli import compare, doctor, evaluate, frontier, generate, import_checkpoint, report, search, study, train
 from sle_gan.cli.program import ArgumentParser
 
 PROGRAMS = {
@@ -12,6 +12,7 @@ PROGRAMS = {
     "train": train.main,
     "generate": generate.main,
     "evaluate": evaluate.main,
+    "import": import_checkpoint.main,
     "report": report.main,
     "search": search.main,
     "compare": compare.main,
