@@ -51,7 +51,7 @@ CASES = {
     "ticket-search": f"{SNGAN} --find-ticket --ticket-rounds 2 --rewind-to 20% --prune-discriminator "
     "--distill-weight 1",
     "ticket": f"{SNGAN} --ticket {{runs}}/ticket-search/tickets/{{ticket}}",
-    "sparse-from-scratch": f"{SNGAN} --sparse-from-scratch --balance strict --exploration-interval 2",
+    "sparse-from-scratch": f"{SNGAN} --sparse-from-scratch --exploration adapt --exploration-interval 2",
     "sparse-stu": f"{SNGAN} --sparse-from-scratch --exploration stu --exploration-interval 2",
     "conditional": "--model biggan --resolution 32 --conditional",
     "adversarial-features": f"{SNGAN} --adv-augment",

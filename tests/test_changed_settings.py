@@ -381,6 +381,7 @@ def test_advice_is_accepted_where_it_is_given(photographs, tmp_path, refused, to
 FOLLOWED = {
     "--accept-data-change": "--name run --accept-data-change",
     "--batch-size": "--name run --batch-size 2 --change-settings",
+    "--balance": "--sparse-from-scratch --balance off",
     "--cache-limit": "--name run --cache-limit 9",
     "--data-folder": "",
     "--data-ratio": "--data-ratio 0.9",
@@ -403,8 +404,8 @@ FOLLOWED = {
     "--strategy": "--strategy one",
     "--width": "--width 16",
 }
-# Of `sle-gan search`, `sle-gan study` and `generate.py`, and a file that is downloaded: their own tests try them.
-FOLLOWED_ELSEWHERE = {"--inception-weights", "--rounds", "--seeds"}
+# Of `sle-gan search`, `sle-gan study` and `generate.py`, and files of weights: their own tests try them.
+FOLLOWED_ELSEWHERE = {"--discriminator-weights", "--generator-weights", "--inception-weights", "--rounds", "--seeds"}
 
 
 def advised_flags(file):
@@ -444,15 +445,11 @@ def test_what_follows_advice_is_accepted(photographs, tmp_path, flag):
         (["--reconfigure", "--warmup-epoch", "50"], ["--reconfigure", "--warmup-epoch", "50", "--epochs", "60"]),
         (["--reconfigure", "--reconfigure-warmup", "20"], ["--reconfigure"]),
         (["--sparse-from-scratch", "--exploration-interval", "20"], ["--sparse-from-scratch", "--exploration", "off"]),
+        (["--sparse-from-scratch", "--exploration", "rigl", "--exploration-interval", "15"], ["--sparse-from-scratch"]),
+        (["--sparse-from-scratch", "--balance", "strict"], ["--sparse-from-scratch", "--balance", "off"]),
         (
-            [
-                "--sparse-from-scratch",
-                "--exploration",
-                "rigl",
-                "--exploration-interval",
-                "15",
-            ],  # ends at three quarters
-            ["--sparse-from-scratch", "--exploration", "rigl", "--exploration-interval", "14"],
+            ["--sparse-from-scratch", "--balance", "relaxed", "--steps", "1000"],
+            ["--sparse-from-scratch", "--balance", "relaxed", "--steps", "1001"],
         ),
     ],
 )
@@ -461,6 +458,23 @@ def test_a_sparse_method_that_would_do_nothing_is_refused_before_training(photog
         length = [] if "--epochs" in more else ["--steps", "20"]
         return [*words(photographs, tmp_path, "--resume", "never")[:-4], *length, "--resume", "never", *more]
 
-    with pytest.raises(InputError, match=r"(would prune nothing|would never change a mask).*; give more --steps"):
+    with pytest.raises(InputError, match=r"(would prune nothing|would never change).*; give more --steps"):
         planned(asked(sparse))
     assert planned(asked(mended)).settings.sparsity is not None
+
+
+@pytest.mark.parametrize(
+    ("began", "change"),
+    [
+        ("--sparse-from-scratch", "--balance strict --steps 5000"),
+        ("--sparse-from-scratch", "--exploration-interval 20 --steps 5000"),
+        ("--reconfigure", "--reconfigure-warmup 20"),
+    ],
+)
+def test_a_change_to_a_sparse_method_that_would_do_nothing_is_refused_too(photographs, tmp_path, began, change):
+    begun = ["--name", "run", *began.split(), "--steps", "20"]
+    started(photographs, tmp_path, *begun, step=7)
+    with pytest.raises(
+        InputError, match=r"(would prune nothing|would never change).*; give (a new --name|more --steps)"
+    ):
+        planned(words(photographs, tmp_path, *begun, *change.split(), "--change-settings"))

@@ -132,7 +132,10 @@ def without(table, name):
         (lambda n, p: {**n, "g": Command(p / "ran")}, "it asks for posix.system"),
         (lambda n, p: {**n, "opt_g": Command(p / "ran")}, "it asks for posix.system"),
         (lambda n, p: {"g": n["g"]}, "with the state dicts 'g' and 'd'; it holds 'g'"),
-        (lambda n, p: n["g"], "with the state dicts 'g' and 'd'; it holds 'init.init.0.weight_orig', 'init.init.0.weight_u', 'init.init.0.weight_v', "),
+        (
+            lambda n, p: n["g"],
+            "with the state dicts 'g' and 'd'; it holds 'init.init.0.weight_orig', 'init.init.0.weight_u', 'init.init.0.weight_v', ",
+        ),
         (lambda n, p: {"g": n["d"], "d": n["g"]}, "it has no kernel to_128.weight_orig"),
         (lambda n, p: {**n, "g": without(n["g"], "se_64.main.3.weight_u")}, "its se_64.main.3 must be a layer of"),
         (lambda n, p: {**n, "d": without(n["d"], "rf_small.weight_orig")}, "its rf_small must be a layer of"),
@@ -201,7 +204,7 @@ def test_a_run_of_a_checkpoint_draws_and_judges_as_pytorch_does(tmp_path, side, 
     from sle_gan.assembly.imported import import_fastgan
     from sle_gan.export.trained import TrainedGenerator
     from sle_gan.layers.noise import NoiseInjection
-    from sle_gan.models.weight_files import assign_arrays
+    from sle_gan.models.array_weights import assign_arrays
 
     rng = np.random.default_rng(side)
     codes = rng.normal(size=[3, 256]).astype(np.float32)

@@ -1,6 +1,7 @@
 """A setting is one field: its flag, its check, its help, its line in the page and its place in a file follow."""
 
 import argparse
+import dataclasses
 import json
 from dataclasses import FrozenInstanceError, dataclass
 from typing import ClassVar
@@ -22,9 +23,10 @@ from sle_gan.settings import (
 )
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, flags_of, make_group, setting, settings_of
 from sle_gan.settings.kinds import DENSITY, POSITIVE, SWITCH, TEXT, TEXTS, choice
-from sle_gan.settings.nested import from_nested, to_nested
+from sle_gan.settings.nested import from_nested, to_nested, without_paths
 from sle_gan.settings.schema_1 import from_schema_1
-from sle_gan.settings.train import FREE_NAMES
+from sle_gan.settings.sparsity import TicketSettings
+from sle_gan.settings.train import CONCERNS, FREE_NAMES
 
 METHODS = [
     {},
@@ -139,6 +141,25 @@ def test_settings_are_the_same_after_they_went_through_a_file(given):
     settings = resolve({"data_folder": "x", **given}, 63, ("a", "b"))
     assert from_nested(json.loads(json.dumps(to_nested(settings)))) == settings
     assert from_schema_1(json.loads(json.dumps(flat(settings)))) == settings
+
+
+def test_settings_for_others_hold_no_path_of_this_machine():
+    settings = resolve({"data_folder": "x", "model": "alphagan"}, 63)
+    ticket = TicketSettings(ticket="x")
+    settings = dataclasses.replace(settings, sparsity=ticket)
+    private = "/home/ada/private"
+    for concern in CONCERNS:
+        group = getattr(settings, concern)
+        if group is not None:
+            paths = [name for name, one in settings_of(type(group)).items() if one.kind.is_path and name != "genotype"]
+            group = dataclasses.replace(group, **dict.fromkeys(paths, private))
+            settings = dataclasses.replace(settings, **{concern: group})
+    assert settings.transfer.init_from == settings.scores.reference_folder == settings.sparsity.ticket == private
+    public = without_paths(settings)
+    assert private not in json.dumps(to_nested(public))
+    assert (public.transfer.init_from, public.images.data_folder, public.sparsity.ticket) == (None, ".", ".")
+    assert (public.network.genotype, public.optimization) == ("alphagan-s", settings.optimization)
+    assert from_nested(to_nested(public)) == public
 
 
 def test_only_what_applies_is_there():

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +14,7 @@ from test_models_cli import pictures, words  # noqa: F401  (a fixture)
 
 from sle_gan.assembly.beginning import begin_with_run, class_axes, take_over
 from sle_gan.assembly.building import build_gan, build_networks
+from sle_gan.assembly.other_runs import check_initial_run
 from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.weights import begin_from, read_teacher
 from sle_gan.cli.train import main as train
@@ -149,12 +151,27 @@ def test_a_student_with_frozen_blocks_learns_from_a_teacher(teacher, pictures, t
         ),
         ("--init-from {run} --width 16", "got 8 there and 16 here; give --width 8"),
         (
-            "--generator-weights {run}/generator_weights.h5 --width 16",
-            "--generator-weights {run} must have the width of this training; got 8 there and 16 here; give --width 8",
+            "--generator-weights {alone}/a.h5 --width 16",
+            "{alone}/a.h5 must have the width of this training; got 8 there and 16 here; give --width 8",
         ),
+        ("--discriminator-weights {alone}/b.h5 --resolution 64", "got 32 there and 64 here; give --resolution 32"),
+        ("--discriminator-weights {alone}/b.h5 --channels 1", "got 3 there and 1 here; give --channels 3"),
         (
             "--discriminator-weights {run}/discriminator_weights.h5 --discriminator stylegan2",
-            "must have the discriminator of this training; got sngan there and stylegan2 here",
+            "must have the discriminator of this training; got sngan there and stylegan2 here; give --discriminator",
+        ),
+        (
+            "--generator-weights {alone}/b.h5",
+            "{alone}/b.h5 holds weights of a discriminator; give --discriminator-weights",
+        ),
+        (
+            "--init-from {alone}/a.h5",
+            "--init-from takes a run folder; {alone}/a.h5 is a file; give the folder of the run, or a file of "
+            "weights to --generator-weights or --discriminator-weights",
+        ),
+        (
+            "--teacher {run}/discriminator_weights.h5",
+            "{run}/discriminator_weights.h5 is a file; give --teacher {run}\n",
         ),
         (
             "--init-from {run} --resolution 48",
@@ -173,7 +190,12 @@ def test_a_student_with_frozen_blocks_learns_from_a_teacher(teacher, pictures, t
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(teacher, pictures, tmp_path, capsys, more, told):  # noqa: F811
-    given = more.replace("{run}", str(teacher.path)).split()
+    alone = teacher.path.parent / "alone"  # weights that lie in no run folder
+    alone.mkdir(exist_ok=True)
+    shutil.copy(teacher.generator_weights, alone / "a.h5")
+    shutil.copy(teacher.discriminator_weights, alone / "b.h5")
+    more, told = (text.replace("{alone}", str(alone)).replace("{run}", str(teacher.path)) for text in (more, told))
+    given = more.split()
     (tmp_path / "x").touch()
     given = [str(tmp_path / "x") if word == "x" else word for word in given]
     try:
@@ -181,8 +203,36 @@ def test_what_cannot_be_is_told_in_a_line(teacher, pictures, tmp_path, capsys, m
     except SystemExit as end:
         code = end.code
     assert code == 2
-    assert told.replace("{run}", str(teacher.path)) in capsys.readouterr().err
+    assert told in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_weights_of_other_classes_name_the_way_that_takes_over_the_rest(teacher, tmp_path):
+    found = resolve(
+        {**TINY, "data_folder": "x", "generator_weights": str(teacher.generator_weights)}, 9, ("ant", "bee")
+    )
+    told = r"the class_names .* got None there and \['ant', 'bee'\] here; --init-from a run takes over"
+    with pytest.raises(InputError, match=told):
+        check_initial_run(found, RunFolder(tmp_path / "new"))
+
+
+@pytest.mark.parametrize(
+    ("network", "more", "told"),
+    [
+        ("generator", {"width": 16}, "start/kernel is 128 x 512 there and 128 x 1024 here; give --width 8"),
+        ("discriminator", {"discriminator": "stylegan2"}, "the network has .*, the file has not"),
+        ("discriminator", {"channels": 1}, r"block1_conv1/kernel is 3 x 3 x 3 x 16 there and 3 x 3 x 1 x 16 here\)"),
+    ],
+)
+def test_weights_that_say_nothing_of_their_network_are_told_by_shapes(teacher, tmp_path, network, more, told):
+    file = tmp_path / "theirs.h5"
+    shutil.copy(getattr(teacher, f"{network}_weights"), file)
+    with h5py.File(file, "r+") as archive:
+        del archive.attrs["sle_gan"]
+    found = settings(**{f"{network}_weights": str(file), "generator": "sngan", "discriminator": "sngan"} | more)
+    check_initial_run(found, RunFolder(tmp_path / "new"))
+    with pytest.raises(InputError, match=told):
+        build_networks(found)
 
 
 @pytest.mark.parametrize("name", ["fastgan", "stylegan2"])

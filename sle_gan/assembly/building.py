@@ -101,9 +101,9 @@ def build_networks(settings: TrainSettings) -> tuple[keras.Model, keras.Model]:
     with precision(settings.devices.mixed_precision):
         generator, discriminator = build_generator(*asked), build_discriminator(*asked)
     if settings.network.generator_weights is not None:
-        load_weights(generator, settings.network.generator_weights)
+        load_weights(generator, settings.network.generator_weights, settings.network.width)
     if settings.network.discriminator_weights is not None:
-        load_weights(discriminator, settings.network.discriminator_weights)
+        load_weights(discriminator, settings.network.discriminator_weights, settings.network.width)
     return generator, discriminator
 
 

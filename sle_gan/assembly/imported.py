@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.training import current_versions
-from sle_gan.models.weight_files import assign_arrays
+from sle_gan.models.array_weights import assign_arrays
 from sle_gan.pretrained.fastgan_checkpoint import FastGANCheckpoint, read_fastgan
 from sle_gan.quiet import quiet_start
 from sle_gan.run import RunFolder, check_writable, choose_run, start_run

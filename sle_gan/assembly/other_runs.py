@@ -1,13 +1,14 @@
 """The other runs that a training takes weights from: a teacher, and a run to begin from. Imports no TensorFlow."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from sle_gan.checkpoint_files import checkpoints_in, index_of, read_saved, step_of
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS
+from sle_gan.models.weight_files import read_network
 from sle_gan.run import RunFolder, find_run
 from sle_gan.settings import TrainSettings, TransferSettings
 from sle_gan.settings.field import flag_name
@@ -15,9 +16,10 @@ from sle_gan.shell import shell_line
 
 _READ_BYTES = 2**20
 _GROWING = ("fastgan", "stylegan2")  # whose layers are named by the side of their maps
-_OF_WIDTHS = ("width", "mapping_layers", "channel_base", "channel_max", "genotype")
+_OF_WIDTHS = ("width", "mapping_layers", "channel_base", "channel_max", "genotype", "progan_variant")
 _OF_NETWORKS = ("generator", "discriminator", *_OF_WIDTHS)
-_SHAPES = ("resolution", "channels", *_OF_WIDTHS)
+_SHAPES = ("resolution", "channels", *_OF_WIDTHS, "class_names")
+_INSTEAD_OF_CLASSES = "; --init-from a run takes over what rests on no class, and known classes by their names"
 
 
 def resolve_other_runs(settings: TrainSettings) -> TrainSettings:
@@ -33,6 +35,8 @@ def resolve_other_runs(settings: TrainSettings) -> TrainSettings:
         InputError: if the teacher is gone, was not trained, or judges other images.
     """
     transfer, output_folder = settings.transfer, settings.run.output_folder
+    for name in ("init_from", "teacher"):
+        _check_no_file(flag_name(name), getattr(transfer, name))
     if transfer.init_from is not None:
         transfer = replace(transfer, init_from=str(_absolute(transfer.init_from, output_folder)))
     if transfer.teacher is not None:
@@ -62,9 +66,9 @@ def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
     """
     for name, network in (("generator_weights", "generator"), ("discriminator_weights", "discriminator")):
         file = getattr(settings.network, name)
-        of_run = None if file is None else RunFolder(Path(file).parent)
-        if of_run is not None and of_run.exists():  # else what it is of is known when its network is built
-            _check_same(settings, of_run, flag_name(name), (network, *_SHAPES), mend=True)
+        noted = None if file is None else _noted_network(Path(file), network)
+        if noted is not None:  # else what it is of is known when its network is built
+            _check_equal(settings, noted, f"{flag_name(name)} {shell_line(file)}", (network, *_SHAPES), mend=True)
     for name in ("init_from", "teacher"):
         if getattr(settings.transfer, name) == str(new_run.path.resolve()):
             raise InputError(f"{flag_name(name)} must be another run than {new_run.path}, which is about to be deleted")
@@ -75,6 +79,17 @@ def check_initial_run(settings: TrainSettings, new_run: RunFolder) -> None:
     _check_same(settings, run, "--init-from", ("channels", *_OF_NETWORKS), mend=True)
     if not (run.generator_weights.is_file() and run.discriminator_weights.is_file()):
         newest_checkpoint(run)
+
+
+def network_of_weights(settings: TrainSettings, network: str) -> dict[str, object]:
+    """Returns what the shapes of a network's weights follow from, as plain data, for a note in their file.
+
+    Args:
+        settings: of the training.
+        network: `generator` or `discriminator`.
+    """
+    named = settings.named()
+    return {name: named[name] for name in (network, *_SHAPES)}
 
 
 def with_teacher_note(transfer: TransferSettings, run: RunFolder, path: Path) -> TransferSettings:
@@ -129,6 +144,16 @@ def newest_checkpoint(run: RunFolder) -> tuple[int, Path]:
     return step, run.checkpoints / f"ckpt-{step}"
 
 
+def _check_no_file(flag: str, path: Path | str | None) -> None:
+    if path is None or not Path(path).is_file():
+        return
+    folder = Path(path).parent
+    way = f"give {flag} {shell_line(folder)}" if RunFolder(folder).exists() else "give the folder of the run"
+    if flag == "--init-from":
+        way += ", or a file of weights to --generator-weights or --discriminator-weights"
+    raise InputError(f"{flag} takes a run folder; {shell_line(path)} is a file; {way}")
+
+
 def _check_resolution(settings: TrainSettings, run: RunFolder) -> None:
     """Checks that a run to begin from has images of this resolution, or networks that go on from a lower one."""
     ours, theirs = settings.images.resolution, run.settings().images.resolution
@@ -152,14 +177,33 @@ def _check_resolution(settings: TrainSettings, run: RunFolder) -> None:
 def _check_same(
     settings: TrainSettings, run: RunFolder, flag: str, names: Sequence[str], *, mend: bool = False
 ) -> None:
-    ours, theirs = settings.named(), run.settings().named()
+    _check_equal(settings, run.settings().named(), f"{flag} {shell_line(run.path)}", names, mend=mend)
+
+
+def _check_equal(
+    settings: TrainSettings, theirs: Mapping[str, object], what: str, names: Sequence[str], *, mend: bool
+) -> None:
+    ours = settings.named()
     for name in names:
-        if theirs[name] != ours[name]:
-            way = f"; give {flag_name(name)} {shell_line(theirs[name])}" if mend and theirs[name] is not None else ""
-            raise InputError(
-                f"{flag} {shell_line(run.path)} must have the {name} of this training; got {theirs[name]} there and "
-                f"{ours[name]} here{way}"
-            )
+        value = theirs.get(name, ours[name])
+        if value == ours[name]:
+            continue
+        there = shell_line(value) if isinstance(value, str) else value
+        way = f"; give {flag_name(name)} {shell_line(value)}" if mend and value is not None else ""
+        if mend and name == "class_names":
+            way = _INSTEAD_OF_CLASSES
+        raise InputError(f"{what} must have the {name} of this training; got {there} there and {ours[name]} here{way}")
+
+
+def _noted_network(file: Path, network: str) -> Mapping[str, object] | None:
+    """Returns the settings that a file of weights says it is of, or the run that it lies in; None if neither does."""
+    noted, run = read_network(file), RunFolder(file.parent)
+    if noted is None:
+        return run.settings().named() if run.exists() else None
+    other = next((name for name in ("generator", "discriminator") if name in noted and network not in noted), None)
+    if other is not None:
+        raise InputError(f"{shell_line(file)} holds weights of a {other}; give --{other}-weights")
+    return noted
 
 
 def _absolute(text: Path | str, output_folder: Path | str) -> Path:

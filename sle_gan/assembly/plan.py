@@ -131,7 +131,11 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
     if not plan.is_written:
         return plan
     if plan.goes_on:
-        return replace(plan, settings=with_times_of(plan.run.settings(), plan.settings))
+        before = plan.run.settings()
+        plan = replace(plan, settings=with_times_of(before, plan.settings))
+        if plan.settings.sparsity != before.sparsity:
+            check_times(plan.settings.sparsity, plan.settings.optimization.steps, goes_on=True)
+        return plan
     check_initial_run(plan.settings, plan.run)
     check_growth(plan.settings)
     check_times(plan.settings.sparsity, plan.settings.optimization.steps)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sle_gan.assembly.building import Training, build_training
 from sle_gan.assembly.feed import Feed
 from sle_gan.assembly.frozen import check_frozen, frozen_checksums
+from sle_gan.assembly.other_runs import network_of_weights
 from sle_gan.assembly.scores import score_callbacks, scores_of
 from sle_gan.assembly.step_cost import describe_cpu_cost, training_costs, uncounted
 from sle_gan.assembly.supplement import Supplement
@@ -37,6 +38,7 @@ from sle_gan.evaluation.held_out import HeldOutLogits
 from sle_gan.json_files import replaced, write_json
 from sle_gan.models.build import pair_of
 from sle_gan.models.pairing import graphs_of_side
+from sle_gan.models.weight_files import note_network
 from sle_gan.report.run_report import write_report
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
@@ -141,7 +143,7 @@ def fit(
         warnings.simplefilter("ignore", NothingPrunedWarning)
         if done < steps:
             _fit_with_rollbacks(run, gan, fit_from, rollback, progress)
-        _save_weights(run, gan.average_generator, discriminator)
+        _save_weights(run, settings, gan.average_generator, discriminator)
     return _end(run, signals.received, supplement)
 
 
@@ -225,10 +227,14 @@ def _fit_with_rollbacks(
             progress.stop()
 
 
-def _save_weights(run: RunFolder, generator: keras.Model, discriminator: keras.Model) -> None:
-    for file, network in ((run.generator_weights, generator), (run.discriminator_weights, discriminator)):
+def _save_weights(run: RunFolder, settings: TrainSettings, generator: keras.Model, discriminator: keras.Model) -> None:
+    for name, file, network in (
+        ("generator", run.generator_weights, generator),
+        ("discriminator", run.discriminator_weights, discriminator),
+    ):
         with replaced(file) as temporary:
             network.save_weights(temporary)
+            note_network(temporary, network_of_weights(settings, name))
 
 
 def _check_space_for_checkpoints(run: RunFolder, settings: TrainSettings, training: Training) -> None:

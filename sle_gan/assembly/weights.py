@@ -14,18 +14,20 @@ from sle_gan.errors import InputError
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
 from sle_gan.models.pairing import training_graph
+from sle_gan.models.weight_files import describe_difference
 from sle_gan.run import RunFolder
 from sle_gan.settings import TransferSettings
 from sle_gan.training.gan import GAN
 
 
 @needs_keras_2
-def load_weights(network: keras.Model, file: Path | str) -> None:
+def load_weights(network: keras.Model, file: Path | str, width: int | None = None) -> None:
     """Loads weights that `save_weights` wrote for the same network.
 
     Args:
         network: the `keras.Model`.
-        file: path of an `.h5` file.
+        file: path of an `.h5` file that holds weights alone.
+        width: that the network was built with, if that is known, for what is said of another one.
 
     Raises:
         InputError: if it is no such file, or of another network.
@@ -33,7 +35,9 @@ def load_weights(network: keras.Model, file: Path | str) -> None:
     try:
         network.load_weights(file)
     except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+        shapes = {variable.name: variable.shape.as_list() for variable in network.weights}
+        different = None if isinstance(error, OSError) else describe_difference(file, shapes, width)
+        reason = different or str(error).splitlines()[0]
         raise InputError(f"{file} does not hold weights of this {network.name} ({reason})") from error
 
 

@@ -1,19 +1,14 @@
-"""Weights from elsewhere: looked at before Keras opens them, or given to a network. Imports no TensorFlow."""
+"""Files of weights: what network they are of, and those from elsewhere. Imports no TensorFlow."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
-from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
-from sle_gan.keras_version import needs_keras_2
-
-if TYPE_CHECKING:
-    import tf_keras as keras
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _KNOWN = {
@@ -22,6 +17,7 @@ _KNOWN = {
     b"\x93NUMPY": "a NumPy array",
 }
 _WHOLE_MODEL = ("model_config", "training_config")
+_NOTE = "sle_gan"  # attribute that says which network the weights are of
 
 
 def check_weights_file(path: Path | str) -> None:
@@ -53,28 +49,82 @@ def check_weights_file(path: Path | str) -> None:
         raise InputError(f"{path} {must}; {reason}")
 
 
-@needs_keras_2
-def assign_arrays(network: keras.Model, arrays: Mapping[str, NDArray[Any]], source: object) -> None:
-    """Gives each variable of a network the array of its name.
+def note_network(path: Path | str, network: Mapping[str, object]) -> None:
+    """Writes into a file of weights which network they are of.
 
     Args:
-        network: whose variables have names of their own each.
-        arrays: by the names of all its variables.
-        source: where they come from, for an error.
-
-    Raises:
-        InputError: if they are not those of the network; nothing is changed then.
+        path: of a file that `save_weights` wrote.
+        network: settings by name that its shapes follow from, as plain data.
     """
-    variables = {variable.name: variable for variable in network.variables}
-    must = f"{source} must hold the weights of this {network.name}"
-    if arrays.keys() != variables.keys():
-        raise InputError(f"{must}; {min(arrays.keys() ^ variables.keys())} is in one of them alone")
-    for name, variable in variables.items():
-        if arrays[name].shape != tuple(variable.shape):
-            shapes = f"{list(arrays[name].shape)} there and {list(variable.shape)} here"
-            raise InputError(f"{must}; {name} has the shape {shapes}")
-    for name, variable in variables.items():
-        variable.assign(arrays[name])
+    with h5py.File(path, "r+") as archive:
+        archive.attrs[_NOTE] = json.dumps(network)
+
+
+def read_network(path: Path | str) -> dict[str, Any] | None:
+    """Returns what `note_network` wrote into a file that `check_weights_file` accepts; None if there is nothing."""
+    with h5py.File(path, "r") as archive:
+        try:
+            noted = json.loads(archive.attrs.get(_NOTE, "null"))
+        except (TypeError, ValueError):
+            return None
+    return noted if isinstance(noted, dict) else None
+
+
+def describe_difference(path: Path | str, shapes: Mapping[str, Sequence[int]], width: int | None = None) -> str | None:
+    """Says where a file of weights differs from a network.
+
+    Args:
+        path: of a file that `check_weights_file` accepts.
+        shapes: of the network's variables, by name.
+        width: that the network was built with, if that is known.
+
+    Returns:
+        The first variable of another shape or name, in words, with the width that fits if that is all that differs;
+        None if nothing does.
+    """
+    theirs = _shapes_in(path)
+    for name in (*shapes, *theirs):
+        if name not in theirs or name not in shapes:
+            having, lacking = ("the file", "the network") if name in theirs else ("the network", "the file")
+            return f"{having} has {_plain_name(name)}, {lacking} has not"
+        there, here = tuple(theirs[name]), tuple(shapes[name])
+        if there != here:
+            fitting = _fitting_width(theirs, shapes, width)
+            way = "" if fitting is None else f"; give --width {fitting}"
+            return f"{_plain_name(name)} is {_in_words(there)} there and {_in_words(here)} here{way}"
+    return None
+
+
+def _shapes_in(path: Path | str) -> dict[str, tuple[int, ...]]:
+    with h5py.File(path, "r") as archive:
+        layers = (part for part in archive.values() if isinstance(part, h5py.Group))
+        return {
+            name.decode() if isinstance(name, bytes) else str(name): layer[name].shape
+            for layer in layers
+            for name in layer.attrs.get("weight_names", ())
+        }
+
+
+def _fitting_width(
+    theirs: Mapping[str, Sequence[int]], ours: Mapping[str, Sequence[int]], width: int | None
+) -> int | None:
+    """Returns the width at which all shapes fit, if widths are all that differ."""
+    if width is None or theirs.keys() != ours.keys() or any(len(theirs[name]) != len(ours[name]) for name in ours):
+        return None
+    differing = [name for name in ours if tuple(theirs[name]) != tuple(ours[name])]
+    pairs = [(a, b) for name in differing for a, b in zip(theirs[name], ours[name], strict=True) if a != b]
+    fitting = Fraction(*pairs[0]) * width
+    # A map of the batch's deviation is one channel more, at any width. Other settings change a few variables alone.
+    is_width = 2 * len(differing) > len(ours) and all(abs(a - b * fitting / width) < 1 for a, b in pairs)
+    return int(fitting) if is_width and fitting % 8 == 0 else None
+
+
+def _plain_name(name: str) -> str:
+    return name.removesuffix(":0")
+
+
+def _in_words(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "a number"
 
 
 def _more_than_weights(archive: h5py.File) -> str | None:

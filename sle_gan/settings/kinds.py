@@ -26,6 +26,7 @@ class Kind:
         choices: the values, where they can be listed.
         read_word: function of a word of the command line -> a value; the type itself without it.
         is_path: whether it is a path, whose `~` means a home folder.
+        holds_content: whether resolved settings hold what is in the file instead of its path.
     """
 
     python_type: type
@@ -34,6 +35,7 @@ class Kind:
     choices: tuple[Any, ...] = ()
     read_word: Callable[[str], Any] | None = None
     is_path: bool = False
+    holds_content: bool = False
 
     def read(self, text: str) -> Any:
         """Reads a word of the command line.
@@ -146,6 +148,7 @@ RANGE = Kind(tuple, _is_range, "two rising numbers such as 0,4095", (), _read_ra
 SWITCH = Kind(bool, lambda value: True, "true or false")
 TEXT = Kind(str, _is_text, "text")
 PATH = Kind(str, _is_text, "text", is_path=True)
+CONTENT_OF_FILE = Kind(str, _is_text, "text", is_path=True, holds_content=True)
 UTF8_PATH = Kind(str, _is_utf8_text, "UTF-8 text", is_path=True)  # TensorFlow opens files of such names alone
 UTF8_TEXT = Kind(str, _is_utf8_text, "UTF-8 text")
 COLOR = Kind(str, _is_color, "a color such as white or #204060")

@@ -1,5 +1,6 @@
 """The settings as plain data, a part for each concern: what `config.json` holds since schema 2."""
 
+import dataclasses
 from typing import Any
 
 from sle_gan.errors import InputError
@@ -30,6 +31,23 @@ def from_nested(content: dict[str, Any]) -> TrainSettings:
         raise InputError(f"the settings have a part {unknown[0]!r}, which this version does not know")
     content = _with_kid_network(content)
     return TrainSettings(**{concern: _group(concern, content.get(concern)) for concern in CONCERNS})
+
+
+def without_paths(settings: TrainSettings) -> TrainSettings:
+    """Returns the settings without the paths of this machine, to be given to others.
+
+    A path that may be left out has its default then, and any other is `.`; what was read from a file stays.
+    """
+    changed = {}
+    for concern in CONCERNS:
+        group = getattr(settings, concern)
+        paths = {
+            name: one.default if one.has_default else "."
+            for name, one in (settings_of(type(group)) if group is not None else {}).items()
+            if one.kind.is_path and not one.kind.holds_content
+        }
+        changed[concern] = group and dataclasses.replace(group, **paths)
+    return dataclasses.replace(settings, **changed)
 
 
 def _part(group: SettingsGroup | None) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sle_gan.errors import InputError
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import FEATURE_SIDE, PATH, POSITIVE, RATE, TEXT, UTF8_PATH, choice
+from sle_gan.settings.kinds import CONTENT_OF_FILE, FEATURE_SIDE, POSITIVE, RATE, TEXT, UTF8_PATH, choice
 
 LARGEST_WIDTH = 1024
 
@@ -43,7 +43,7 @@ class NetworkSettings(SettingsGroup):
         unit="CHANNELS",
     )
     genotype: str | None = setting(
-        PATH,
+        CONTENT_OF_FILE,
         "of a generator that was searched: autogan's a, b or c, alphagan-s or alphagan-l, or a file; the first of them "
         "without it",
         None,

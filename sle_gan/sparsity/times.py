@@ -61,27 +61,37 @@ def resolve_times(values: dict[str, Any], image_count: int | None) -> None:
         }
 
 
-def check_times(settings: Sparsity | None, steps: int) -> None:
+def check_times(settings: Sparsity | None, steps: int, *, goes_on: bool = False) -> None:
     """Checks that the masks of a training change before it ends.
 
     Args:
         settings: of the method; None for a dense training.
         steps: generator steps in all.
+        goes_on: whether a run goes on, whose explored share shrinks to 0 at the step that it began with.
 
     Raises:
         InputError: if a method would do nothing.
     """
+    longer = "a new --name with more --steps" if goes_on else "more --steps"
     match settings:
         case ReconfigureSettings() if settings.warmup_steps >= steps:
             raise InputError(
                 f"--reconfigure would prune nothing: its first sparse phase begins after step {settings.warmup_steps}, "
                 f"and the training ends at {steps}; give more --steps or a lower --reconfigure-warmup"
             )
-        case SparseFromScratchSettings() if (settings.exploration_interval or 0) >= _last_exploration(settings, steps):
+        case SparseFromScratchSettings() if (settings.exploration_interval or 0) >= (
+            last := _last_exploration(settings)
+        ):
             raise InputError(
                 f"--exploration-interval {settings.exploration_interval} would never change a mask: the last change is "
-                f"before step {_last_exploration(settings, steps):g} of {steps}; give more --steps, a lower interval, "
-                "or --exploration off without one"
+                f"before step {last:g}; give {longer}, a lower interval, or --exploration off without one"
+            )
+        case SparseFromScratchSettings() if settings.balance != "off" and (
+            (first := first_balanced(settings.balance_interval_steps)) >= settings.exploration_steps
+        ):
+            raise InputError(
+                f"--balance {settings.balance} would never change a density: it follows the balance from step {first} "
+                f"on, before the last of {settings.exploration_steps}; give {longer}, or --balance off"
             )
 
 
@@ -124,9 +134,9 @@ def sparsity_timeline(settings: Sparsity | None, steps: int) -> list[str]:
             return []
 
 
-def _last_exploration(settings: SparseFromScratchSettings, steps: int) -> float:
+def _last_exploration(settings: SparseFromScratchSettings) -> float:
     rule = EXPLORATIONS.get(settings.exploration)
-    return steps if rule is None else rule.end * steps
+    return settings.exploration_steps * (1.0 if rule is None else rule.end)
 
 
 def _phases(values: Mapping[str, Any], image_count: int) -> Reconfiguration:
@@ -163,6 +173,5 @@ def _scratch_lines(sparsity: SparseFromScratchSettings) -> list[str]:
     if sparsity.balance != "off":
         first = first_balanced(sparsity.balance_interval_steps)
         follows = f"the balance every {sparsity.balance_interval_steps} steps, from step {first} on"
-        never = "" if first < sparsity.exploration_steps else f", which these {sparsity.exploration_steps} do not reach"
-        lines.append(f"the discriminator's density follows {follows}{never}")
+        lines.append(f"the discriminator's density follows {follows}")
     return lines

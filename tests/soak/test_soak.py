@@ -26,7 +26,7 @@ TRAININGS = {
     "reconfigure": "--steps {steps} --reconfigure --reconfigure-warmup 5 --reconfigure-interval 4 --regrow-state reset",
     "find_ticket": "--steps {round} --find-ticket --ticket-rounds 4 --rewind-to 20% --prune-discriminator "
     "--distill-weight 1",
-    "sparse_from_scratch": "--steps {steps} --sparse-from-scratch --exploration-interval 3 --balance strict",
+    "sparse_from_scratch": "--steps {steps} --sparse-from-scratch --exploration adapt --exploration-interval 3",
 }
 STEPS_FOR_A_KILL = 12
 

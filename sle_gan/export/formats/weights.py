@@ -8,7 +8,7 @@ from sle_gan.export.formats.exporting import CHECKED_SEEDS, Drawn, Source
 from sle_gan.json_files import read_json, write_json
 from sle_gan.models.build import build_generator
 from sle_gan.models.io import seed_inputs
-from sle_gan.settings.nested import from_nested, to_nested
+from sle_gan.settings.nested import from_nested, to_nested, without_paths
 
 _WEIGHTS = "generator.safetensors"
 _DESCRIPTION = "generator.json"
@@ -19,8 +19,7 @@ def write(source: Source, folder: Path) -> None:
     write_arrays(
         folder / _WEIGHTS, {variable.name: variable.numpy() for variable in source.trained.generator.variables}, {}
     )
-    settings = to_nested(source.trained.run.settings())
-    settings["images"]["data_folder"] = settings["run"]["output_folder"] = "."  # folders of this machine
+    settings = to_nested(without_paths(source.trained.run.settings()))
     write_json(folder / _DESCRIPTION, source.describe() | {"settings": settings})
 
 
