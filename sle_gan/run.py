@@ -54,6 +54,7 @@ class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.name = self.path.name
+        self.output = self.path  # where what is drawn of it is written, where no other folder is given
         self.config_file = self.path / "config.json"
         self.manifest_file = self.path / "manifest.json"
         self.metrics_file = self.path / "metrics.jsonl"

@@ -134,7 +134,7 @@ def without(table, name):
         (lambda n, p: {"g": n["g"]}, "with the state dicts 'g' and 'd'; it holds 'g'"),
         (
             lambda n, p: n["g"],
-            "with the state dicts 'g' and 'd'; it holds 'init.init.0.weight_orig', 'init.init.0.weight_u', 'init.init.0.weight_v', ",
+            "with the state dicts 'g' and 'd'; it holds 'init.init.0.weight_orig', 'init",
         ),
         (lambda n, p: {"g": n["d"], "d": n["g"]}, "it has no kernel to_128.weight_orig"),
         (lambda n, p: {**n, "g": without(n["g"], "se_64.main.3.weight_u")}, "its se_64.main.3 must be a layer of"),

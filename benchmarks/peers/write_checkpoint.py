@@ -9,7 +9,6 @@ and of its average, `logits` and `reconstructions` of the discriminator.
 """
 
 import argparse
-import copy
 import itertools
 from pathlib import Path
 
@@ -32,14 +31,21 @@ def main():
     torch.manual_seed(0)
     inputs = {name: torch.from_numpy(array) for name, array in np.load(arguments.inputs).items()}
     networks = Generator(arguments.resolution, arguments.width), Discriminator(arguments.resolution, arguments.width)
-    optimizers = [torch.optim.Adam(network.parameters(), lr=2e-3, betas=(0.5, 0.999)) for network in networks]
+    optimizers = [torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in networks]
     generator, discriminator = networks
+    with torch.no_grad():  # so that pictures have contrast and noise, as those of trained networks
+        for layer in generator.modules():
+            if isinstance(layer, torch.nn.BatchNorm2d):
+                layer.weight.mul_(2)
+            elif isinstance(layer, NoiseInjection):
+                layer.weight.normal_(0, 0.3)
     parameters = [parameter.detach().clone() for parameter in generator.parameters()]
     for _ in range(TRAINED_STEPS):
         train(networks, optimizers, inputs)
         for kept, parameter in zip(parameters, generator.parameters(), strict=True):
             kept.lerp_(parameter.detach(), 0.3)
-    average = copy.deepcopy(generator)
+    average = Generator(arguments.resolution, arguments.width)
+    average.load_state_dict(generator.state_dict())
     with torch.no_grad():
         for parameter, kept in zip(average.parameters(), parameters, strict=True):
             parameter.copy_(kept)
@@ -52,7 +58,7 @@ def main():
 
 
 def train(networks, optimizers, inputs):
-    """Makes a step of each network, with scales of noise that move too."""
+    """Makes a step of each network."""
     generator, discriminator = networks
     images, codes = inputs["images"], inputs["codes"]
     losses = (

@@ -17,10 +17,11 @@ from sle_gan.export.drawing import checked_seeds
 from sle_gan.export.formats import check_format
 from sle_gan.export.pictures import check_output
 from sle_gan.export.sizes import WeightSizes, weight_sizes
+from sle_gan.hub import check_publishing, publish
 from sle_gan.report.card import run_card
 from sle_gan.report.record import RunRecord, damage_as_input_error, metric_arrays, read_record
 from sle_gan.report.run_report import write_report
-from sle_gan.run import find_run
+from sle_gan.shared_generator import find_generator
 
 if TYPE_CHECKING:
     from sle_gan.export.formats.exporting import Difference
@@ -34,12 +35,14 @@ class Exported(NamedTuple):
         step: step of the checkpoint.
         sizes: the `WeightSizes` of the generator.
         differences: of each part, by its name: the `Difference` of its pictures from the run's.
+        address: of its page on the Hub; None if it was not published.
     """
 
     folder: Path
     step: int
     sizes: WeightSizes
     differences: "dict[str, Difference]"
+    address: str | None
 
 
 class OpenedRun(DrawableRun):
@@ -165,33 +168,42 @@ class OpenedRun(DrawableRun):
         step: int | None = None,
         *,
         seeds: Iterable[int] | None = None,
+        license: str | None = None,
+        push: str | None = None,
     ) -> Exported:
         """Writes the generator in another program's format, checked to draw the same pictures.
 
         Args:
             format: one of `sle_gan.export.formats.FORMATS`: `saved-model` for TensorFlow, `onnx` for onnxruntime,
-                `lite` for LiteRT, `weights` for safetensors and JSON.
+                `lite` for LiteRT, `weights` for safetensors and JSON, `hub` for those with a model card.
             folder: where versions 1, 2, ... are written; `exported/FORMAT` in the run folder if None.
             step: see `draw`.
             seeds: whose codes are written beside `onnx` and `lite`, which draw codes alone; 0 to 63 if None.
+            license: that the card of `hub` names, such as `cc-by-4.0`; `unknown` if None.
+            push: `OWNER/NAME` on the Hub, where the folder of `hub` is published once it draws the run's pictures;
+                published nowhere if None.
 
         Returns:
             An `Exported`.
 
         Raises:
-            InputError: if the format is unknown or not installed, or see `draw`.
+            InputError: if the format is unknown or not installed, the Hub cannot be reached, or see `draw`.
             StorageError: if it cannot be written, or draws other pictures than the run.
         """
-        given = {} if seeds is None else {"seeds": checked_seeds(seeds)}
+        options = {"seeds": seeds and checked_seeds(seeds), "license": license, "push": push}
+        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         check_format(format, given)
+        if push is not None:
+            check_publishing(push)
         drawing = self._planned(step)
-        folder = self.folder.path / "exported" / format if folder is None else Path(folder)
+        folder = self.folder.output / "exported" / format if folder is None else Path(folder)
         check_output(folder)
         trained = drawing.trained
         from sle_gan.export.formats.exporting import Source, export_as
 
         version, differences = export_as(format, Source(trained, **given), folder)
-        return Exported(version, trained.step, weight_sizes(trained.generator), differences)
+        address = None if push is None else publish(version, push, f"{self.folder.name}, step {trained.step}")
+        return Exported(version, trained.step, weight_sizes(trained.generator), differences, address)
 
     def report(self) -> Path:
         """Writes the report of the run anew, one file to be opened in a browser, and returns its path."""
@@ -211,15 +223,17 @@ def open_run(path_or_name: Path | str, output_folder: Path | str = "runs") -> Op
     Loads no TensorFlow; drawing, scoring and exporting do.
 
     Args:
-        path_or_name: a run folder, or the name of one in `output_folder`.
+        path_or_name: a run folder, or the name of one in `output_folder`; a folder of `--format weights` or `hub`; or
+            `hf://OWNER/NAME`, whose weights are fetched from the Hub (the extra `hub`).
         output_folder: where runs are looked for by name.
 
     Returns:
         An `OpenedRun`.
 
     Raises:
-        InputError: a `ValueError`: if there is no run of this name, or its configuration is damaged.
+        InputError: a `ValueError`: if there is no run of this name, its configuration is damaged, or the Hub cannot be
+            reached.
     """
-    folder = find_run(str(path_or_name), output_folder)
+    folder = find_generator(path_or_name, output_folder)
     folder.config()  # what is wrong with it is told here
     return OpenedRun(folder)

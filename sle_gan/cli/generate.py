@@ -149,6 +149,10 @@ def _add_export(commands: Any) -> None:
     add("--output", type=file_path, metavar="FOLDER", help=help)
     help = "whose codes are written beside a format that draws codes alone; 0-63 without it"
     add("--seeds", type=_seeds, metavar="SEEDS", help=help)
+    help = "of --format hub: what the card says of the weights, such as cc-by-4.0; unknown without it"
+    add("--license", metavar="NAME", help=help)
+    help = "of --format hub: publish it there, as you are logged in; needs the extra `hub`"
+    add("--push", metavar="OWNER/NAME", help=help)
 
 
 def _add_film_file(add: Callable[..., object]) -> None:
@@ -168,7 +172,8 @@ def _add_command(
     command = commands.add_parser(name, help=help, description=help, formatter_class=HelpFormatter)
     command.set_defaults(make=make)
     add = command.add_argument_group("the run").add_argument
-    add("run", metavar="RUN", help="a run folder, or the name of one")
+    help = "a run folder, or the name of one; a folder of exported weights, or hf://OWNER/NAME"
+    add("run", metavar="RUN", help=help)
     add("--output-folder", default="runs", metavar="FOLDER", help="where runs are looked for by name")
     if has_step:
         add("--step", type=_at_least(0), metavar="STEP", help="of an older checkpoint that is still kept")
@@ -263,7 +268,7 @@ def _project(arguments: argparse.Namespace) -> int:
         class_name=arguments.class_name,
         step=arguments.step,
     )
-    projected = projection.save(arguments.output or run.folder.path / "projected" / arguments.picture.stem)
+    projected = projection.save(arguments.output or run.folder.output / "projected" / arguments.picture.stem)
     distances = f"perceptual distance {projected.distance:.3f}, of pixels {projected.pixel_distance:.4f}"
     print(f"{distances}, at step {projection.drawing.step}, in {projected.folder}")
     return 0
@@ -271,13 +276,16 @@ def _project(arguments: argparse.Namespace) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     run = open_run(arguments.run, arguments.output_folder)
-    exported = run.export(arguments.format, arguments.output, arguments.step, seeds=arguments.seeds)
+    options = {"seeds": arguments.seeds, "license": arguments.license, "push": arguments.push}
+    exported = run.export(arguments.format, arguments.output, arguments.step, **options)
     title = FORMATS[arguments.format].title
     print(f"{title} of step {exported.step} in {exported.folder}: the same pictures as the run on 8 seeds")
     for name, difference in exported.differences.items():
         if difference.rounded:
             print(f"{name}: {difference.mean:.2f} of 255 beside them on average, {difference.largest} at most")
     print("\n".join(size_lines(exported.sizes)))
+    if exported.address is not None:
+        print(f"published: {exported.address}")
     return 0
 
 

@@ -6,9 +6,10 @@ compared with the run.
 """
 
 import importlib
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 from sle_gan.errors import InputError
 from sle_gan.extras import require_extra
@@ -39,6 +40,8 @@ class Format:
         return importlib.import_module(f"{__name__}.{self.module}")
 
 
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+_LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _ONNX = {"tf2onnx": "tf2onnx", "onnx": "onnx", "onnxruntime": "onnxruntime"}
 
 FORMATS = {
@@ -53,25 +56,30 @@ FORMATS = {
         {"ai_edge_litert": "ai-edge-litert"},
     ),
     "weights": Format("weights", "numbers alone, safetensors and JSON", "weights"),
+    "hub": Format(
+        "A folder for the Hub", "weights with a card, pictures and scores", "hub", frozenset({"license", "push"})
+    ),
 }
 
 
-def check_format(name: str, given: Collection[str] = ()) -> Format:
+def check_format(name: str, given: Mapping[str, object] = _NOTHING) -> Format:
     """Returns the row of a format.
 
     Args:
         name: of the format.
-        given: the options that it is asked for with.
+        given: the values of the options that it is asked for with, by name.
 
     Raises:
-        InputError: if there is no such format, it takes no such option, or what it needs is not installed.
+        InputError: if there is no such format, it takes no such option or value, or what it needs is not installed.
     """
     if name not in FORMATS:
         raise InputError(f"--format must be one of {', '.join(FORMATS)}; got {name!r}")
     row = FORMATS[name]
-    for option in sorted(set(given) - row.options):
+    for option in sorted(given.keys() - row.options):
         takers = [other for other, format in FORMATS.items() if option in format.options]
         raise InputError(f"--{option} goes with --format {' or '.join(takers)}; got {name}")
+    if not _LICENSE.fullmatch(license := str(given.get("license", "mit"))):
+        raise InputError(f"--license must be a name that the Hub knows, such as cc-by-4.0 or mit; got {license!r}")
     if row.extra:
         require_extra(row.extra, row.packages, f"--format {name}")
     return row

@@ -69,10 +69,14 @@ class Source:
     Attributes:
         trained: the `TrainedGenerator`.
         seeds: whose codes are written beside formats that do not draw seeds.
+        license: of the weights, as the Hub names it.
+        push: owner and name on the Hub where the export is to be found; None for none.
     """
 
     trained: TrainedGenerator
     seeds: Sequence[int] = range(64)
+    license: str = "unknown"
+    push: str | None = None
 
     def inputs(self, seeds: Sequence[int]) -> dict[str, NDArray[Any]]:
         """Returns what the pictures of seeds are drawn from, as an export takes it.
