@@ -46,6 +46,7 @@ OF_PROGRAMS = {
             ),
             *(
                 "house",
+                "hub",
                 "import",
                 "library",
                 "models_cli",

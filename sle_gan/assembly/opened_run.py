@@ -17,7 +17,7 @@ from sle_gan.export.drawing import checked_seeds
 from sle_gan.export.formats import check_format
 from sle_gan.export.pictures import check_output
 from sle_gan.export.sizes import WeightSizes, weight_sizes
-from sle_gan.hub import check_publishing, publish
+from sle_gan.hub import publish
 from sle_gan.report.card import run_card
 from sle_gan.report.record import RunRecord, damage_as_input_error, metric_arrays, read_record
 from sle_gan.report.run_report import write_report
@@ -170,18 +170,21 @@ class OpenedRun(DrawableRun):
         seeds: Iterable[int] | None = None,
         license: str | None = None,
         push: str | None = None,
+        runtime: Path | str | None = None,
     ) -> Exported:
         """Writes the generator in another program's format, checked to draw the same pictures.
 
         Args:
             format: one of `sle_gan.export.formats.FORMATS`: `saved-model` for TensorFlow, `onnx` for onnxruntime,
-                `lite` for LiteRT, `weights` for safetensors and JSON, `hub` for those with a model card.
+                `lite` for LiteRT, `weights` for safetensors and JSON, `hub` for those with a model card, `web`
+                for a page that draws in a browser.
             folder: where versions 1, 2, ... are written; `exported/FORMAT` in the run folder if None.
             step: see `draw`.
-            seeds: whose codes are written beside `onnx` and `lite`, which draw codes alone; 0 to 63 if None.
+            seeds: whose codes are written beside `onnx`, `lite` and `web`, which draw codes alone; 0 to 63 if None.
             license: that the card of `hub` names, such as `cc-by-4.0`; `unknown` if None.
             push: `OWNER/NAME` on the Hub, where the folder of `hub` is published once it draws the run's pictures;
                 published nowhere if None.
+            runtime: folder of onnxruntime-web for `web`; fetched once from the registry of npm if None.
 
         Returns:
             An `Exported`.
@@ -190,11 +193,10 @@ class OpenedRun(DrawableRun):
             InputError: if the format is unknown or not installed, the Hub cannot be reached, or see `draw`.
             StorageError: if it cannot be written, or draws other pictures than the run.
         """
-        options = {"seeds": seeds and checked_seeds(seeds), "license": license, "push": push}
+        chosen = None if seeds is None else checked_seeds(seeds)
+        options = {"seeds": chosen, "license": license, "push": push, "runtime": runtime}
         given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         check_format(format, given)
-        if push is not None:
-            check_publishing(push)
         drawing = self._planned(step)
         folder = self.folder.output / "exported" / format if folder is None else Path(folder)
         check_output(folder)

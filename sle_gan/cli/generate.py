@@ -153,6 +153,8 @@ def _add_export(commands: Any) -> None:
     add("--license", metavar="NAME", help=help)
     help = "of --format hub: publish it there, as you are logged in; needs the extra `hub`"
     add("--push", metavar="OWNER/NAME", help=help)
+    help = "of --format web: a folder of onnxruntime-web; without it that is fetched once from the registry of npm"
+    add("--runtime", type=file_path, metavar="FOLDER", help=help)
 
 
 def _add_film_file(add: Callable[..., object]) -> None:
@@ -276,7 +278,12 @@ def _project(arguments: argparse.Namespace) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     run = open_run(arguments.run, arguments.output_folder)
-    options = {"seeds": arguments.seeds, "license": arguments.license, "push": arguments.push}
+    options = {
+        "seeds": arguments.seeds,
+        "license": arguments.license,
+        "push": arguments.push,
+        "runtime": arguments.runtime,
+    }
     exported = run.export(arguments.format, arguments.output, arguments.step, **options)
     title = FORMATS[arguments.format].title
     print(f"{title} of step {exported.step} in {exported.folder}: the same pictures as the run on 8 seeds")

@@ -7,12 +7,15 @@ compared with the run.
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
+from typing import Any
 
 from sle_gan.errors import InputError
+from sle_gan.export.formats.web_runtime import find_runtime
 from sle_gan.extras import require_extra
+from sle_gan.hub import check_publishing
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Format:
         options: flags of the export that it takes.
         extra: name of what must be installed for it; empty for nothing.
         packages: what brings the extra, by the module that it is imported as.
+        check: function of the values of its options by name, called before TensorFlow is loaded; raises an `InputError`
+            if one cannot be used.
     """
 
     title: str
@@ -34,6 +39,7 @@ class Format:
     options: frozenset[str] = frozenset()
     extra: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
+    check: Callable[[Mapping[str, Any]], object] = dict
 
     def load(self) -> ModuleType:
         """Imports the format's file."""
@@ -41,8 +47,22 @@ class Format:
 
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+UNKNOWN_LICENSE = "unknown"
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _ONNX = {"tf2onnx": "tf2onnx", "onnx": "onnx", "onnxruntime": "onnxruntime"}
+
+
+def _check_hub(given: Mapping[str, Any]) -> None:
+    license = given.get("license", UNKNOWN_LICENSE)
+    if not _LICENSE.fullmatch(license):
+        raise InputError(f"--license must be a name that the Hub knows, such as cc-by-4.0 or mit; got {license!r}")
+    if "push" in given:
+        check_publishing(given["push"])
+
+
+def _check_web(given: Mapping[str, Any]) -> None:
+    find_runtime(given.get("runtime"), print)
+
 
 FORMATS = {
     "saved-model": Format("SavedModel", "for TensorFlow", "saved_model"),
@@ -57,7 +77,14 @@ FORMATS = {
     ),
     "weights": Format("weights", "numbers alone, safetensors and JSON", "weights"),
     "hub": Format(
-        "A folder for the Hub", "weights with a card, pictures and scores", "hub", frozenset({"license", "push"})
+        "A folder for the Hub",
+        "weights with a card, pictures and scores",
+        "hub",
+        frozenset({"license", "push"}),
+        check=_check_hub,
+    ),
+    "web": Format(
+        "A page", "draws in any browser", "web", frozenset({"seeds", "runtime"}), "onnx", _ONNX, check=_check_web
     ),
 }
 
@@ -78,8 +105,7 @@ def check_format(name: str, given: Mapping[str, object] = _NOTHING) -> Format:
     for option in sorted(given.keys() - row.options):
         takers = [other for other, format in FORMATS.items() if option in format.options]
         raise InputError(f"--{option} goes with --format {' or '.join(takers)}; got {name}")
-    if not _LICENSE.fullmatch(license := str(given.get("license", "mit"))):
-        raise InputError(f"--license must be a name that the Hub knows, such as cc-by-4.0 or mit; got {license!r}")
     if row.extra:
         require_extra(row.extra, row.packages, f"--format {name}")
+    row.check(given)
     return row

@@ -10,7 +10,7 @@ import numpy as np
 
 from sle_gan.data.manifest import read_manifest
 from sle_gan.data.pictures import image_sheet, write_picture
-from sle_gan.export.formats import weights
+from sle_gan.export.formats import UNKNOWN_LICENSE, weights
 from sle_gan.export.formats.exporting import Drawn, Source
 from sle_gan.json_files import write_json
 from sle_gan.run import read_rows
@@ -115,7 +115,7 @@ def _body(source: Source, scores: list[dict[str, Any]]) -> str:
         classes=f"\nIts classes, of which the seeds take one after the other: {names}." if names else "",
         name=source.push or "OWNER/NAME",
         scores="\n".join([_SCORES_HEAD, *map(_row, scores)]) if scores else _NO_SCORES,
-        license=_UNLICENSED if source.license == Source.license else f"`{source.license}`",
+        license=_UNLICENSED if source.license == UNKNOWN_LICENSE else f"`{source.license}`",
     )
 
 
