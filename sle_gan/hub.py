@@ -106,5 +106,5 @@ def _one_line(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # the library's errors, and those of what it uses, have no base in common
-        (reason, *_) = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"{what} ({reason})") from error
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        raise InputError(f"{what} ({' '.join(lines[:2])})") from error

@@ -55,9 +55,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 item = json.loads(line)
                 if item["key"] == "file":
                     server.files[item["value"]["path"]] = base64.b64decode(item["value"]["content"])
-            return self._answer(
-                {"success": True, "commitOid": COMMIT, "commitUrl": f"{server.address}/commit/{COMMIT}"}
-            )
+            page = f"{server.address}/{server.created[-1]}/commit/{COMMIT}"
+            return self._answer({"success": True, "commitOid": COMMIT, "commitUrl": page})
         return self._lack()
 
     def do_GET(self):

@@ -134,7 +134,7 @@ def browsed(address, profile):
             if match := re.search(r'CONSOLE.*?"RESULT (\{.*\})", source', line):
                 result = json.loads(match[1])
                 results[result["name"]] = result
-            elif "CONSOLE" in line:
+            elif "CONSOLE" in line and "check.js" not in line:
                 others.append(line)
             if "end" in results:
                 break

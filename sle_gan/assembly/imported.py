@@ -34,6 +34,12 @@ def import_fastgan(file: Path | str, name: str | None = None, output_folder: Pat
     The run is at step 0: it draws, is exported, and trains further with optimizers that begin anew. PyTorch is not
     needed, and nothing that the file names is carried out.
 
+        >>> import sle_gan
+        >>> sle_gan.import_fastgan("all_50000.pth")
+        Traceback (most recent call last):
+            ...
+        sle_gan.errors.InputError: a PyTorch weight file must exist; there is none at all_50000.pth
+
     Args:
         file: the checkpoint, of 256, 512 or 1024 px.
         name: of the run; the next number, `fastgan` and the name of the file if None.
