@@ -39,7 +39,15 @@ def run(tmp_path_factory):
     )
     write_json(folder.config_file, config._replace(settings=settings).to_json())
     rows = [
-        {"step": 8, "event": "scores", "split": "train", "network": "open-nsfw", "fakes": 50, "scores": {"kid": SCORE}},
+        {
+            "step": 8,
+            "event": "scores",
+            "split": "train",
+            "network": "open-nsfw",
+            "fakes": 50,
+            "scores": {"kid": SCORE, "swd": {**SCORE, "spread": None}},
+            "memorization": {"near_copies": 0.25, "near_copies_among_reals": 0.125, "near": home},
+        },
         {"step": 8, "event": "scores", "split": home, "network": "open-nsfw", "scores": {"fd_elsewhere": SCORE}},
         {"step": 4, "event": "scores", "split": "train", "network": "open-nsfw", "scores": {"fd_earlier": SCORE}},
     ]
@@ -58,9 +66,14 @@ def test_a_folder_for_the_hub_holds_a_card_that_yaml_reads_with_pictures_and_sco
     front = yaml.safe_load(head)
     assert (front["license"], front["library_name"]) == ("cc-by-4.0", "sle-gan")
     (entry,) = front["model-index"]
-    assert [(one["type"], one["value"]) for one in entry["results"][0]["metrics"]] == [("kid", 12.5)]
+    assert [(one["type"], one["value"]) for one in entry["results"][0]["metrics"]] == [
+        ("kid", 12.5),
+        ("swd", 12.5),
+        ("near_copies", 0.25),
+    ]
     assert r"# my\_\*flowers\*, step 8" in body
-    assert "| kid | 12.5 | 0.25 | 0.5 | 50 |" in body
+    assert "| kid | 12.5 | 0.25 | 0.5 | 50 |\n| swd | 12.5 |  | 0.5 | 50 |\n" in body
+    assert r"| near\_copies | 0.25 |  | 0.125 | 50 |" in body
     assert "fd_e" not in body  # neither another step nor other images
     assert "`cc-by-4.0`" in body
     (program,) = re.findall(r"```python\n(.*?)```", body, flags=re.DOTALL)

@@ -10,12 +10,14 @@ import numpy as np
 
 from sle_gan.data.manifest import read_manifest
 from sle_gan.data.pictures import image_sheet, write_picture
+from sle_gan.errors import InputError
 from sle_gan.export.formats import UNKNOWN_LICENSE, weights
 from sle_gan.export.formats.exporting import Drawn, Source
 from sle_gan.json_files import write_json
 from sle_gan.run import read_rows
 
 _SHEET_SEEDS = range(24)
+_PARTS = ("value", "spread", "floor")
 _SHEET, _SCORES, _CARD = "samples.png", "scores.json", "README.md"
 _BODY = """# {run}, step {step:,}
 
@@ -45,7 +47,8 @@ run.film([0, 1, 2], frames=60, loop=True).save("walk.gif")
 """
 _NO_SCORES = "None were measured at this step; `sle-gan evaluate` measures them."
 _SCORES_HEAD = """Against its training images. The floor is the same score between two halves of them: what a perfect
-generator would score. Scores by different networks cannot be compared.
+generator would score. `near_copies` is the share of pictures that nearly are a training image, its floor that among
+these. Scores by different networks cannot be compared.
 
 | score | value | spread | floor | pictures |
 |---|---|---|---|---|"""
@@ -58,7 +61,10 @@ def write(source: Source, folder: Path) -> None:
     trained = source.trained
     sheet = image_sheet(np.stack(list(trained.draw_seeds(_SHEET_SEEDS))))
     write_picture(folder / _SHEET, sheet, {"run": trained.run.name, "step": str(trained.step), "seeds": "0-23"})
-    scores = list(_scores(source))
+    try:
+        scores = list(_scores(source))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # a run may come from elsewhere
+        raise InputError(f"{trained.run.metrics_file} is damaged: a row of scores holds {error}") from error
     if scores:
         write_json(folder / _SCORES, scores)
     (folder / _CARD).write_text(f"{_front_matter(source, scores)}\n{_body(source, scores)}", encoding="utf-8")
@@ -75,8 +81,11 @@ def _scores(source: Source) -> Iterator[dict[str, Any]]:
         if row.get("event") != "scores" or row["step"] != source.trained.step or row.get("split") != "train":
             continue
         measured = {name: row[name] for name in ("network", "mode", "reals", "fakes", "seed") if name in row}
-        for name, score in row["scores"].items():
-            yield {"score": name, **{part: float(score[part]) for part in ("value", "spread", "floor")}, **measured}
+        scores, copies = dict(row["scores"]), row.get("memorization", {})
+        if "near_copies" in copies:
+            scores["near_copies"] = {"value": copies["near_copies"], "floor": copies["near_copies_among_reals"]}
+        for name, score in scores.items():
+            yield {"score": name, **{part: _number(score.get(part)) for part in _PARTS}, **measured}
 
 
 def _front_matter(source: Source, scores: list[dict[str, Any]]) -> str:
@@ -120,8 +129,13 @@ def _body(source: Source, scores: list[dict[str, Any]]) -> str:
 
 
 def _row(score: Mapping[str, Any]) -> str:
-    numbers = " | ".join(f"{score[part]:.4g}" for part in ("value", "spread", "floor"))
-    return f"| {_plain(score['score'])} | {numbers} | {score.get('fakes', '')} |"
+    numbers = " | ".join("" if score[part] is None else f"{score[part]:.4g}" for part in _PARTS)
+    return f"| {_plain(score['score'])} | {numbers} | {_plain(str(score.get('fakes', '')))} |"
+
+
+def _number(value: object) -> float | None:
+    """Returns a number of a row; scores of one measurement have no spread."""
+    return None if value is None else float(value)  # type: ignore[arg-type]
 
 
 def _plain(text: str) -> str:
