@@ -18,6 +18,7 @@ from tiny_runs import write_run
 import sle_gan
 from sle_gan.array_files import read_arrays, write_arrays
 from sle_gan.cli.generate import main
+from sle_gan.data.manifest import MANIFEST_SCHEMA
 from sle_gan.data.pictures import image_sheet
 from sle_gan.errors import InputError
 from sle_gan.json_files import write_json
@@ -51,6 +52,8 @@ def run(tmp_path_factory):
         {"step": 8, "event": "scores", "split": home, "network": "open-nsfw", "scores": {"fd_elsewhere": SCORE}},
         {"step": 4, "event": "scores", "split": "train", "network": "open-nsfw", "scores": {"fd_earlier": SCORE}},
     ]
+    images = [{"path": f"{number}.png", "sha256": "0" * 64} for number in range(3)]
+    write_json(folder.manifest_file, {"schema": MANIFEST_SCHEMA, "images": images})
     folder.metrics_file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return sle_gan.open_run(folder.path)
 
@@ -74,6 +77,7 @@ def test_a_folder_for_the_hub_holds_a_card_that_yaml_reads_with_pictures_and_sco
     assert r"# my\_\*flowers\*, step 8" in body
     assert "| kid | 12.5 | 0.25 | 0.5 | 50 |\n| swd | 12.5 |  | 0.5 | 50 |\n" in body
     assert r"| near\_copies | 0.25 |  | 0.125 | 50 |" in body
+    assert "images, of a set of 3." in body
     assert "fd_e" not in body  # neither another step nor other images
     assert "`cc-by-4.0`" in body
     (program,) = re.findall(r"```python\n(.*?)```", body, flags=re.DOTALL)

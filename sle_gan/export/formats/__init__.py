@@ -7,7 +7,7 @@ compared with the run.
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -89,6 +89,11 @@ FORMATS = {
 }
 
 
+def _one_of(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def check_format(name: str, given: Mapping[str, object] = _NOTHING) -> Format:
     """Returns the row of a format.
 
@@ -104,7 +109,7 @@ def check_format(name: str, given: Mapping[str, object] = _NOTHING) -> Format:
     row = FORMATS[name]
     for option in sorted(given.keys() - row.options):
         takers = [other for other, format in FORMATS.items() if option in format.options]
-        raise InputError(f"--{option} goes with --format {' or '.join(takers)}; got {name}")
+        raise InputError(f"--{option} goes with --format {_one_of(takers)}; got {name}")
     if row.extra:
         require_extra(row.extra, row.packages, f"--format {name}")
     row.check(given)
