@@ -18,7 +18,7 @@ DEMO_STEPS ?= 1250
 DEMO_RUN := demo/runs/flowers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint imports types check slow soak bench clean
+.PHONY: help demo test lint imports types check slow soak bench docs package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,7 @@ types: $(INSTALLED) ## check the types
 check: lint imports types test ## all that a change must pass
 
 slow: $(INSTALLED) ## run the proofs that take minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'
 	$(BIN)/python -m pytest -m slow
 
 soak: $(INSTALLED) ## kill trainings at random moments; SOAK_KILLS=20 SOAK_SEED=...
@@ -67,6 +68,19 @@ bench: $(INSTALLED) ## print the tables of docs/benchmarks.md; TORCH_PYTHON=... 
 	@for name in $(BENCHMARKS); do echo "# $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 	@if [ -n "$(TORCH_PYTHON)" ]; then $(BIN)/python benchmarks/peer_step.py --torch-python "$(TORCH_PYTHON)"; \
 		else echo "# peer_step: left out; make bench TORCH_PYTHON=FILE names a Python that has PyTorch"; fi
+
+docs: $(INSTALLED) ## build the pages of docs/ as a site, into build/site; a link that leads nowhere ends it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+package: $(INSTALLED) ## build the wheel, check it, and try it in an environment of its own
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'
+	rm -rf build/lib build/wheel dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	build/wheel/bin/python tests/try_wheel.py
 
 clean: ## remove the environment and the caches; runs and the demo stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache

@@ -20,8 +20,10 @@ def judged_batch(judge, reals, fakes, seed, step=0):
         judge=judge,
         judge_images=judge,
         adversarial_loss=None,
+        drawn=fakes,
         fakes=fakes,
         fake=Judgement(judge(fakes), []),
+        judge_drawn=judge,
         loss=None,
     )
 
@@ -37,5 +39,6 @@ def drawn_batch(count, seed, step=0, classes=None):
         classes=classes,
         fakes=[],
         adversarial_loss=None,
+        loss_by=None,
         loss=None,
     )

@@ -341,8 +341,8 @@ def test_every_flag_that_a_message_names_is_one_of_its_program():
         program = MODULES.get(file)
         known = every if program is None else of_programs[program] | of_programs[train_flags] | of_programs[evaluate]
         unknown[file.name] = flags_in_messages(file) - known - NO_FLAGS_OF_A_PROGRAM
-    # Variables of CSS, a program of its own, flags of pip, of wsl and of nvidia-smi.
-    for other in ("page.py", "__main__.py", "open_nsfw.py", "systems.py", "workers.py"):
+    # A program of its own, flags of pip, of wsl and of nvidia-smi.
+    for other in ("__main__.py", "open_nsfw.py", "systems.py", "workers.py"):
         del unknown[other]
     assert not {name: flags for name, flags in unknown.items() if flags}
 

@@ -1,6 +1,8 @@
 import csv
+import html
 import io
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -32,8 +34,8 @@ def sparse(step, live, flops):
 def record(tmp_path):
     """Makes records of runs by name, settings and rows."""
 
-    def make(name, rows=(), networks=None, images=("a.png", "b.png"), **settings):
-        run = write_run_files(tmp_path / name, settings=settings, rows=rows, images=images)
+    def make(name, rows=(), networks=None, images=("a.png", "b.png"), sheets=(), **settings):
+        run = write_run_files(tmp_path / name, settings=settings, rows=rows, images=images, sheets=sheets)
         if networks:
             run.networks_file.write_text(json.dumps(networks))
         return read_record(run)
@@ -209,8 +211,8 @@ def test_scores_of_the_loss_own_network_are_flattering_and_those_of_the_judge_st
     assert comparison.has_flattering
     assert not compare([plain]).has_flattering
     told = "this network is part of the training's loss"
-    assert told in to_html(comparison).decode().replace("&#x27;", "'")
-    assert told not in to_html(compare([plain])).decode().replace("&#x27;", "'")
+    assert told in html.unescape(to_html(comparison).decode())
+    assert told not in html.unescape(to_html(compare([plain])).decode())
     assert main(["compare", "both", "plain", "--output-folder", str(tmp_path)]) == 0
     assert f"flattering: {told}\n" in capsys.readouterr().out
     assert comparison.headings == [f"{KID} (flattering)", "kid_open_nsfw", KID]
@@ -252,7 +254,12 @@ def test_the_page_shows_the_table_and_the_plot_and_names_stay_text(record):
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert page.count('<img src="data:image/webp;base64,') == 1
+    assert page.count('<source srcset="data:image/webp;base64,') == 1  # the plot on a dark page
+    assert 'alt="Scores against live parameters' in page
     assert to_html(compare([record("c")])).count(b"<img") == 0
+    drawn = to_html(compare([record("d", sheets=(0, 500)), record("e", sheets=[250], width=16)])).decode()
+    assert re.findall(r'alt="(.*?)"', drawn) == ["Samples of d", "Samples of e"]
+    assert re.findall(r"<figcaption>(.*?)</", drawn) == ["d, step 500", "e, step 250"]
 
 
 def test_the_plot_shows_a_point_for_each_row_in_its_color(record):

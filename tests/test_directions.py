@@ -107,7 +107,7 @@ def test_all_seeds_are_moved_along_one_direction(run, trained, tmp_path):
 
 
 def test_a_film_goes_there_and_back(run, tmp_path):
-    words = ["--seeds", "5,6", "--direction", "0", "--amount=-2:2", "--frames", "4"]
+    words = ["--seeds", "5,6", "--direction", "0", "--amount", "-2:2", "--frames", "4"]
     assert directions(run, *words, "--output", tmp_path / "film.png") == 0
     frames = film_frames(tmp_path / "film.png")
     assert frames.shape == (6, 64, 130, 3)

@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,22 @@ def test_the_ring_is_filmed_while_its_generator_is_pruned_and_regrown(monkeypatc
 def test_the_ring_is_drawn_whole(monkeypatch, tmp_path, capsys):
     run_example(monkeypatch, "ring_of_gaussians.py", "--output", tmp_path / "ring.gif")
     assert "8 of 8 Gaussians drawn" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_notebook_trains_draws_and_exports(tmp_path):
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    notebook = nbformat.read(EXAMPLES / "first_training.ipynb", as_version=4)
+    (training,) = [cell for cell in notebook.cells if "HOURS = 64, 1\n" in cell.source]
+    training.source = training.source.replace("HOURS = 64, 1\n", "HOURS = 64, 1 / 60\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # those of Jupyter's own packages
+        nbclient.NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    assert sum("image/png" in data or "image/gif" in data for data in shown) == 2
+    assert any("step " in data.get("text/html", "") for data in shown)
+    assert (tmp_path / "first.zip").is_file()
+    assert list((tmp_path / "exported").rglob("*.safetensors"))
 
 
 @pytest.mark.slow

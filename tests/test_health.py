@@ -86,6 +86,8 @@ def test_without_held_out_images_the_signs_decide_and_held_out_images_are_sugges
     verdict = verdict_of(losses(*TWENTY, real_signs=0.7))
     assert (verdict.verdict, verdict.suggestion) == ("discriminator overfits", "--held-out 0.1")
     assert verdict.evidence[0] == "it calls 85% of what it sees of real images real (mean sign 0.70)"
+    of_pairs = verdict_of(losses(*TWENTY, real_signs=0.7), loss="relativistic")
+    assert of_pairs.evidence[0].startswith("it rates 85% of what it sees of real images above the generated ones")
     assert verdict_of(losses(*TWENTY, real_signs=0.6)).verdict == "healthy"
     assert verdict_of(losses(*TWENTY, real_signs=1.0, **(HELD_OUT | {"held_out_logits": 0.5}))).verdict == "healthy"
 

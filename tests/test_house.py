@@ -20,6 +20,8 @@ OF_PROGRAMS = {
             *(
                 "access",
                 "batch_size",
+                "completion",
+                "docs",
                 "changed_settings",
                 "class_methods",
                 "class_networks",

@@ -74,15 +74,15 @@ def test_doubling_to_the_corners_is_that_of_a_loop():
     np.testing.assert_allclose(upsample_to_corners(tf.constant(maps)), expected, atol=1e-6)
 
 
-def test_images_are_brought_to_a_side_as_tensorflow_does_it():
+def test_images_are_brought_to_a_size_as_tensorflow_does_it():
     images = drawn(2, 8, 8, 3)
-    np.testing.assert_allclose(resized(images, 20), tf.image.resize(images, [20, 20]), atol=1e-5)
-    np.testing.assert_allclose(resized(images, 5), tf.image.resize(images, [5, 5], antialias=True), atol=1e-5)
-    assert resized(images, 8) is images
+    np.testing.assert_allclose(resized(images, (20, 12)), tf.image.resize(images, [20, 12]), atol=1e-5)
+    np.testing.assert_allclose(resized(images, (5, 5)), tf.image.resize(images, [5, 5], antialias=True), atol=1e-5)
+    assert resized(images, (8, 8)) is images
 
 
 def test_convolving_before_the_upsampling_gives_the_same_maps():
-    layer = ProjectedFeatures(64)
+    layer = ProjectedFeatures((64, 64))
     images = drawn(2, 64, 64, 3)
     taps = [tap.numpy() for tap in layer.network(images)]
     mixed = [tap @ kernel + bias for tap, (kernel, bias) in zip(taps, projection().channels, strict=True)]
@@ -93,7 +93,7 @@ def test_convolving_before_the_upsampling_gives_the_same_maps():
 
 
 def test_grey_is_seen_as_three_channels_and_rgba_before_grey():
-    layer, colors, alpha = ProjectedFeatures(64), drawn(1, 32, 32, 3), drawn(1, 32, 32, 1, seed=1)
+    layer, colors, alpha = ProjectedFeatures((64, 64)), drawn(1, 32, 32, 3), drawn(1, 32, 32, 1, seed=1)
     for shown, same in (
         (alpha, tf.repeat(alpha, 3, axis=-1)),
         (tf.concat([colors, alpha], -1), colors * (alpha + 1) / 2),
@@ -103,7 +103,7 @@ def test_grey_is_seen_as_three_channels_and_rgba_before_grey():
 
 
 def test_the_gradient_at_the_image_is_that_of_finite_differences():
-    layer, images = ProjectedFeatures(64), drawn(1, 32, 32, 3)
+    layer, images = ProjectedFeatures((64, 64)), drawn(1, 32, 32, 3)
     with tf.GradientTape() as tape:
         tape.watch(images)
         total = tf.add_n([tf.reduce_mean(maps**2) for maps in layer(images)])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import jinja2
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,7 +17,7 @@ from sle_gan.callbacks.report import Report
 from sle_gan.cli.main import main
 from sle_gan.errors import InputError
 from sle_gan.report.curves import Line, curves, short_number
-from sle_gan.report.page import element, page
+from sle_gan.report.page import TEMPLATES, render
 from sle_gan.report.record import read_record, training_seconds
 from sle_gan.report.run_report import write_report
 from sle_gan.run import read_rows
@@ -109,6 +110,9 @@ def test_a_browser_shows_every_section_and_no_name_becomes_more_than_text(full):
     assert {tag for tag, _ in shown.tags}.isdisjoint({"script", "iframe", "link", "object", "embed"})
     assert [name for _, attributes in shown.tags for name in attributes if name.startswith("on")] == []
     assert all(attributes["src"].startswith("data:image/webp;base64,") for attributes in shown.attributes("img"))
+    assert all(attributes["alt"] for attributes in shown.attributes("img"))
+    drawings = [attributes for attributes in shown.attributes("svg") if "aria-hidden" not in attributes]
+    assert all(attributes["aria-label"] for attributes in drawings)
     assert re.search(r"<title>([^<]*)</title>", document)[1] == "run &lt;b&gt;&amp;amp;: report"
     assert ATTACK_IMAGE in shown.text["images"]
     assert "b?.png" in shown.text["images"]
@@ -164,7 +168,7 @@ def test_the_pictures_are_those_of_the_run(full):
 def test_of_many_sheets_the_first_and_the_last_are_shown_and_most_of_the_early_ones(tmp_path):
     run = write_run_files(tmp_path / "run", sheets=range(0, 4000, 100))
     labels = [attributes["alt"] for attributes in report_of(run).attributes("img")]
-    steps = [int(re.search(r"Step ([\d,]+)", label)[1].replace(",", "")) for label in labels[1:]]
+    steps = [int(re.search(r"step ([\d,]+)", label)[1].replace(",", "")) for label in labels[1:]]
     assert len(steps) <= 9
     assert (steps[0], steps[-1]) == (0, 3900)
     gaps = np.diff(steps)
@@ -242,8 +246,7 @@ def test_what_is_wrong_with_a_run_is_one_line(tmp_path, capsys):
 
 def path_of(figure, index=0):
     """The coordinates of a curve."""
-    drawn = [path for path in figure.iter("path") if path.get("class", "").startswith("curve c")][index].get("d")
-    return [tuple(map(float, point.split())) for point in drawn[1:].split("L")]
+    return figure.curves[index].points
 
 
 def test_densities_of_layers_keep_their_value_until_they_change(tmp_path):
@@ -277,7 +280,8 @@ def test_the_report_of_a_search_shows_what_counts_most_and_all_of_it_over_time(t
 def test_a_curve_goes_where_its_numbers_say():
     figure = curves("share", [Line("a", [0, 50, 100], [0.0, 0.25, 1.0])], limits=(0, 1))
     assert path_of(figure) == [(46.0, 206.0), (227.0, 157.0), (408.0, 10.0)]
-    assert [circle.find("title").text for circle in figure.iter("circle")][1] == "a, step 50: 0.25"
+    assert figure.curves[0].dots[1] == (227.0, 157.0, "a, step 50: 0.25")
+    assert figure.text == "share. a: from 0 at step 0 to 1 at step 100"
 
 
 def test_a_curve_leaves_out_what_is_no_number():
@@ -307,10 +311,58 @@ def test_numbers_are_written_short():
     assert [short_number(value) for value in numbers] == ["0", "7", "12,345", "0.0312", "12,346", "4.5e+12", "-0.5"]
 
 
-def test_text_of_a_page_stays_text():
-    made = page("<t>", element("p", "a < b & c", element("b", "\ud800"), " > ", 3, title='"quoted"'))
-    assert b"<title>&lt;t&gt;</title>" in made
-    assert b'<p title="&quot;quoted&quot;">a &lt; b &amp; c<b>?</b> &gt; 3</p>' in made
+HOSTILE = [
+    ATTACK,
+    ATTACK_IMAGE,
+    '" onmouseover="alert(1)',
+    "' onmouseover='alert(1)",
+    "javascript:alert(1)",
+    "</style></svg></title><script>alert(1)</script>",
+    "{{ 7 * 7 }}{% raw %}",
+    "&lt;b&gt;",
+    "a\ud800b",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_in_a_page_adds_neither_a_tag_nor_an_attribute(name):
+    def shown(name):
+        lines = [Line(name, [0, 50], [0.5, 0.25]), Line(name, [0, 50], [0.0, 1.0], is_dashed=True)]
+        sections = {
+            "Scores": {
+                "lines": [[name, "1.5", "", "2", "3", ""]],
+                "flattering": None,
+                "figures": [curves(name, lines, note=name)],
+            },
+            "Images": {"sentences": [name], "lists": [(name, [(name, name)])]},
+            "Settings": {"command": name, "later": [name], "versions": [name], "all": [(name, name)]},
+        }
+        verdict = {"title": name, "tone": "", "evidence": [name], "suggestion": name, "changes": [name, name]}
+        return Page(render("report.html", name=name, facts=name, verdict=verdict, sections=sections))
+
+    plain, hostile = shown("Harmless"), shown(name)
+    assert [(tag, list(attributes)) for tag, attributes in hostile.tags] == [
+        (tag, list(attributes)) for tag, attributes in plain.tags
+    ]
+    assert {attributes["href"] for attributes in hostile.attributes("a")} == {"#scores", "#images", "#settings"}
+    legible = name.replace("\ud800", "?")
+    assert hostile.text == {part: text.replace("Harmless", legible) for part, text in plain.text.items()}
+
+
+def test_no_template_steps_out_of_the_escaping_and_all_its_attributes_are_quoted():
+    files = sorted(TEMPLATES.rglob("*.html"))
+    assert len(files) >= 6
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"\|\s*safe|autoescape|Markup|<script|\bon\w+=|=\s*\{\{", text), file
+        used = set(re.findall(r'(?:href|src|srcset|style)="([^"]*)"', text))
+        of_pictures = {"{{ one.address }}", "{{ one.dark_address }}", "--width: {{ one.width }}px"}
+        assert used <= {"#{{ title|lower }}", *of_pictures}
+
+
+def test_a_value_that_a_template_misses_is_an_error():
+    with pytest.raises(jinja2.UndefinedError, match="'facts' is undefined"):
+        render("card.html", name="a", picture=None)
 
 
 def test_time_is_added_up_over_kills_and_resumes():

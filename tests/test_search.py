@@ -100,6 +100,8 @@ def test_a_search_has_the_rates_of_the_paper():
         ({"reconfigure": True}, "a search cannot be combined with a method of sparsity"),
         ({"teacher": "x"}, "a search cannot be combined with --teacher"),
         ({"r1_gamma": 0.1}, "a search cannot be combined with --r1-gamma"),
+        ({"r2_gamma": 0.1}, "a search cannot be combined with --r2-gamma"),
+        ({"loss": "relativistic"}, "a search cannot be combined with --loss relativistic"),
         ({"accumulate": 2}, "a search cannot be combined with --accumulate"),
         ({"strategy": "mirrored"}, "a search cannot be combined with --strategy mirrored"),
     ],

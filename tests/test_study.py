@@ -434,7 +434,7 @@ def test_tables_page_and_plot_say_the_numbers(begun, photographs, tmp_path):
     assert {row["step"] for row in trainings} == {"3"}
     page = files["study.html"].read_text()
     assert "more &lt;b&gt; is worse than dense" in page
-    assert page.count("<img") == 3  # the plot, and a sheet of each row
+    assert page.count("<img") == page.count('alt="') == 3  # the plot, and a sheet of each row
     assert "search" not in page
     with Image.open(files["plot.png"]) as plot:
         assert plot.info["Software"] == "SLE-GAN"

@@ -49,7 +49,7 @@ class ArrayGAN(GAN):
         """Trains on images, for a number of steps or of passes over them.
 
         Args:
-            x: images uint8 `[count, side, side, channels]`, such as `sle_gan.load_images` returns; or a data set of
+            x: images uint8 `[count, height, width, channels]`, such as `sle_gan.load_images` returns; or a data set of
                 batches as `sle_gan.training.gan.GAN` takes it, for which all else is as Keras has it.
             y: with classes, their labels int `[count]`, from 0; None without.
             steps: of the generator; None for `epochs`.
@@ -98,7 +98,7 @@ class ArrayGAN(GAN):
             label: with classes, that of all pictures; None for the classes in turn.
 
         Returns:
-            uint8 `[count, side, side, channels]` in [0, 255], in the order of the seeds.
+            uint8 `[count, height, width, channels]` in [0, 255], in the order of the seeds.
 
         Raises:
             ValueError: if there is no seed, or no such label.

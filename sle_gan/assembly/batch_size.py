@@ -9,6 +9,7 @@ from typing import Any
 
 from sle_gan.errors import InputError
 from sle_gan.models import MODELS
+from sle_gan.picture_shape import PictureShape
 from sle_gan.settings import CommandSettings, TrainSettings
 from sle_gan.settings.optimization import AUTO
 from sle_gan.settings.train import DEFAULTS
@@ -63,7 +64,7 @@ def with_batch_size(
         resolution = given.get(
             "resolution", model.pair(given.get("generator"), given.get("discriminator")).usual_resolution
         )
-        paper = model.recipe_at(resolution).batch_size
+        paper = model.recipe_at(PictureShape.of(resolution).side).batch_size
         size = max(paper // shares, 1) * shares
         print(f"batch size auto: a training would first try which sizes fit; this is the step of {size} images")
         return {**given, "batch_size": size}
@@ -137,7 +138,7 @@ def _largest_batch(values: Mapping[str, Any], plan_of: Callable[[int], Any], ask
     limit = None if memory_limit is None else memory_limit * _MIB
     unit = shares * (gpus if gpus and values["strategy"] != "one" else 1)
     image_count, images = len(smallest.folder.images), smallest.settings.images
-    decoded = image_count * images.resolution**2 * images.channels
+    decoded = image_count * images.shape.pixels * images.channels
     beside_step = decoded if not gpus and decoded <= images.cache_limit_bytes else 0
     limit_text = "the GPU" if limit is None else f"{memory_limit:,} MiB"
     needs = {}

@@ -39,8 +39,8 @@ def begin_with_run(
 ) -> list[str]:
     """Gives a GAN the weights of a run, and nothing of its optimizers.
 
-    Where the run has other classes or images of a lower resolution, layers of equal names and shapes are taken over;
-    of what belongs to classes, the rows of those that both have.
+    Where the run has other classes or images of a lower resolution or another ratio, layers of equal names and shapes
+    are taken over; of what belongs to classes, the rows of those that both have.
 
     Args:
         settings: of the training.

@@ -25,7 +25,7 @@ def describe_training(settings: TrainSettings, image_count: int) -> list[str]:
     ]
     epochs = images_shown(settings, optimization.steps) / image_count
     memory = estimated_bytes(*networks, optimization.batch_size, optimization.accumulate) / 2**30
-    decoded = image_count * images.resolution**2 * images.channels / 2**30
+    decoded = image_count * images.shape.pixels * images.channels / 2**30
     return [
         *counts,
         *describe_shares(optimization.accumulate, optimization.batch_size, networks),

@@ -62,7 +62,7 @@ class DrawableRun:
             step: of an older checkpoint that is still kept; the newest if None.
 
         Returns:
-            uint8 `[count, side, side, channels]` in [0, 255], in the order of the seeds.
+            uint8 `[count, height, width, channels]` in [0, 255], in the order of the seeds.
 
         Raises:
             InputError: a `ValueError`: if an argument is out of its range, the run has no such checkpoint or class,
@@ -84,13 +84,14 @@ class DrawableRun:
         Args:
             seeds: whole numbers from 0 to 2**31 - 1, whose styles shape the coarser maps.
             mix_seeds: likewise, whose styles shape the finer maps.
-            mix_from: side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures' own.
+            mix_from: shorter side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures'
+                own.
             class_name: see `draw`.
             truncation: see `draw`.
             step: see `draw`.
 
         Returns:
-            uint8 `[len(seeds), len(mix_seeds), side, side, channels]` in [0, 255].
+            uint8 `[len(seeds), len(mix_seeds), height, width, channels]` in [0, 255].
 
         Raises:
             InputError: see `draw`; and if the network has no styles.
@@ -125,7 +126,7 @@ class DrawableRun:
             step: see `draw`.
 
         Returns:
-            `Samples`: an iterable of uint8 `[side, side, channels]` with `save(folder, ...)`.
+            `Samples`: an iterable of uint8 `[height, width, channels]` with `save(folder, ...)`.
 
         Raises:
             InputError: see `draw`.
@@ -170,7 +171,7 @@ class DrawableRun:
             step: see `draw`.
 
         Returns:
-            A `Walk`: an iterable of uint8 `[side, side, channels]` with `save(file or folder)`.
+            A `Walk`: an iterable of uint8 `[height, width, channels]` with `save(file or folder)`.
 
         Raises:
             InputError: see `draw`.
@@ -275,7 +276,7 @@ class DrawableRun:
             ['code.npz', 'pair.png', 'picture.png', 'search.webp']
 
         Args:
-            picture: path of the picture, made a square as the training images were.
+            picture: path of the picture, brought to the shape of the training images.
             starts: searches, of which the best counts.
             steps: of each search.
             seed: of where they begin.

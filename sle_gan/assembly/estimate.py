@@ -25,7 +25,7 @@ def estimate_needs(settings: TrainSettings, image_count: int) -> dict[str, int |
         from sle_gan.training.memory import checkpoint_bytes, estimated_bytes
 
         generator, discriminator = build_networks(settings)
-    images = image_count * settings.images.resolution**2 * settings.images.channels
+    images = image_count * settings.images.shape.pixels * settings.images.channels
     in_file = images > settings.images.cache_limit_bytes
     # While one is saved, the oldest is still there. The weights at the end take less than half of a checkpoint.
     checkpoints = (settings.run.keep_checkpoints + 1.5) * checkpoint_bytes(generator, discriminator)

@@ -18,6 +18,7 @@ from sle_gan.evaluation import check_metrics
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.evaluation.judges import JUDGES
 from sle_gan.evaluation.pace import tell_pace
+from sle_gan.picture_shape import Resolution
 from sle_gan.pretrained import NETWORKS
 from sle_gan.settings import ImageSettings
 from sle_gan.settings.field import make_group
@@ -30,7 +31,7 @@ def evaluate_folders(
     real: Path | str,
     fake: Path | str,
     evaluation: Evaluation,
-    resolution: int | None = None,
+    resolution: Resolution | None = None,
     sheet: Path | None = None,
     tell: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -40,8 +41,8 @@ def evaluate_folders(
         real: folder of the images.
         fake: folder of the pictures; all of them are scored.
         evaluation: the `Evaluation`; its number of images and its reference folder mean nothing here.
-        resolution: side in pixels that all are brought to, the middle cut out; if None, the shorter side of the
-            smallest picture.
+        resolution: side in pixels, or width and height such as `384x256`, that all are brought to, the middle cut
+            out; if None, the shorter side of the smallest picture.
         sheet: file for the pairs of pictures and images that are closest; None for none.
         tell: function of a line of text, called while it goes on.
 

@@ -23,7 +23,7 @@ class Feed:
         settings: of the training.
         growth: how its networks grow; None if they do not.
         gan: that is trained; it is given images that lie on the device.
-        images: uint8 `[count, side, side, channels]`.
+        images: uint8 `[count, height, width, channels]`.
         labels: int32 `[count]`; None without classes.
         on_device: whether images lie on the device that trains.
         supplement: of which the halves of the images are taken.

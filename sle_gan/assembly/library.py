@@ -14,6 +14,7 @@ from sle_gan.assembly.plan import plan_training
 from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.training import train_plan
 from sle_gan.errors import InputError
+from sle_gan.picture_shape import Resolution
 from sle_gan.settings import CommandSettings
 from sle_gan.settings.field import make_group, settings_of
 from sle_gan.settings.presets import with_preset
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 
 
-def build(model: str = "fastgan", *, resolution: int, classes: int = 0, **settings: object) -> ArrayGAN:
+def build(model: str = "fastgan", *, resolution: Resolution, classes: int = 0, **settings: object) -> ArrayGAN:
     """Builds a GAN with its paper's recipe, compiled.
 
         >>> import numpy as np
@@ -38,7 +39,7 @@ def build(model: str = "fastgan", *, resolution: int, classes: int = 0, **settin
 
     Args:
         model: `fastgan`, `alphagan`, `autogan`, `biggan`, `progan`, `sngan` or `stylegan2`.
-        resolution: side of the images in pixels.
+        resolution: side of the images in pixels, or width and height such as `384x256`.
         classes: number of classes; 0 without. Labels are then given to `fit`, and each class is drawn alike often.
         **settings: as the flags of train.py, with underscores: `width=32`, `diff_augment="color,translation"`,
             `r1_gamma=0.1`, `mixed_precision="bfloat16"`; see docs/flags.md. What is not given is as in the paper. Rates

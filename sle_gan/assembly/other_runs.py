@@ -15,7 +15,7 @@ from sle_gan.settings.field import flag_name
 from sle_gan.shell import shell_line
 
 _READ_BYTES = 2**20
-_GROWING = ("fastgan", "stylegan2")  # whose layers are named by the side of their maps
+_GROWING = ("fastgan", "stylegan2")  # whose layers are named by the shorter side of their maps
 _OF_WIDTHS = ("width", "mapping_layers", "channel_base", "channel_max", "genotype", "progan_variant")
 _OF_NETWORKS = ("generator", "discriminator", *_OF_WIDTHS)
 _SHAPES = ("resolution", "channels", *_OF_WIDTHS, "class_names")
@@ -155,14 +155,14 @@ def _check_no_file(flag: str, path: Path | str | None) -> None:
 
 
 def _check_resolution(settings: TrainSettings, run: RunFolder) -> None:
-    """Checks that a run to begin from has images of this resolution, or networks that go on from a lower one."""
-    ours, theirs = settings.images.resolution, run.settings().images.resolution
+    """Checks that a run to begin from has images of this shape, or networks that go on from another one."""
+    ours, theirs = settings.images.shape, run.settings().images.shape
     name = f"--init-from {shell_line(run.path)}"
     if ours == theirs:
         return
     network = settings.network
     grows = network.generator in _GROWING and network.discriminator in _GROWING
-    if not grows or theirs > ours:
+    if not grows or theirs.side > ours.side:
         which = "it may be lower, not higher" if grows else f"{' and '.join(_GROWING)} alone begin with a lower one"
         raise InputError(
             f"{name} has images of {theirs} px, this training of {ours}; give --resolution {theirs}; {which}"

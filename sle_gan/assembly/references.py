@@ -22,7 +22,7 @@ class ReferenceImages(NamedTuple):
     """Images that pictures are scored against.
 
     Attributes:
-        images: uint8 `[count, side, side, 1 or 3]`, alpha laid over the background.
+        images: uint8 `[count, height, width, 1 or 3]`, alpha laid over the background.
         manifest: which they are, as that of a run.
         split: `train` for the training images; of others a name that says which.
     """
@@ -40,7 +40,7 @@ def read_reference_images(
     flag: str = "--reference-folder",
     with_written: bool = False,
 ) -> ReferenceImages:
-    """Reads the images of a folder, at the side of a run's and made square as those.
+    """Reads the images of a folder, brought to the shape of a run's as those were.
 
     Args:
         folder: of the images, such as the test split of a set.

@@ -26,6 +26,7 @@ from sle_gan.models import (
 from sle_gan.models.rates import choose_rates
 from sle_gan.models.rows import USUAL_FEATURES
 from sle_gan.models.weight_files import check_weights_file
+from sle_gan.picture_shape import PictureShape
 from sle_gan.search.rounds import settle_search
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
 from sle_gan.settings.devices import DeviceSettings
@@ -73,7 +74,8 @@ def resolve(
     values.setdefault("resolution", Pair(values["generator"], values["discriminator"]).usual_resolution)
     chosen = dict(values)
     values = DEFAULTS | _of_recipe(model, values) | values
-    check_pair(values["generator"], values["discriminator"], values["resolution"], values["channels"])
+    shape = PictureShape.of(values["resolution"])
+    check_pair(values["generator"], values["discriminator"], shape, values["channels"])
     _derive(values)
     values["class_names"] = tuple(class_names)
     if values["epochs"] is not None:
@@ -81,7 +83,7 @@ def resolve(
         if image_count is None:
             raise ValueError("image_count must be given: a length in epochs follows from it")
         values["steps"] = math.ceil(values["epochs"] * image_count / images_per_step)
-    values |= choose_rates(values, chosen, model.recipe_at(values["resolution"]))
+    values |= choose_rates(values, chosen, model.recipe_at(shape.side))
     settle_growth(values, image_count, chosen)
     resolve_times(values, image_count)
     settings = TrainSettings.of(values)
@@ -125,7 +127,7 @@ def _model(name: str) -> Model:
 
 
 def _of_recipe(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
-    recipe = model.recipe_at(values["resolution"])._asdict()
+    recipe = model.recipe_at(PictureShape.of(values["resolution"]).side)._asdict()
     if "ema_decay" in values or "ema_kimg" in values:
         recipe |= {"ema_decay": None, "ema_kimg": None}
     return recipe
@@ -133,11 +135,11 @@ def _of_recipe(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _derive(values: dict[str, Any]) -> None:
     """Fills in what follows from other settings."""
-    n_critic = values["n_critic"]
+    n_critic, shape = values["n_critic"], PictureShape.of(values["resolution"])
     rows = GENERATORS[values["generator"]], DISCRIMINATORS[values["discriminator"]]
     limits = limits_of_width(values["width"]) if any("limits" in row.takes for row in rows) else None
     derived = {
-        "r1_gamma": values["r1_share"] * values["resolution"] ** 2 / values["batch_size"],
+        "r1_gamma": values["r1_share"] * shape.pixels / values["batch_size"],
         "gradient_penalty": _GRADIENT_PENALTY_OF_WASSERSTEIN if values["loss"] == "wasserstein" else 0.0,
         "regrow_state": "reset" if values.get("exploration") == "rigl" else "keep",
         "dig_interval": n_critic if n_critic > 1 else _DIG_INTERVAL,
@@ -158,13 +160,13 @@ def _derive(values: dict[str, Any]) -> None:
     if rows[0].settle_genotype is not None:
         values["genotype"] = rows[0].settle_genotype(values["genotype"])
     if rows[1].has_features:
-        side_px = max(USUAL_FEATURES.side_px, 32 * math.ceil(values["resolution"] / 32))
+        side_px = max(USUAL_FEATURES.side_px, 32 * math.ceil(shape.side / 32))
         values["feature_side"] = values["feature_side"] or side_px
         values["feature_share"] = values["feature_share"] or USUAL_FEATURES.share
 
 
 def _check_networks(settings: TrainSettings) -> None:
-    network, resolution = settings.network, settings.images.resolution
+    network, shape = settings.network, settings.images.shape
     row = GENERATORS[network.generator]
     with_styles = {
         "path_length_weight": settings.penalties.path_length_weight,
@@ -177,16 +179,14 @@ def _check_networks(settings: TrainSettings) -> None:
             )
     if (network.mapping_layers or 0) > LARGEST_MAPPING:
         raise InputError(f"--mapping-layers must be {LARGEST_MAPPING} at most; got {network.mapping_layers}")
-    _check_options(network, resolution)
+    _check_options(network, shape)
     _check_features(settings)
-    most, frozen = DISCRIMINATORS[network.discriminator].block_count(resolution), settings.transfer.freeze_d
+    most, frozen = DISCRIMINATORS[network.discriminator].block_count(shape.side), settings.transfer.freeze_d
     if frozen is not None and frozen > most:
-        raise InputError(
-            f"--freeze-d must be {most} at most for {network.discriminator} at {resolution} px; got {frozen}"
-        )
+        raise InputError(f"--freeze-d must be {most} at most for {network.discriminator} at {shape} px; got {frozen}")
 
 
-def _check_options(network: NetworkSettings, resolution: int) -> None:
+def _check_options(network: NetworkSettings, shape: PictureShape) -> None:
     rows = GENERATORS[network.generator], DISCRIMINATORS[network.discriminator]
     for name, option in _OPTIONS.items():
         if getattr(network, name) is not None and not any(option in row.takes for row in rows):
@@ -197,9 +197,9 @@ def _check_options(network: NetworkSettings, resolution: int) -> None:
                 f"{flag_name(name)} needs a network that takes it: {', '.join(takers)}; got "
                 f"{Pair(network.generator, network.discriminator).describe()}"
             )
-    if network.channel_base is not None and network.channel_base < resolution:
+    if network.channel_base is not None and network.channel_base < shape.side:
         raise InputError(
-            f"--channel-base must be the --resolution {resolution} at least, or the largest maps have no channels; "
+            f"--channel-base must be the --resolution {shape.side} at least, or the largest maps have no channels; "
             f"got {network.channel_base}"
         )
 

@@ -68,7 +68,7 @@ def score_callbacks(
     Args:
         run: where the features of the images are kept, and rows are written.
         settings: of the training.
-        images: uint8 `[count, side, side, channels]`, the training images.
+        images: uint8 `[count, height, width, channels]`, the training images.
         calibrate: see `Scores`.
         best: keeps the generators of the lowest KID.
     """

@@ -70,7 +70,7 @@ def fit(
         run: the `RunFolder`, locked and started.
         settings: of the training.
         strategy: the devices.
-        images: uint8 `[count, side, side, channels]`.
+        images: uint8 `[count, height, width, channels]`.
         held_out: images that are not trained on, for the discriminator to be judged by, of the same shape; or None.
         labels: with classes, of the images, int32 `[count]`; and those of `held_out`. None without.
 

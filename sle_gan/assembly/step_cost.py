@@ -85,13 +85,13 @@ def other_macs_per_step(gan: GAN, images_per_step: int) -> float:
         return frozen
     macs = _DECODER_PASSES * network_macs(layer_macs(reconstruction.decoders), {})
     if isinstance(reconstruction.distance, PerceptualDistance):
-        macs += _DISTANCE_PASSES * _distance_macs(reconstruction.decoders.outputs[0].shape[1])
+        macs += _DISTANCE_PASSES * _distance_macs(tuple(reconstruction.decoders.outputs[0].shape[1:3]))
     return frozen + images_per_step * macs
 
 
 @functools.cache  # the network is built for its shapes alone
-def _distance_macs(side_px: int) -> float:
-    network = efficientnet_lite0(NETWORKS["efficientnet-lite0"].distance_maps, side_px)
+def _distance_macs(size_px: tuple[int, int]) -> float:
+    network = efficientnet_lite0(NETWORKS["efficientnet-lite0"].distance_maps, size_px)
     return network_macs(layer_macs(network), {})
 
 

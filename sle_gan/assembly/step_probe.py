@@ -169,7 +169,7 @@ class _Steps:
         images = self._settings.images
         drawn = np.random.default_rng(optimization.seed)
         dataset = training_dataset(
-            drawn.integers(0, 256, size=(_IMAGES, *[images.resolution] * 2, images.channels), dtype=np.uint8),
+            drawn.integers(0, 256, size=(_IMAGES, *images.shape.size, images.channels), dtype=np.uint8),
             batch_size=optimization.images_per_step,
             seed=optimization.seed,
             flip=images.flip,

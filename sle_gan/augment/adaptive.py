@@ -53,7 +53,7 @@ class AdaptiveAugment(tf.Module):
         """Augments a batch: see `sle_gan.augment.transforms.Pipe`.
 
         Args:
-            images: float32 `[batch, side, side, channels]` in [-1, 1], of static side and channels.
+            images: float32 `[batch, height, width, channels]` in [-1, 1], of static side and channels.
             seed: int32 `[2]`; the same seed and probability augment in the same way.
 
         Returns:

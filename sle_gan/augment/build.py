@@ -15,8 +15,8 @@ def build_augmentation(
         images_per_step: real images that a step of training shows, on all devices together.
 
     Returns:
-        Function of (images float32 `[batch, side, side, channels]` in [-1, 1], seed int32 `[2]`) -> images of the same
-        shape; or None.
+        Function of (images float32 `[batch, height, width, channels]` in [-1, 1], seed int32 `[2]`) -> images of the
+        same shape; or None.
     """
     match settings:
         case None:

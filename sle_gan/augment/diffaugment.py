@@ -23,8 +23,8 @@ class DiffAugment:
         brightness: greatest shift, on the scale of images in [-1, 1].
         saturation: greatest change of the factor around 1.
         contrast: greatest change of the factor around 1.
-        translation: greatest shift, as a fraction of the side.
-        cutout: side of the square, as a fraction of the image's side.
+        translation: greatest shift, as a fraction of each side.
+        cutout: sides of what is cut out, as a fraction of the image's sides.
 
     Raises:
         ValueError: if the policy is empty or names another operation.

@@ -14,6 +14,7 @@ import tensorflow as tf
 from sle_gan.layers.batch import count_of
 
 Count: TypeAlias = int | tf.Tensor  # images in a batch
+Size: TypeAlias = tuple[int, int]  # height and width of the images in pixels
 
 _COLORS = 3
 
@@ -22,12 +23,12 @@ class Transform(NamedTuple):
     """A random transform of one kind.
 
     Attributes:
-        matrices: function of (count, seed int32 `[2]`, side of the images in pixels) -> float32 `[count, n, n]`,
-            a matrix for each image: 3x3 for a move, 4x4 for a change of colors.
+        matrices: function of (count, seed int32 `[2]`, height and width of the images) -> float32
+            `[count, n, n]`, a matrix for each image: 3x3 for a move, 4x4 for a change of colors.
         chance: function of the pipe's probability -> the probability that an image is transformed.
     """
 
-    matrices: Callable[[Count, tf.Tensor, int], tf.Tensor]
+    matrices: Callable[[Count, tf.Tensor, Size], tf.Tensor]
     chance: Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -43,69 +44,75 @@ def _either_rotation(probability: tf.Tensor) -> tf.Tensor:
 # The matrix of a move maps a pixel of the result, (x, y, 1), to where it comes from, in pixels from the image's middle.
 
 
-def _flip(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _flip(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     mirrored = tf.random.stateless_uniform([count], seed, 0, 2, tf.int32)
     return _scaling_matrix(tf.cast(1 - 2 * mirrored, tf.float32), tf.ones([count]))
 
 
-def _quarter_turn(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _quarter_turn(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     quarters = tf.random.stateless_uniform([count], seed, 0, 4, tf.int32)
     # Exact values, which `tf.cos` does not return.
     return _rotation_matrix(tf.gather([1.0, 0.0, -1.0, 0.0], quarters), tf.gather([0.0, 1.0, 0.0, -1.0], quarters))
 
 
-def _integer_shift(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _integer_shift(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     shares = tf.random.stateless_uniform([2, count], seed, -0.125, 0.125)
-    return _translation_matrix(*tf.unstack(tf.round(side * shares)))
+    return _translation_matrix(*tf.unstack(tf.round(_pixels(shares, size))))
 
 
-def _scale(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _scale(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     factors = 2.0 ** (0.2 * tf.random.stateless_normal([count], seed))
     return _scaling_matrix(1.0 / factors, 1.0 / factors)
 
 
-def _rotation(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _rotation(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     angles = tf.random.stateless_uniform([count], seed, -math.pi, math.pi)
     return _rotation_matrix(tf.cos(angles), tf.sin(angles))
 
 
-def _anisotropic_scale(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _anisotropic_scale(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     factors = 2.0 ** (0.2 * tf.random.stateless_normal([count], seed))
     return _scaling_matrix(1.0 / factors, factors)
 
 
-def _fractional_shift(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _fractional_shift(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     shares = 0.125 * tf.random.stateless_normal([2, count], seed)
-    return _translation_matrix(*tf.unstack(side * shares))
+    return _translation_matrix(*tf.unstack(_pixels(shares, size)))
+
+
+def _pixels(shares: tf.Tensor, size: Size) -> tf.Tensor:
+    """Returns shares of the width, to the right, and of the height, down, `[2, count]` in pixels."""
+    height, width = size
+    return tf.constant([[width], [height]], tf.float32) * shares
 
 
 # The matrix of a color change maps (red, green, blue, 1) to the new colors.
 
 
-def _brightness(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _brightness(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     shifts = 0.2 * tf.random.stateless_normal([count], seed)
     column = tf.tile(shifts[:, None, None], [1, _COLORS, 1])  # [count, 3, 1]
     return _color_matrix(tf.eye(_COLORS, batch_shape=[count]), column)
 
 
-def _contrast(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _contrast(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     factors = 2.0 ** (0.5 * tf.random.stateless_normal([count], seed))
     return _color_matrix(factors[:, None, None] * tf.eye(_COLORS))
 
 
-def _luma_flip(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _luma_flip(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     flipped = tf.cast(tf.random.stateless_uniform([count], seed, 0, 2, tf.int32), tf.float32)
     return _color_matrix(tf.eye(_COLORS) - 2.0 * flipped[:, None, None] * _luma())
 
 
-def _hue(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _hue(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     angles = tf.random.stateless_uniform([count], seed, -math.pi, math.pi)[:, None, None]
     cross_product = tf.constant([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / math.sqrt(3.0)
     # Rodrigues' formula: a rotation about the axis of greys, where red, green and blue are equal.
     return _color_matrix(_luma() + tf.cos(angles) * (tf.eye(_COLORS) - _luma()) + tf.sin(angles) * cross_product)
 
 
-def _saturation(count: Count, seed: tf.Tensor, side: int) -> tf.Tensor:
+def _saturation(count: Count, seed: tf.Tensor, size: Size) -> tf.Tensor:
     factors = (2.0 ** tf.random.stateless_normal([count], seed))[:, None, None]
     return _color_matrix(_luma() + factors * (tf.eye(_COLORS) - _luma()))
 
@@ -140,7 +147,8 @@ PIPES = {
 class Pipe:
     """The augmentation pipeline of the paper: transforms in the order of `TRANSFORMS`, drawn anew for each image.
 
-    All moves of an image are one affine map: the image, mirrored beyond its borders, is interpolated once. All color
+    All moves of an image are one affine map: the image, mirrored beyond its borders, is interpolated once. It keeps its
+    shape, also where it is turned by a quarter and not square: what is turned is the scene in its frame. All color
     changes are one matrix. Gradients flow through both.
 
     Args:
@@ -164,7 +172,7 @@ class Pipe:
         """Transforms a batch.
 
         Args:
-            images: float32 `[batch, side, side, channels]` in [-1, 1], of static side and channels.
+            images: float32 `[batch, height, width, channels]` in [-1, 1], of static height, width and channels.
             seed: int32 `[2]`; the same seed transforms in the same way.
             probability: float32 scalar in [0, 1]: the probability of each transform for each image. At 0 the images are
                 returned bit for bit.
@@ -179,11 +187,11 @@ class Pipe:
         return images
 
     def _matrices(self, names: Sequence[str], images: tf.Tensor, seed: tf.Tensor, probability: tf.Tensor) -> tf.Tensor:
-        count, side = count_of(images), images.shape[1]
+        count, size = count_of(images), tuple(images.shape[1:3])
         total = None
         for name in names:
             gate_seed, value_seed = seeds_of(seed, name)
-            matrices = TRANSFORMS[name].matrices(count, value_seed, side)
+            matrices = TRANSFORMS[name].matrices(count, value_seed, size)
             happens = tf.random.stateless_uniform([count], gate_seed) < TRANSFORMS[name].chance(probability)
             matrices = tf.where(happens[:, None, None], matrices, tf.eye(matrices.shape[-1]))
             if total is None:
@@ -205,35 +213,35 @@ def sample(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
     """Resamples images through affine maps, with bilinear interpolation.
 
     Args:
-        images: float `[batch, side, side, channels]` of static side and channels; mirrored beyond their borders
-            without repeating the border pixels.
+        images: float `[batch, height, width, channels]` of static height, width and channels; mirrored beyond their
+            borders without repeating the border pixels.
         matrices: float32 `[batch, 3, 3]`: from (x, y, 1) of a pixel of the result to where it comes from. Both are in
             pixels from the middle of the image, x to the right and y down.
 
     Returns:
         The shape of `images`.
     """
-    side, channels = images.shape[2], images.shape[3]
-    middle = (side - 1) / 2.0
-    positions = tf.range(side, dtype=tf.float32) - middle
+    height, width, channels = images.shape[1:]
+    across, down = ((side - 1) / 2.0 for side in (width, height))  # to the middle
+    columns, rows = tf.range(width, dtype=tf.float32) - across, tf.range(height, dtype=tf.float32) - down
     x, y = (
-        matrices[:, row, 0, None, None] * positions + matrices[:, row, 1, None, None] * positions[:, None]
-        for row in (0, 1)
+        matrices[:, row, 0, None, None] * columns + matrices[:, row, 1, None, None] * rows[:, None] for row in (0, 1)
     )
-    x += matrices[:, 0, 2, None, None] + middle  # [batch, side, side]
-    y += matrices[:, 1, 2, None, None] + middle
+    x += matrices[:, 0, 2, None, None] + across  # [batch, height, width]
+    y += matrices[:, 1, 2, None, None] + down
     left, top = tf.floor(x), tf.floor(y)
     right_weight, lower_weight = x - left, y - top
-    flat = tf.reshape(images, [-1, side * side, channels])
+    flat = tf.reshape(images, [-1, height * width, channels])
     result = 0.0
     for below in (0, 1):
-        rows = _mirrored(tf.cast(top, tf.int32) + below, side)
+        from_rows = _mirrored(tf.cast(top, tf.int32) + below, height)
         row_weight = lower_weight if below else 1.0 - lower_weight
         for beside in (0, 1):
-            columns = _mirrored(tf.cast(left, tf.int32) + beside, side)
+            from_columns = _mirrored(tf.cast(left, tf.int32) + beside, width)
             weight = row_weight * (right_weight if beside else 1.0 - right_weight)
-            pixels = tf.gather(flat, tf.reshape(rows * side + columns, [-1, side * side]), batch_dims=1, axis=1)
-            result += tf.cast(weight, images.dtype)[..., None] * tf.reshape(pixels, [-1, side, side, channels])
+            places = tf.reshape(from_rows * width + from_columns, [-1, height * width])
+            pixels = tf.reshape(tf.gather(flat, places, batch_dims=1, axis=1), [-1, height, width, channels])
+            result += tf.cast(weight, images.dtype)[..., None] * pixels
     return result
 
 

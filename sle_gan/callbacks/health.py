@@ -22,7 +22,7 @@ class Health(StepClock):
     Args:
         file: path of `metrics.jsonl`.
         settings: of the training.
-        images: uint8 `[count, side, side, channels]`, training images; some of them are compared with the samples.
+        images: uint8 `[count, height, width, channels]`, training images; some of them are compared with the samples.
         samples: the `sle_gan.callbacks.samples.Samples` of the training, called before this.
     """
 

@@ -27,7 +27,7 @@ class Samples(StepClock):
         calibrate: function of the step that brings the averaged generator's batch statistics up to date.
 
     Attributes:
-        pictures: uint8 `[count, side, side, channels]`, the pictures of the last sheet; None before the first.
+        pictures: uint8 `[count, height, width, channels]`, the pictures of the last sheet; None before the first.
     """
 
     def __init__(

@@ -19,6 +19,7 @@ from sle_gan.cli.train_flags import CHOICES
 from sle_gan.data.doctor import describe_diagnosis, diagnose, write_pairs
 from sle_gan.data.folder import scan
 from sle_gan.json_files import write_json
+from sle_gan.models.build import pair_of
 from sle_gan.models.rates import describe_rates
 from sle_gan.settings.kinds import HOURS
 from sle_gan.settings.train import GIVABLE
@@ -81,7 +82,8 @@ def _examine(arguments: argparse.Namespace) -> int:
         check_tensorflow()
     found = scan(arguments.data_folder)
     print(f"{found.folder}: looking at {len(found.images)} images", flush=True)
-    diagnosis = diagnose(found, settings.images.resolution, settings.images.range, settings.images.fit)
+    images, any_shape = settings.images, pair_of(settings.network).any_shape
+    diagnosis = diagnose(found, images.resolution, images.range, images.fit, any_shape=any_shape)
     print("\n".join(describe_diagnosis(diagnosis)), flush=True)
     if arguments.pairs is not None:
         pairs = write_pairs(diagnosis, settings.images, arguments.pairs)

@@ -16,6 +16,7 @@ from sle_gan.errors import InputError
 from sle_gan.evaluation import FEWEST_IMAGES, METRICS
 from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.evaluation.self_check import check_inception
+from sle_gan.picture_shape import PictureShape, Resolution
 from sle_gan.pretrained import MODES
 
 
@@ -81,15 +82,16 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--reference-folder",
         metavar="FOLDER",
-        help="score against these images, such as a test split, made square as the training images; copies and "
+        help="score against these images, such as a test split, in the shape of the training images; copies and "
         "diversity stay those of the training images",
     )
     add("--inception-weights", type=file_path, metavar="FILE", help="the cache folder's, or fetched, without it")
     add = result.add_argument_group("without a run").add_argument
     add("--real", type=file_path, metavar="FOLDER", help="images that the pictures of --fake are scored against")
     add("--fake", type=file_path, metavar="FOLDER", help="pictures, all of which are scored; nothing is written")
-    help = "side that both are brought to, the middle cut out; that of the smallest picture without it"
-    add("--resolution", type=_side, metavar="PX", help=help)
+    help = "side, or width and height such as 384x256, that both are brought to, the middle cut out; the shorter side "
+    help += "of the smallest picture without it"
+    add("--resolution", type=_resolution, metavar="PX", help=help)
     add("--sheet", type=file_path, metavar="FILE", help="write the closest pairs of pictures and images (.png)")
     add("--self-check", action="store_true", help="compare a score of CIFAR-10 with the published one")
     add("--cifar10", type=file_path, metavar="FILE", help="cifar-10-binary.tar.gz; the cache folder's without it")
@@ -193,12 +195,17 @@ def _whole_number(text: str) -> int:
     return int(text)
 
 
-def _side(text: str) -> int:
-    if not text.isdecimal() or not SMALLEST_SIDE_PX <= int(text) <= LARGEST_SIDE_PX:
-        raise argparse.ArgumentTypeError(
-            f"must be a whole number from {SMALLEST_SIDE_PX} to {LARGEST_SIDE_PX}; got {text!r}"
-        )
-    return int(text)
+def _resolution(text: str) -> Resolution:
+    try:
+        shape = PictureShape.of(text)
+        if all(SMALLEST_SIDE_PX <= side <= LARGEST_SIDE_PX for side in shape):
+            return shape.resolution
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(
+        f"must be a whole number from {SMALLEST_SIDE_PX} to {LARGEST_SIDE_PX}, or width and height such as 384x256; "
+        f"got {text!r}"
+    )
 
 
 def _image_count(text: str) -> int:

@@ -58,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
         help="where they are written, or with --grid a file; RUN/generated without it",
     )
     _add_class(add)
+    help = "stretch the pictures to this, such as 3:2; original: to the training images', which undoes --fit stretch"
+    add("--aspect", metavar="WIDTH:HEIGHT", help=help)
     add("--reject-copies", action="store_true", help="leave out pictures that are near copies of a training image")
     add("--data-folder", metavar="FOLDER", help="for --reject-copies: where the training images are now, if moved")
     add = samples.add_argument_group("styles", _STYLES_HELP).add_argument
@@ -128,7 +130,9 @@ def _add_directions(commands: Any) -> None:
 
 def _add_project(commands: Any) -> None:
     project = _add_command(commands, "project", _project, "find the picture that comes closest to a given one")
-    project.add_argument("picture", type=file_path, metavar="PICTURE", help="made a square as the training images were")
+    project.add_argument(
+        "picture", type=file_path, metavar="PICTURE", help="brought to the shape of the training images"
+    )
     add = project.add_argument_group("search").add_argument
     help = "searches, of which the best counts"
     add("--starts", type=_at_least(1), default=Projection.starts, metavar="NUMBER", help=help)
@@ -203,6 +207,7 @@ def _samples(arguments: argparse.Namespace) -> int:
         grid=arguments.grid,
         reject_copies=arguments.reject_copies,
         data_folder=arguments.data_folder,
+        aspect=arguments.aspect,
     )
     if saved.copies:
         left_out = f"{len(saved.copies)} of {len(samples.seeds)} left out as near copies of training images"

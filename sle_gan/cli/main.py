@@ -4,9 +4,35 @@ import sys
 from collections.abc import Sequence
 
 from sle_gan import __version__
-from sle_gan.cli import compare, doctor, evaluate, frontier, generate, import_checkpoint, report, search, study, train
+from sle_gan.cli import (
+    compare,
+    completion,
+    doctor,
+    evaluate,
+    frontier,
+    generate,
+    import_checkpoint,
+    report,
+    search,
+    study,
+    train,
+    train_flags,
+)
 from sle_gan.cli.program import ArgumentParser
 
+PARSERS = {
+    "doctor": doctor.parser,
+    "train": train_flags.parser,
+    "generate": generate.parser,
+    "evaluate": evaluate.parser,
+    "import": import_checkpoint.parser,
+    "report": report.parser,
+    "search": search.parser,
+    "compare": compare.parser,
+    "study": study.parser,
+    "frontier": frontier.parser,
+    "completion": completion.parser,
+}
 PROGRAMS = {
     "doctor": doctor.main,
     "train": train.main,
@@ -18,6 +44,7 @@ PROGRAMS = {
     "compare": compare.main,
     "study": study.main,
     "frontier": frontier.main,
+    "completion": lambda argv: completion.main(argv, PARSERS),
 }
 
 

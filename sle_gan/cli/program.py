@@ -3,13 +3,14 @@
 import argparse
 import contextlib
 import io
+import re
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sle_gan.disk import is_full
 from sle_gan.errors import SleGanError
@@ -32,6 +33,11 @@ class ArgumentParser(argparse.ArgumentParser):
     """
 
     full_help = "--help"
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # No flag begins with a digit, so that -4:4 and -1e-3 are values too.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2."""

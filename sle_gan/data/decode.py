@@ -1,4 +1,4 @@
-"""Decodes images to squares of 8-bit pixels, once for a whole training: rotated as EXIF says, composited, resized.
+"""Decodes images to one shape of 8-bit pixels, once for a whole training: rotated as EXIF says, composited, resized.
 
 Pillow decodes and resizes without Python's global lock, so threads use all cores. Imports no TensorFlow.
 """
@@ -27,6 +27,7 @@ from sle_gan.data.in_threads import in_threads
 from sle_gan.data.kept_images import KeptImages, kept_images
 from sle_gan.disk import check_space
 from sle_gan.errors import InputError, StorageError
+from sle_gan.picture_shape import PictureShape, Resolution
 from sle_gan.settings import ImageSettings
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -41,7 +42,7 @@ DEEP_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N", *_RANGES})  # of Pill
 
 def read_image(
     path: Path,
-    resolution: int,
+    resolution: Resolution,
     channels: int,
     fit: str,
     background: Sequence[int],
@@ -51,28 +52,31 @@ def read_image(
 
     Args:
         path: the file.
-        resolution: side of the result in pixels.
+        resolution: side of the result in pixels, or width and height such as `384x256`.
         channels: 1 (grey), 3 (RGB) or 4 (RGB and alpha).
-        fit: `crop` cuts the middle out, `pad` adds borders of the background, `stretch` changes the aspect.
+        fit: `crop` cuts the middle out, as much as has the ratio of the result; `pad` adds borders of the background;
+            `stretch` changes the ratio.
         background: three numbers in [0, 255]: the color under transparency and of the borders of `pad`.
         value_range: both ends of the values that are mapped to [0, 255] in an image of more than 8 bits; those beyond
             are cut off. None for the range of its format, as below.
 
     Returns:
-        uint8 `[resolution, resolution, channels]`; of an animated image, the first frame. Values of more than 8 bits
-        are scaled to [0, 255]: 16-bit ones from [0, 65535]; 32-bit integers from [0, 255] if they fit, otherwise from
+        uint8 `[height, width, channels]`; of an animated image, the first frame. Values of more than 8 bits are
+        scaled to [0, 255]: 16-bit ones from [0, 65535]; 32-bit integers from [0, 255] if they fit, otherwise from
         [0, 65535]; 32-bit floats from [0, 1]. Values outside these ranges are scaled from the image's own range.
 
     Raises:
         InputError: if the file cannot be decoded.
     """
+    shape = PictureShape.of(resolution)
     try:
         with open_image(path) as image:
             if image.format == "PNG":
                 _verify_png_checksums(path)
             stored_size = image.size
-            # Only for JPEG: decodes at a half, a quarter or an eighth, at least as large as the result.
-            drafted = image.draft(None, _size_to_fit(image.size, resolution, fit))
+            # Only for JPEG: decodes at a half, a quarter or an eighth, at least as large as the result, which may lie
+            # on its side here.
+            drafted = image.draft(None, _size_to_fit(image.size, PictureShape(max(shape), max(shape)), fit))
             scale = 1.0 if drafted is None else drafted[1][2] / stored_size[0]
             image.load()
             orientation = image.getexif().get(EXIF_ORIENTATION, 1)
@@ -85,10 +89,10 @@ def read_image(
     size = image.size
     if scale != 1:
         size = stored_size[::-1] if orientation in LYING_ON_ITS_SIDE else stored_size
-    box = _shown_box(size, image.size, scale, orientation, fit)
+    box = _shown_box(size, image.size, scale, orientation, shape if fit == "crop" else None)
     image = _over_background(image, channels, background)
-    image = _fit_to_square(image, box, _size_to_fit(size, resolution, fit), resolution, background)
-    return np.asarray(image.convert(_MODES[channels])).reshape(resolution, resolution, channels)
+    image = _fit_to_shape(image, box, _size_to_fit(size, shape, fit), shape, background)
+    return np.asarray(image.convert(_MODES[channels])).reshape(*shape.size, channels)
 
 
 def check_usable(skipped: Sequence[tuple[str, str]], *, strict: bool) -> None:
@@ -120,7 +124,7 @@ def decode_images(
 
     Args:
         scanned: a `FolderScan`.
-        settings: their side, channels, fit, background, and the limit beyond which they lie in a file.
+        settings: their shape, channels, fit, background, and the limit beyond which they lie in a file.
         cache_file: path of that file; None to keep them in memory, however many they are.
 
     Returns:
@@ -145,13 +149,13 @@ def decode_folder(
 
     Args:
         scanned: a `FolderScan`.
-        settings: side, channels, fit, background and range of the results; see `read_image`.
+        settings: shape, channels, fit, background and range of the results; see `read_image`.
         memory_limit_bytes: a larger result is written to a file and mapped from there.
         cache_file: path of that file, a `.npy`, which appears when it is whole; only one program at a time may write
             it. None if the memory limit is never reached.
 
     Returns:
-        `(images, kept, failures)`: uint8 `[count, resolution, resolution, channels]` in the order of the folder,
+        `(images, kept, failures)`: uint8 `[count, height, width, channels]` in the order of the folder,
         their `ImageFile`s, and (path, reason) of the images that could not be decoded.
 
     Raises:
@@ -159,7 +163,7 @@ def decode_folder(
         StorageError: if the file cannot be written.
     """
     count = len(scanned.images)
-    shape = count, settings.resolution, settings.resolution, settings.channels
+    shape = count, *settings.shape.size, settings.channels
     file = cache_file if math.prod(shape) > memory_limit_bytes else None
     failures: dict[int, str] = {}
     with pillow_warnings_ignored():
@@ -299,16 +303,18 @@ def _over_background(image: Image.Image, channels: int, background: Sequence[int
     return Image.alpha_composite(canvas, image).convert("RGB")
 
 
-def _size_to_fit(size: tuple[int, int], resolution: int, fit: str) -> tuple[int, int]:
+def _size_to_fit(size: tuple[int, int], shape: PictureShape, fit: str) -> tuple[int, int]:
     """Returns the width and height in pixels that what is shown of an image, of (width, height), is brought to."""
     if fit != "pad":
-        return resolution, resolution
-    width, height = (max(1, round(side * resolution / max(size))) for side in size)
+        return shape
+    fits_across = size[0] * shape.height >= size[1] * shape.width
+    new, old = (shape.width, size[0]) if fits_across else (shape.height, size[1])
+    width, height = (max(1, round(side * new / old)) for side in size)
     return width, height
 
 
 def _shown_box(
-    size: tuple[int, int], decoded_size: tuple[int, int], scale: float, orientation: int, fit: str
+    size: tuple[int, int], decoded_size: tuple[int, int], scale: float, orientation: int, cut_to: PictureShape | None
 ) -> tuple[float, float, float, float]:
     """Returns what is shown of a decoded image: left, top, right and bottom, in its pixels.
 
@@ -317,38 +323,37 @@ def _shown_box(
         decoded_size: those that it was decoded to.
         scale: at which it was.
         orientation: how it was turned to be shown, as EXIF numbers it.
-        fit: as in `read_image`.
+        cut_to: the shape of whose ratio the middle is shown; None to show all.
     """
     width, height = size
     left, top, right, bottom = 0, 0, width, height
-    if fit == "crop":
-        side = min(size)
-        left, top = (width - side) // 2, (height - side) // 2
-        right, bottom = left + side, top + side
+    if cut_to is not None:
+        shown_width = max(1, min(width, round(height * cut_to.width / cut_to.height)))
+        shown_height = max(1, min(height, round(width * cut_to.height / cut_to.width)))
+        left, top = (width - shown_width) // 2, (height - shown_height) // 2
+        right, bottom = left + shown_width, top + shown_height
     # At a smaller scale the last column and row lie partly beyond the image, and may have been turned to the front.
     x = decoded_size[0] - width * scale if orientation in {2, 3, 6, 7} else 0
     y = decoded_size[1] - height * scale if orientation in {3, 4, 7, 8} else 0
     return x + left * scale, y + top * scale, x + right * scale, y + bottom * scale
 
 
-def _fit_to_square(
+def _fit_to_shape(
     image: Image.Image,
     box: tuple[float, float, float, float],
     size: tuple[int, int],
-    resolution: int,
+    shape: PictureShape,
     background: Sequence[int],
 ) -> Image.Image:
-    """Brings the box of an image to a size, in the middle of a square of the background."""
+    """Brings the box of an image to a size, in the middle of a picture of the background."""
     # Resizing mixes pixels. With premultiplied alpha the colors of invisible pixels do not bleed into visible ones.
     premultiplied = image.convert("RGBa") if image.mode == "RGBA" else image
     result = premultiplied.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_REDUCING_GAP)
     if image.mode == "RGBA":
         result = result.convert("RGBA")
-    if size == (resolution, resolution):
+    if size == shape:
         return result
-    canvas = Image.new(
-        image.mode, (resolution, resolution), (*background, 0) if image.mode == "RGBA" else tuple(background)
-    )
-    left, top = ((resolution - side) // 2 for side in size)
+    canvas = Image.new(image.mode, shape, (*background, 0) if image.mode == "RGBA" else tuple(background))
+    left, top = ((whole - part) // 2 for whole, part in zip(shape, size, strict=True))
     canvas.paste(result, (left, top))
     return canvas

@@ -13,12 +13,13 @@ from PIL import Image
 
 from sle_gan.data.decode import read_image
 from sle_gan.data.folder import FEW_IMAGES, FolderScan, ImageFile, pillow_warnings_ignored
-from sle_gan.data.framing import fit_advice, framing
+from sle_gan.data.framing import fit_advice, framing, shape_advice
 from sle_gan.data.in_threads import in_threads
 from sle_gan.data.near_duplicates import SIDE_PX, near_duplicates
 from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.data.value_ranges import describe_value_ranges
 from sle_gan.errors import InputError
+from sle_gan.picture_shape import PictureShape, Resolution
 from sle_gan.settings import ImageSettings
 
 ENOUGH_IMAGES = 100
@@ -40,7 +41,7 @@ class Diagnosis:
 
     Attributes:
         folder: its path.
-        resolution: side of the images in training, in pixels.
+        resolution: side of the images in training, in pixels, or width and height such as `384x256`.
         usable: number of images that can be decoded.
         broken: (path, reason) of the files that are named like images and cannot be used.
         ignored: number of other files and folders.
@@ -61,7 +62,7 @@ class Diagnosis:
     """
 
     folder: str
-    resolution: int
+    resolution: Resolution
     usable: int
     broken: tuple[tuple[str, str], ...]
     ignored: int
@@ -81,15 +82,21 @@ class Diagnosis:
 
 
 def diagnose(
-    scanned: FolderScan, resolution: int, value_range: Sequence[float] | None = None, fit: str = "crop"
+    scanned: FolderScan,
+    resolution: Resolution,
+    value_range: Sequence[float] | None = None,
+    fit: str = "crop",
+    *,
+    any_shape: bool = False,
 ) -> Diagnosis:
     """Decodes every image of a scanned folder and says what is good and bad about it.
 
     Args:
         scanned: a `FolderScan`.
-        resolution: side of the images in training, in pixels.
+        resolution: side of the images in training, in pixels, or width and height such as `384x256`.
         value_range: values of images of more than 8 bits that become 0 and 255; those of the format if None.
-        fit: what makes the images square in training: `crop`, `pad` or `stretch`.
+        fit: what brings the images to that shape in training: `crop`, `pad` or `stretch`.
+        any_shape: whether the networks can draw pictures that are not square, so that such a shape is proposed.
 
     Returns:
         A `Diagnosis`.
@@ -101,9 +108,10 @@ def diagnose(
     if not images:
         path, reason = broken[0]
         raise InputError(f"none of the {len(broken)} images can be decoded; the first: {path}: {reason}")
-    sides_px = [min(image.width_px, image.height_px) for image in images]
+    shape, sides_px = PictureShape.of(resolution), [min(image.width_px, image.height_px) for image in images]
     framings = [
-        framing(picture, image.width_px, image.height_px) for image, picture in zip(images, pictures, strict=True)
+        framing(picture, image.width_px, image.height_px, shape)
+        for image, picture in zip(images, pictures, strict=True)
     ]
     facts: dict[str, Any] = {
         "usable": len(images),
@@ -114,9 +122,13 @@ def diagnose(
         "modes": _counts(image.mode for image in images),
         "formats": _counts(image.format for image in images),
         "classes": _classes(images),
-        "smaller": sum(side_px < resolution for side_px in sides_px),
+        "smaller": sum(image.is_smaller(shape) for image in images),
         "animated": sum(image.frames > 1 for image in images),
     }
+    side, on_crop = _fitting_side(facts, shape), []
+    if fit == "crop":
+        sizes = [(image.width_px, image.height_px) for image in images]
+        on_crop = [shape_advice(sizes, shape, side) if any_shape else None, fit_advice(framings)]
     return Diagnosis(
         folder=str(scanned.folder),
         resolution=resolution,
@@ -126,7 +138,7 @@ def diagnose(
         written=scanned.written,
         values=tuple(describe_value_ranges(scanned, value_range)),
         advice=(
-            *_advice(facts, resolution, fit_advice(framings) if fit == "crop" else None),
+            *_advice(facts, shape, side, on_crop),
             *_advice_on_kinds(scanned),
         ),
         **facts,
@@ -245,7 +257,16 @@ def _range(values: Sequence[float]) -> tuple[float, float, float]:
     return min(values), float(np.median(values)), max(values)
 
 
-def _advice(facts: dict[str, Any], resolution: int, on_fit: str | None) -> Iterator[str]:
+def _fitting_side(facts: dict[str, Any], shape: PictureShape) -> int:
+    """Returns the shorter side of a training's pictures, or a smaller one where most images would be enlarged."""
+    if facts["smaller"] <= facts["usable"] / 2:
+        return shape.side
+    return min(shape.side, max(LEAST_RESOLUTION, 2 ** int(np.log2(facts["shorter_side_px"][1]))))
+
+
+def _advice(
+    facts: dict[str, Any], shape: PictureShape, fitting_side: int, on_crop: Iterable[str | None]
+) -> Iterator[str]:
     """Yields what to do, the most important first."""
     yield _advice_on_number(facts["usable"])
     copies, alike = (sum(len(group) - 1 for group in facts[kind]) for kind in ("exact_duplicates", "near_duplicates"))
@@ -253,12 +274,10 @@ def _advice(facts: dict[str, Any], resolution: int, on_fit: str | None) -> Itera
         yield f"{copies} of the images are equal to another one: remove them, or they count more than once"
     if alike:
         yield f"{alike} of the images look like another one: --pairs FILE.png shows them beside each other; look first"
-    if facts["smaller"] > facts["usable"] / 2:
-        fitting = max(LEAST_RESOLUTION, 2 ** int(np.log2(facts["shorter_side_px"][1])))
-        if fitting < resolution:
-            yield f"most images would be enlarged, and the samples will be soft: --resolution {fitting} fits them"
-    if on_fit:
-        yield on_fit
+    if fitting_side < shape.side:
+        fitting = shape.of_side(fitting_side)
+        yield f"most images would be enlarged, and the samples will be soft: --resolution {fitting} fits them"
+    yield from filter(None, on_crop)
     modes = set(facts["modes"])
     if modes & {"RGBA", "LA", "PA"}:
         yield "some images are transparent: --background colors what is below, --channels 4 learns the transparency"

@@ -24,6 +24,7 @@ from sle_gan.data.in_threads import in_threads
 from sle_gan.data.picture_kinds import UnreadKind, formats
 from sle_gan.errors import InputError
 from sle_gan.marks import is_marked
+from sle_gan.picture_shape import PictureShape, Resolution
 
 MOST_PIXELS = 100_000_000
 MOST_ASPECT = 20
@@ -57,6 +58,10 @@ class ImageFile:
     mode: str
     format: str
     frames: int
+
+    def is_smaller(self, shape: PictureShape) -> bool:
+        """Returns whether it would be enlarged to be cut to a shape."""
+        return self.width_px < shape.width or self.height_px < shape.height
 
 
 @dataclass(frozen=True)
@@ -213,17 +218,17 @@ def hold_out(scanned: FolderScan, share: float, seed: int) -> tuple[FolderScan, 
     return kept, held_out
 
 
-def describe_images(scanned: FolderScan, resolution: int) -> list[str]:
+def describe_images(scanned: FolderScan, resolution: Resolution) -> list[str]:
     """Describes the images: what a person should know of them before training.
 
     Args:
         scanned: a `FolderScan`.
-        resolution: side of the images in training, in pixels.
+        resolution: side of the images in training, in pixels, or width and height such as `384x256`.
 
     Returns:
         Lines of text.
     """
-    images = scanned.images
+    images, shape = scanned.images, PictureShape.of(resolution)
     sides_px = [min(image.width_px, image.height_px) for image in images]
     aspects = [image.width_px / image.height_px for image in images]
     modes = collections.Counter(image.mode for image in images)
@@ -242,9 +247,9 @@ def describe_images(scanned: FolderScan, resolution: int) -> list[str]:
     if duplicates:
         equal = format_some([" = ".join(paths) for paths in duplicates])
         lines.append(f"{_count_of(len(duplicates), 'image')} more than once: {equal}")
-    small = sum(side_px < resolution for side_px in sides_px)
+    small = sum(image.is_smaller(shape) for image in images)
     if small:
-        lines.append(f"{_count_of(small, 'image')} smaller than {resolution} px, enlarged")
+        lines.append(f"{_count_of(small, 'image')} smaller than {shape} px, enlarged")
     animated = sum(image.frames > 1 for image in images)
     if animated:
         lines.append(f"{_count_of(animated, 'image')} of several frames: the first is used")

@@ -1,21 +1,27 @@
 """What `--fit crop` cuts off a folder's images, judged by their shapes and by what lies at their borders.
 
+A shape of pictures that keeps more of them is proposed, or another `--fit`.
+
 Imports no TensorFlow.
 """
 
 import collections
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sle_gan.picture_shape import PictureShape
+
 _PLAIN_SHARE = 0.6  # of the outermost pixels that are of one color, from which a background is plain
 _SAME_COLOR = 24  # largest difference of two plain pixels, in [0, 255]
 _CUT_SHARE = 0.02  # of the pixels that are cut off, from which something lies there
-_SQUARE = 1.1  # longer / shorter side up to which next to nothing is cut off
-_FAR_FROM_SQUARE = 1.5  # longer / shorter side from which the crop loses a third of a scene
+_NEAR = 1.1  # up to which next to nothing is cut off
+_FAR = 1.5  # ratio of an image over that of the pictures, or its inverse, from which the crop loses a third of a scene
 _TOO_MANY = 0.25  # of the images
+_MUCH_MORE = 0.1  # of an image, that another shape must keep more than the one that was asked for to be proposed
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,7 @@ class Framing:
 
     Attributes:
         background: red, green and blue, in [0, 255], of a plain background; None of a scene that fills the image.
-        loses: whether the square in its middle leaves out something of a thing on a plain background, or a third or
+        loses: whether what is cut out of its middle lacks something of a thing on a plain background, or a third or
             more of a scene.
     """
 
@@ -32,28 +38,63 @@ class Framing:
     loses: bool
 
 
-def framing(thumbnail: NDArray[np.uint8], width_px: int, height_px: int) -> Framing:
-    """Judges what the square in the middle of an image leaves out.
+def framing(thumbnail: NDArray[np.uint8], width_px: int, height_px: int, shape: PictureShape) -> Framing:
+    """Judges what is left out where the middle of an image is cut to a shape.
 
     Args:
         thumbnail: uint8 `[side, side, 3]`, the image stretched to a square.
         width_px: width of the image.
         height_px: its height.
+        shape: of the pictures.
 
     Returns:
         A `Framing`.
     """
     ring = np.concatenate([thumbnail[0], thumbnail[-1], thumbnail[1:-1, 0], thumbnail[1:-1, -1]])
     color = np.median(ring, axis=0)
-    aspect = max(width_px, height_px) / min(width_px, height_px)
+    relative = width_px * shape.height / (height_px * shape.width)
+    aspect = max(relative, 1 / relative)
     if (np.abs(ring - color).max(axis=-1) <= _SAME_COLOR).mean() < _PLAIN_SHARE:
-        return Framing(None, aspect >= _FAR_FROM_SQUARE)
-    lying = thumbnail if width_px > height_px else thumbnail.transpose(1, 0, 2)  # the ends are at the left and right
+        return Framing(None, aspect >= _FAR)
+    lying = thumbnail if relative > 1 else thumbnail.transpose(1, 0, 2)  # the ends are at the left and right
     cut = round(lying.shape[1] * (1 - 1 / aspect) / 2)
     ends = np.concatenate([lying[:, :cut], lying[:, lying.shape[1] - cut :]], axis=1)
     things = np.abs(ends - color).max(axis=-1) > _SAME_COLOR
     red, green, blue = (round(float(value)) for value in color)
-    return Framing((red, green, blue), aspect > _SQUARE and cut > 0 and bool(things.mean() >= _CUT_SHARE))
+    return Framing((red, green, blue), aspect > _NEAR and cut > 0 and bool(things.mean() >= _CUT_SHARE))
+
+
+def shape_advice(sizes: Sequence[tuple[int, int]], asked: PictureShape, side_px: int) -> str | None:
+    """Advises another shape of the pictures where a crop to it keeps much more of the images.
+
+    Args:
+        sizes: width and height of each image in pixels, of one at least.
+        asked: the shape that was asked for.
+        side_px: shorter side of the shapes that are proposed.
+
+    Returns:
+        A line of text, or None if the shape is right.
+    """
+    ratios = np.array([width / height for width, height in sizes])
+
+    def kept(shape: PictureShape) -> float:
+        relative = ratios * shape.height / shape.width
+        return float(np.minimum(relative, 1 / relative).mean())
+
+    typical = float(np.median(ratios))
+    ends = (round(1000 * typical), 1000) if typical > 1 else (1000, round(1000 / typical))
+    fitting = PictureShape(*ends).of_side(side_px).in_quarters()
+    if kept(fitting) < kept(asked) + _MUCH_MORE:
+        return None
+    return (
+        f"most images are about {_ratio(fitting)}: --resolution {fitting} shows {kept(fitting):.0%} of an image on "
+        f"average, {asked} {kept(asked):.0%}"
+    )
+
+
+def _ratio(shape: PictureShape) -> str:
+    divisor = math.gcd(*shape)
+    return f"{shape.width // divisor}:{shape.height // divisor}"
 
 
 def fit_advice(framings: Sequence[Framing]) -> str | None:

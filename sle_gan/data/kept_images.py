@@ -40,7 +40,7 @@ class KeptImages(NamedTuple):
 
     Attributes:
         file: path of the archive.
-        shape: of the set: images, side, side, channels; those that could not be decoded are counted too.
+        shape: of the set: images, height, width, channels; those that could not be decoded are counted too.
         limit_bytes: of all sets together.
     """
 
@@ -89,7 +89,7 @@ class KeptImages(NamedTuple):
         """Keeps the images, if there is room; those that were not used for the longest time make it.
 
         Args:
-            images: uint8 `[count, side, side, channels]`.
+            images: uint8 `[count, height, width, channels]`.
             places: of each in the set.
         """
         with contextlib.suppress(OSError):  # it was only to save time
@@ -138,7 +138,7 @@ def kept_images(images: Sequence[ImageFile], settings: ImageSettings) -> KeptIma
     how = [settings.resolution, settings.channels, settings.fit, settings.background_rgb, settings.range]
     content = [_RULE, decoders, how, [image.sha256 for image in images]]
     name = hashlib.sha256(json.dumps(content).encode()).hexdigest()
-    shape = len(images), settings.resolution, settings.resolution, settings.channels
+    shape = len(images), *settings.shape.size, settings.channels
     return KeptImages(cache_folder() / "decoded" / f"{name}.zip", shape, limit_bytes)
 
 

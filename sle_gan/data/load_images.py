@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from sle_gan.data.decode import decode_images
 from sle_gan.data.folder import format_some, scan
 from sle_gan.errors import InputError
+from sle_gan.picture_shape import Resolution
 from sle_gan.settings.field import make_group
 from sle_gan.settings.images import ImageSettings
 
 
 def load_images(
     folder: Path | str,
-    resolution: int,
+    resolution: Resolution,
     channels: int = ImageSettings.channels,
     fit: str = ImageSettings.fit,
     background: str = ImageSettings.background,
@@ -23,7 +24,7 @@ def load_images(
     range: tuple[float, float] | None = ImageSettings.range,
     strict: bool = False,
 ) -> NDArray[np.uint8]:
-    """Decodes the images of a folder and its sub-folders to squares of one size, as a training does.
+    """Decodes the images of a folder and its sub-folders to one shape, as a training does.
 
     JPEG, PNG, WebP, BMP, GIF and TIFF, turned as their EXIF says, resized by Lanczos; of an animation the first
     frame. What has the name of an image and cannot be used is skipped, with a warning that says what and why.
@@ -35,17 +36,17 @@ def load_images(
 
     Args:
         folder: path of the folder.
-        resolution: side of the results in pixels.
+        resolution: side of the results in pixels, or width and height such as `384x256`.
         channels: 1 (grey), 3 (RGB) or 4 (RGB and alpha).
-        fit: what makes an image square: `crop` cuts the middle out, `pad` adds borders of the background, `stretch`
-            changes the aspect.
+        fit: what brings an image to that shape: `crop` cuts the middle out, `pad` adds borders of the background,
+            `stretch` changes the ratio.
         background: under transparency and around `pad`: a color as Pillow reads it, such as `white` or `#204060`.
         range: values of images of more than 8 bits that become 0 and 255; those of the format if None: 16-bit ones are
             mapped from [0, 65535], floats from [0, 1].
         strict: whether an image that cannot be used is an error.
 
     Returns:
-        uint8 `[count, resolution, resolution, channels]` in [0, 255], in the order of the paths' bytes.
+        uint8 `[count, height, width, channels]` in [0, 255], in the order of the paths' bytes.
 
     Raises:
         InputError: a `ValueError`: if an argument is out of its range, no image can be used, or, with `strict`, one

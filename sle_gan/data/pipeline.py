@@ -86,10 +86,10 @@ def training_dataset(  # noqa: PLR0913 (a batch rests on all of these)
     without a gap, so a batch may hold the end of one and the beginning of the next.
 
     Args:
-        images: uint8 `[count, side, side, channels]`, in memory or mapped from a file; they must not change. They are
-            not copied if their data begin at a multiple of 64 bytes, as those of `decode_folder` and of a file mapped
-            by `np.load` do; otherwise they are copied once. Or the images where they lie on the device: the data set
-            then yields their arguments.
+        images: uint8 `[count, height, width, channels]`, in memory or mapped from a file; they must not change.
+            They are not copied if their data begin at a multiple of 64 bytes, as those of `decode_folder` and of a file
+            mapped by `np.load` do; otherwise they are copied once. Or the images where they lie on the device: the
+            data set then yields their arguments.
         batch_size: images in a step.
         seed: of the order and the flips.
         flip: whether each image is mirrored with probability 1/2.
@@ -100,9 +100,9 @@ def training_dataset(  # noqa: PLR0913 (a batch rests on all of these)
         halves: the `Halves` from which the steps take their batches in turn; None for batches of all images.
 
     Returns:
-        A `tf.data.Dataset` of float32 `[batch_size, side, side, channels]` in [-1, 1], or of pairs of these and labels
-        int32 `[batch_size]`. With several devices, each element is one device's part, in turn. For resident images, an
-        element is the arguments with which `ResidentImages` returns the same batch.
+        A `tf.data.Dataset` of float32 `[batch_size, height, width, channels]` in [-1, 1], or of pairs of these
+        and labels int32 `[batch_size]`. With several devices, each element is one device's part, in turn. For resident
+        images, an element is the arguments with which `ResidentImages` returns the same batch.
     """
     count, resident = len(images), isinstance(images, ResidentImages)
     with tf.device("CPU:0"):

@@ -11,7 +11,7 @@ class ResidentImages:
     """All training images, on one device.
 
     Args:
-        images: uint8 `[count, side, side, channels]`; copied to the device.
+        images: uint8 `[count, height, width, channels]`; copied to the device.
         labels: int32 `[count]`, the classes of the images; None without classes.
         device: the device's name; TensorFlow chooses if None.
 
@@ -46,7 +46,7 @@ class ResidentImages:
             mirrored: uint8 `[batch, 1, 1, 1]`, 1 for those that are mirrored; None if none is.
 
         Returns:
-            float32 `[batch, side, side, channels]` in [-1, 1], or a pair of them and labels int32 `[batch]`.
+            float32 `[batch, height, width, channels]` in [-1, 1], or a pair of them and labels int32 `[batch]`.
         """
         batch = tf.gather(self._values, tf.cast(tf.gather(self._images, indices), tf.int32))
         if mirrored is not None:

@@ -22,7 +22,7 @@ def read_training_images(run: RunFolder, data_folder: Path | str | None = None) 
         data_folder: where the images are now; if None, where they were in training.
 
     Returns:
-        uint8 `[count, side, side, 1 or 3]`, alpha laid over the background; and the run's manifest.
+        uint8 `[count, height, width, 1 or 3]`, alpha laid over the background; and the run's manifest.
 
     Raises:
         InputError: if they are not there, or not the same, or the folder holds a generator without its run.

@@ -9,6 +9,7 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from sle_gan.errors import InputError
+from sle_gan.picture_shape import PictureShape, Resolution
 from sle_gan.pretrained import NETWORKS
 from sle_gan.pretrained.perceptual import unit_length
 
@@ -20,8 +21,8 @@ class UnitMaps:
     """The feature maps that the perceptual distance compares, scaled to length 1 at each position.
 
     Args:
-        side_px: side of the images, 32 or more. Images of 512 px and more are first averaged over squares of pixels,
-            down to 256 px or a little more.
+        resolution: side of the images, or another shape of them, 32 px a side or more. Images whose shorter side has
+            512 px and more are first averaged over squares of pixels, down to 256 px or a little more.
         network_name: of the network of the maps, one of `sle_gan.evaluation.judges.JUDGES`.
 
     Attributes:
@@ -30,22 +31,23 @@ class UnitMaps:
     Source: that of `sle_gan.pretrained.perceptual.PerceptualDistance`.
     """
 
-    def __init__(self, side_px: int, network_name: str) -> None:
-        images = keras.Input([side_px, side_px, 3], dtype="uint8")
+    def __init__(self, resolution: Resolution | PictureShape, network_name: str) -> None:
+        shape = PictureShape.of(resolution)
+        images = keras.Input([*shape.size, 3], dtype="uint8")
         x = keras.layers.Rescaling(1 / 127.5, -1, dtype="float32")(images)
-        if side_px >= 2 * _ENOUGH_PX:
-            x = keras.layers.AveragePooling2D(side_px // _ENOUGH_PX, dtype="float32")(x)
+        if shape.side >= 2 * _ENOUGH_PX:
+            x = keras.layers.AveragePooling2D(shape.side // _ENOUGH_PX, dtype="float32")(x)
         row = NETWORKS[network_name]
         self.map_count = len(row.distance_maps)
         model = keras.Model(images, [unit_length(tap) for tap in row.maps(row.distance_maps)(x)])
-        signature = [tf.TensorSpec([_BATCH_SIZE, side_px, side_px, 3], tf.uint8)]
+        signature = [tf.TensorSpec([_BATCH_SIZE, *shape.size, 3], tf.uint8)]
         self._pass = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
 
     def __call__(self, images: NDArray[np.uint8]) -> Iterator[list[NDArray[np.float64]]]:
         """Computes the maps of images, batch by batch.
 
         Args:
-            images: uint8 `[count, side_px, side_px, 1 or 3]`.
+            images: uint8 `[count, height, width, 1 or 3]`.
 
         Yields:
             For each batch a list of float64 `[batch, height, width, channels]`, one for each tap.
@@ -65,7 +67,7 @@ class Diversity:
     each tap is kept in memory.
 
     Args:
-        unit_maps: the `UnitMaps` of the images' side.
+        unit_maps: the `UnitMaps` of the images' shape.
 
     Attributes:
         count: number of images added so far.
@@ -81,7 +83,7 @@ class Diversity:
         """Adds images to the set.
 
         Args:
-            images: uint8 `[count, side_px, side_px, 1 or 3]`.
+            images: uint8 `[count, height, width, 1 or 3]`.
 
         Returns:
             Itself.

@@ -83,14 +83,16 @@ def pixel_diversity(images: NDArray[np.uint8]) -> float:
     """Measures how different images are from each other, without a network: a quick sign of collapse.
 
     Args:
-        images: uint8 `[count, side, side, channels]`, two or more, side a multiple of 16.
+        images: uint8 `[count, height, width, channels]`, two or more, the shorter side a
+            multiple of 16 that divides both.
 
     Returns:
-        Root mean squared difference of the images' 16x16 thumbnails over all pairs, in [0, 255].
+        Root mean squared difference of the images' thumbnails, 16 px along the shorter side, over all pairs, in
+        [0, 255].
     """
-    count, side, _, channels = images.shape
-    block = side // _THUMB_PX
-    blocks = np.asarray(images, np.float64).reshape(count, _THUMB_PX, block, _THUMB_PX, block, channels)
+    count, height, width, channels = images.shape
+    block = min(height, width) // _THUMB_PX
+    blocks = np.asarray(images, np.float64).reshape(count, height // block, block, width // block, block, channels)
     thumbs = blocks.mean(axis=(2, 4)).reshape(count, -1)
     # The mean over all pairs of |a - b|^2 is twice the unbiased variance.
     return float(np.sqrt(2 * thumbs.var(axis=0, ddof=1).mean()))
@@ -163,7 +165,11 @@ def _discriminator(losses: Sequence[Row], settings: TrainSettings, image_count: 
     if not signs or settings.optimization.loss == "wasserstein":  # whose critic has no zero between real and drawn
         return Verdict(HEALTHY, [], None)
     sign = float(np.mean(signs))
-    rated_real = f"it calls {(1 + sign) / 2:.0%} of what it sees of real images real (mean sign {sign:.2f})"
+    if settings.optimization.loss == "relativistic":
+        does = "rates {:.0%} of what it sees of real images above the generated ones that they are paired with"
+    else:
+        does = "calls {:.0%} of what it sees of real images real"
+    rated_real = f"it {does.format((1 + sign) / 2)} (mean sign {sign:.2f})"
     if sign <= _OVERFITTING:
         return Verdict(HEALTHY, [rated_real], None)
     unsure = "without held-out images this is a sign of overfitting, not a proof"

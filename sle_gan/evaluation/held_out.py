@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.batch import count_of
-from sle_gan.layers.resample import downsample_nearest
+from sle_gan.layers.resample import downsample_nearest, side_of
 from sle_gan.training.classes import images_among
 from sle_gan.training.gan import GAN
 
@@ -25,8 +25,8 @@ class HeldOutLogits:
 
     Args:
         gan: a `sle_gan.training.gan.GAN`.
-        held_out: uint8 `[count, side, side, channels]`, images that are not trained on.
-        images: uint8 `[count, side, side, channels]`, training images; the first are used, as many as are held out,
+        held_out: uint8 `[count, height, width, channels]`, images that are not trained on.
+        images: uint8 `[count, height, width, channels]`, training images; the first are used, as many as are held out,
             64 at most.
         labels: int32 `[count]` of the held-out and of the training images; None without classes. Drawn images have
             the classes of the training images that are used.
@@ -73,7 +73,7 @@ class HeldOutLogits:
 
     def _logits_of_reals(self, images: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
         images = tf.cast(images, tf.float32) / 127.5 - 1.0
-        sized = [downsample_nearest(images, x.shape[1]) for x in images_among(self._gan.discriminator.inputs)]
+        sized = [downsample_nearest(images, side_of(x)) for x in images_among(self._gan.discriminator.inputs)]
         return self._logits_of([*sized, *map(self._one_hot, labels)])
 
     def _logits_of_drawn(self, codes: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:

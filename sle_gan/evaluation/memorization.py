@@ -1,8 +1,9 @@
 """Does a generator draw its training images again? FID does not show it.
 
-An image is described by a network's map at 64 px: which shapes are where, at 8 x 8 positions. A copy that was
-compressed, shifted by a few hundredths, mirrored or made a little brighter stays near its original; new pictures of the
-same kind do not, as the layout differs. The distances between training images give the scale of what is near.
+An image is described by a network's map at 64 px, which one that is not square is stretched to: which shapes are where,
+at 8 x 8 positions. A copy that was compressed, shifted by a few hundredths, mirrored or made a little brighter stays
+near its original; new pictures of the same kind do not, as the layout differs. The distances between training images
+give the scale of what is near.
 """
 
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ class CopyDetector:
     """Finds the training image, or its mirror image, that an image is nearest to.
 
     Args:
-        images: the training images, uint8 `[count, side, side, 1 or 3]`; up to 32 KiB are kept of each.
+        images: the training images, uint8 `[count, height, width, 1 or 3]`; up to 32 KiB are kept of each.
         network_name: of the network of the maps, one of `sle_gan.evaluation.judges.JUDGES`.
 
     Attributes:
@@ -62,13 +63,13 @@ class CopyDetector:
     """
 
     def __init__(self, images: np.ndarray, network_name: str) -> None:
-        side_px = images.shape[1]
-        pixels = keras.Input([side_px, side_px, 3], dtype="uint8")
+        size = images.shape[1:3]
+        pixels = keras.Input([*size, 3], dtype="uint8")
         small = tf.image.resize(tf.cast(pixels, tf.float32), [_SIDE_PX, _SIDE_PX], antialias=True)
         row = NETWORKS[network_name]
         maps = unit_length(_with_fewer_channels(row.maps((row.copy_map,))(small / 127.5 - 1.0)))
         model = keras.Model(pixels, keras.layers.Flatten(dtype="float32")(maps))
-        signature = [tf.TensorSpec([_BATCH_SIZE, side_px, side_px, 3], tf.uint8)]
+        signature = [tf.TensorSpec([_BATCH_SIZE, *size, 3], tf.uint8)]
         self._pass = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
         self._reals = self._described(images)
         self._mirrors = self._described(images, mirrored=True)
@@ -83,7 +84,7 @@ class CopyDetector:
         """Finds the nearest training image of each.
 
         Args:
-            images: uint8 `[count, side, side, 1 or 3]`.
+            images: uint8 `[count, height, width, 1 or 3]`.
 
         Returns:
             A `Nearest`.
@@ -147,7 +148,7 @@ class Memorization:
         """Takes more images in.
 
         Args:
-            images: uint8 `[count, side, side, channels]`.
+            images: uint8 `[count, height, width, channels]`.
         """
         found = self._detector.nearest(images)
         for image, ratio, index, mirrored in zip(images, *found, strict=True):
@@ -175,7 +176,7 @@ class Memorization:
         """Draws the closest pairs, closest first, four in a row: what was generated, and to its right the original.
 
         Args:
-            reals: the training images, uint8 `[count, side, side, channels]`.
+            reals: the training images, uint8 `[count, height, width, channels]`.
 
         Returns:
             uint8 `[height, width, channels]`, as `image_sheet`; and the pairs in words, such as

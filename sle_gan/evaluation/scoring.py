@@ -14,6 +14,7 @@ from sle_gan.evaluation.diversity import Diversity, UnitMaps
 from sle_gan.evaluation.judges import JUDGES, is_party, judge_of
 from sle_gan.evaluation.memorization import CopyDetector, Memorization
 from sle_gan.evaluation.set_scores import BATCH_SIZE, OF_FEATURES, FeatureScores, PatchScores, SetScores
+from sle_gan.picture_shape import PictureShape
 from sle_gan.pretrained.feature_network import FeatureNetwork
 from sle_gan.settings import ImageSettings, TrainSettings
 
@@ -25,7 +26,7 @@ class Reference(NamedTuple):
     """The images that scores are measured against.
 
     Attributes:
-        images: uint8 `[count, side, side, 1 or 3]`, six or more.
+        images: uint8 `[count, height, width, 1 or 3]`, six or more.
         split: `train` for the training images, otherwise a name that other images do not have.
         features_file: path of an `.npy` where their features are kept; see `features_file_name`.
     """
@@ -63,7 +64,7 @@ class Scoring:
         network: a `FeatureNetwork`.
         mode: see `sle_gan.evaluation.MODES`.
         metrics: some of `sle_gan.evaluation.METRICS`.
-        images: the training images, uint8 `[count, side, side, 1 or 3]`, six or more.
+        images: the training images, uint8 `[count, height, width, 1 or 3]`, six or more.
         settings: of the run; they say which networks are part of its loss. None for pictures of no run.
         seed: of subsets and halves.
         reference: what the pictures are scored against.
@@ -97,7 +98,8 @@ class Scoring:
         if "swd" in metrics:
             self._set_scores.append(PatchScores(reference.images, seed))
         self._detector = CopyDetector(images, self._judge)
-        self._unit_maps = UnitMaps(images.shape[1], self._judge) if "diversity" in metrics else None
+        self._shape = PictureShape.of_array(images.shape)
+        self._unit_maps = UnitMaps(self._shape, self._judge) if "diversity" in metrics else None
         if self._unit_maps is not None:
             chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:_DIVERSITY_IMAGES])
             self._real_diversity = Diversity(self._unit_maps).add(images[chosen]).mean_distance()
@@ -106,7 +108,7 @@ class Scoring:
         """Scores generated images.
 
         Args:
-            batches: iterable of uint8 `[batch, side, side, 1 or 3]`, of the training images' shape.
+            batches: iterable of uint8 `[batch, height, width, 1 or 3]`, of the training images' shape.
             seeds: the seed of each image in order, for the sheet.
             tell: function of the number of images done, called now and then.
 
@@ -137,7 +139,7 @@ class Scoring:
             "mode": self.mode,
             "reals": len(self.reference.images),
             "fakes": count,
-            "resolution": self.images.shape[1],
+            "resolution": self._shape.resolution,
             "mirrored": False,
             "split": self.reference.split,
             "seed": self.seed,

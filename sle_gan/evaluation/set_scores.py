@@ -38,7 +38,7 @@ class Gathered(Protocol):
     """What a set of scores collects of generated images, batch by batch."""
 
     def add(self, images: np.ndarray) -> None:
-        """Adds images, uint8 `[count, side, side, 1 or 3]`."""
+        """Adds images, uint8 `[count, height, width, 1 or 3]`."""
 
     def scores(self) -> ScoreRows:
         """Returns value, spread and floor of each score, by its name."""
@@ -58,7 +58,7 @@ class FeatureScores:
         network: a `FeatureNetwork`.
         mode: see `sle_gan.evaluation.MODES`.
         metrics: some of `sle_gan.evaluation.METRICS`; those that are not named above are ignored.
-        images: the training images, uint8 `[count, side, side, 1 or 3]`.
+        images: the training images, uint8 `[count, height, width, 1 or 3]`.
         seed: of subsets and halves.
         cache_file: path of an `.npy` where the features of the training images are kept.
 
@@ -138,7 +138,7 @@ class GatheredFeatures:
         self._logits: list[np.ndarray] = []
 
     def add(self, images: np.ndarray) -> None:
-        """Adds images, uint8 `[count, side, side, 1 or 3]`."""
+        """Adds images, uint8 `[count, height, width, 1 or 3]`."""
         features, logits = self._of.network(images, self._of.mode)
         self._features.append(features)
         if "is" in self._of.metrics:
@@ -153,7 +153,7 @@ class PatchScores:
     """The sliced Wasserstein distance: `swd`, the mean over the levels, and `swd_16`, `swd_32`, ... of each.
 
     Args:
-        images: the training images, uint8 `[count, side, side, channels]`; for the side see
+        images: the training images, uint8 `[count, height, width, channels]`; for the sides see
             `laplacian_pyramid`.
         seed: of patches, directions and halves.
     """
@@ -191,7 +191,7 @@ class GatheredPatches:
         self._of, self._patches = scores, patches
 
     def add(self, images: np.ndarray) -> None:
-        """Adds images, uint8 `[count, side, side, channels]`."""
+        """Adds images, uint8 `[count, height, width, channels]`."""
         self._patches.add(images)
 
     def scores(self) -> ScoreRows:

@@ -47,7 +47,7 @@ class LevelPatches:
         """Adds images to the set.
 
         Args:
-            images: uint8 `[batch, side, side, channels]`; for the side see `laplacian_pyramid`.
+            images: uint8 `[batch, height, width, channels]`; for the sides see `laplacian_pyramid`.
 
         Returns:
             Itself.
@@ -55,11 +55,11 @@ class LevelPatches:
         # One image after the other: the patches do not depend on how the images come in batches.
         for image in images:
             for level in laplacian_pyramid(image[None].astype(np.float32)):
-                side_px = level.shape[1]
-                corners = self._rng.integers(side_px - PATCH_PX + 1, size=(self.per_image, 2))
+                size = np.array(level.shape[1:3])
+                corners = self._rng.integers(size - PATCH_PX + 1, size=(self.per_image, 2))
                 windows = np.lib.stride_tricks.sliding_window_view(level[0], (PATCH_PX, PATCH_PX), axis=(0, 1))
                 # Patches first, then channels, height and width.
-                self._levels.setdefault(side_px, []).append(windows[corners[:, 0], corners[:, 1]])
+                self._levels.setdefault(int(size.min()), []).append(windows[corners[:, 0], corners[:, 1]])
         return self
 
     def levels(self, chosen: np.ndarray | None = None) -> dict[int, np.ndarray]:
@@ -69,8 +69,8 @@ class LevelPatches:
             chosen: int `[count]`, which of the images in the order in which they were added; None for all.
 
         Returns:
-            float32 `[patches, channels, 7, 7]` by side of the level in pixels, small levels first; the patches of an
-            image are neighbors.
+            float32 `[patches, channels, 7, 7]` by shorter side of the level in pixels, small levels first; the patches
+            of an image are neighbors.
         """
         image_count = len(next(iter(self._levels.values())))
         indices = np.arange(image_count) if chosen is None else chosen
@@ -92,8 +92,8 @@ def sliced_wasserstein(first: dict[int, np.ndarray], second: dict[int, np.ndarra
         seed: of the directions.
 
     Returns:
-        By side of the level in pixels: the Wasserstein distance of the patches' projections, as a mean over 512 random
-        directions, times 10^3.
+        By shorter side of the level in pixels: the Wasserstein distance of the patches' projections, as a mean over 512
+        random directions, times 10^3.
     """
     rng = np.random.default_rng(seed)
     distances = {}
@@ -119,15 +119,16 @@ def laplacian_pyramid(images: np.ndarray) -> Iterator[np.ndarray]:
     """Splits images by scale.
 
     Args:
-        images: float32 `[batch, side, side, channels]`, side 16 or more, and even until it is less than 32.
+        images: float32 `[batch, height, width, channels]`, 16 px a side or more.
 
     Yields:
-        float32 `[batch, side, side, channels]`, `[batch, side / 2, ...]`, ...: what an image of this size shows and one
-        of half the size, enlarged, does not; at last the image at 16 px or a little more.
+        float32 `[batch, height, width, channels]`, `[batch, height / 2, width / 2, channels]`, ...: what an image of
+        this size shows and one of half the size, enlarged, does not; at last the image at 16 px or a little more along
+        its shorter side, or at an odd side.
 
     Source: Burt & Adelson 1983.
     """
-    while images.shape[1] >= 2 * SMALLEST_LEVEL_PX:
+    while min(images.shape[1:3]) >= 2 * SMALLEST_LEVEL_PX and not any(side % 2 for side in images.shape[1:3]):
         smaller = halve(images)
         yield images - double(smaller)
         images = smaller

@@ -73,7 +73,7 @@ class Drawing:
     def picture_bytes(self) -> int:
         """Bytes of the pixels of one picture."""
         images = self.run.settings().images
-        return images.resolution**2 * images.channels
+        return images.shape.pixels * images.channels
 
     @property
     def origin(self) -> dict[str, str]:

@@ -40,7 +40,7 @@ class Projection:
 
     Args:
         drawing: the `Drawing`; of a network with styles, one that draws by way of them.
-        picture: path of the given picture, which is made a square as the training images were.
+        picture: path of the given picture, which is brought to the shape of the training images.
         starts: searches, of which the best counts.
         steps: of each search.
         seed: of where they begin.
@@ -64,7 +64,7 @@ class Projection:
             raise InputError("--class must name the class that the picture is searched in")
 
     def target(self) -> NDArray[np.uint8]:
-        """Reads the given picture as a training image, uint8 `[side, side, channels]`."""
+        """Reads the given picture as a training image, uint8 `[height, width, channels]`."""
         images = self.drawing.run.settings().images
         try:
             shape = images.resolution, images.channels

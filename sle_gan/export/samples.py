@@ -11,6 +11,7 @@ from sle_gan.data.pictures import image_sheet, opaque, write_picture
 from sle_gan.data.training_images import read_training_images
 from sle_gan.errors import InputError
 from sle_gan.evaluation.judges import judge_of
+from sle_gan.export.aspect import stretched, stretched_shape
 from sle_gan.export.drawing import Drawing, checked_seeds, format_seeds
 from sle_gan.export.pictures import check_output, map_ahead, without_alpha
 from sle_gan.marks import make_output_folder
@@ -47,7 +48,7 @@ class Samples:
         seeds: whole numbers from 0 to 2**31 - 1, one or more.
         mix_seeds: likewise, to draw each seed with the finer styles of each of these: the first seed with each of
             them, then the second, ...; or None.
-        mix_from: side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures' own.
+        mix_from: shorter side in pixels of the coarsest map that `mix_seeds` shape: 4, 8, ... up to the pictures' own.
 
     Raises:
         InputError: if an argument is out of its range.
@@ -68,7 +69,7 @@ class Samples:
             return
         if mix_from not in MIX_SIDES_PX:
             raise InputError(f"--mix-from must be a power of two from 4 to 1024; got {mix_from}")
-        side = drawing.run.settings().images.resolution
+        side = drawing.run.settings().images.shape.side
         if mix_from > side:
             raise InputError(f"--mix-from must be {side} at most, the side of the pictures; got {mix_from}")
 
@@ -76,7 +77,7 @@ class Samples:
         return len(self.seeds) * (1 if self.mix_seeds is None else len(self.mix_seeds))
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Draws the pictures, uint8 `[side, side, channels]` each."""
+        """Draws the pictures, uint8 `[height, width, channels]` each."""
         if self.mix_seeds is None:
             return self.drawing.trained.draw_seeds(self.seeds)
         return self.drawing.trained.draw_mixed(self.seeds, self.mix_seeds, self.mix_from)
@@ -89,6 +90,7 @@ class Samples:
         grid: bool = False,
         reject_copies: bool = False,
         data_folder: Path | str | None = None,
+        aspect: str | None = None,
     ) -> SavedSamples:
         """Writes the pictures, encoding in threads while the next are drawn.
 
@@ -101,12 +103,15 @@ class Samples:
             grid: whether to write one sheet, with `mix_seeds` a row for each seed, instead of a file for each picture.
             reject_copies: whether to leave out the seeds whose own pictures are near copies of a training image.
             data_folder: for `reject_copies`, where the training images are now, if they were moved.
+            aspect: width and height such as `3:2` that the pictures are stretched to; `original` for the median of the
+                training images, which undoes `--fit stretch`. None for what the network draws.
 
         Returns:
             A `SavedSamples`.
 
         Raises:
-            InputError: if the format is unknown, all are copies, or the training images are needed and not there.
+            InputError: if the format or the ratio is unknown, all are copies, or the training images are needed and not
+                there.
             StorageError: if the folder cannot be written, or has no room.
         """
         if format not in EXTENSIONS:
@@ -118,9 +123,11 @@ class Samples:
             if not grid:
                 raise InputError(f"--output must be a folder, or a file with --grid; got {folder}")
             file, folder, extension = folder, folder.parent, folder.suffix.lower()
+        shape = None if aspect is None else stretched_shape(aspect, drawing.run)
         check_output(folder, (len(self), extension), drawing.picture_bytes)
         kept, copies = self._part_copies(data_folder) if reject_copies else (self, [])
-        pictures = without_alpha(kept, extension, drawing.background)
+        shown = kept if shape is None else stretched(kept, shape)
+        pictures = without_alpha(shown, extension, drawing.background)
         step = drawing.trained.step  # loads it: what is wrong with it leaves no folder behind
         make_output_folder(folder)
         if grid:

@@ -29,7 +29,7 @@ class Found(NamedTuple):
 
     Attributes:
         code: float32 `[size]`: a latent code, or a style where the generator draws by way of styles.
-        picture: uint8 `[side, side, channels]`, drawn of it.
+        picture: uint8 `[height, width, channels]`, drawn of it.
         distance: perceptual distance of the picture from the target.
         pixel_distance: mean squared difference of their pixels in [-1, 1].
     """
@@ -55,12 +55,12 @@ def search_code(
 
     Args:
         trained: the `TrainedGenerator`; with a truncation if its styles are searched.
-        target: uint8 `[side, side, channels]`, of the generator's size.
+        target: uint8 `[height, width, channels]`, of the generator's size.
         starts: how many searches.
         steps: of each.
         seed: of the random codes.
         watch: called at each step with its number and the picture of the search that is the best there, uint8
-            `[side, side, channels]`.
+            `[height, width, channels]`.
     """
     search = _Search(trained, target)
     codes = tf.Variable(search.starts(starts, seed))

@@ -90,7 +90,7 @@ class TrainedGenerator:
             seeds: a sequence of whole numbers from 0 to 2**31 - 1.
 
         Yields:
-            uint8 `[side, side, channels]`, in the order of the seeds.
+            uint8 `[height, width, channels]`, in the order of the seeds.
         """
         for first in range(0, len(seeds), DRAWN_BATCH):
             chosen = seeds[first : first + DRAWN_BATCH]
@@ -105,7 +105,7 @@ class TrainedGenerator:
             from_side: side in pixels of the coarsest map that is shaped by `mix_seeds`: 4, 8, 16, ...
 
         Yields:
-            uint8 `[side, side, channels]`: of the first seed with every other seed, then of the second, ...
+            uint8 `[height, width, channels]`: of the first seed with every other seed, then of the second, ...
         """
         first_layer = GENERATORS[self.run.settings().network.generator].module().first_layer_from(from_side)
         layer_count = self._parts.synthesis.input_shape[1]
@@ -124,7 +124,7 @@ class TrainedGenerator:
             route: the place of each frame among them.
 
         Yields:
-            uint8 `[side, side, channels]`, a picture for each frame.
+            uint8 `[height, width, channels]`, a picture for each frame.
         """
         styles = self._styles_of_seeds(seeds)
         layer_count = self._parts.synthesis.input_shape[1]
@@ -141,7 +141,7 @@ class TrainedGenerator:
             straight: whether codes are joined by straight lines; otherwise along the sphere where they lie.
 
         Yields:
-            uint8 `[side, side, channels]`, a picture for each frame.
+            uint8 `[height, width, channels]`, a picture for each frame.
         """
         inputs = seed_inputs(self.generator, list(seeds), self.label)
         codes, *labels = tf.nest.flatten(inputs)
@@ -164,7 +164,7 @@ class TrainedGenerator:
             moves: float32 `[count, size]` that are added. Zeros give the seed's own picture, to the last bit.
 
         Yields:
-            uint8 `[side, side, channels]`: of the first seed with every move, then of the second, ...
+            uint8 `[height, width, channels]`: of the first seed with every move, then of the second, ...
         """
         of_seeds, of_moves = (part.ravel() for part in np.indices([len(seeds), len(moves)]))
         rows = [slice(first, first + DRAWN_BATCH) for first in range(0, len(of_seeds), DRAWN_BATCH)]
@@ -202,7 +202,7 @@ class TrainedGenerator:
             codes: float32 `[count, size]`, as `codes` returns them.
 
         Returns:
-            float `[count, side, side, channels]` in about [-1, 1]; with classes, of the class of `label`, or of none
+            float `[count, height, width, channels]` in about [-1, 1]; with classes, of the class of `label`, or of none
             without one.
         """
         if self.truncation is not None:

@@ -85,7 +85,7 @@ class Walk(Film):
         return len(self.route.shares)
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        """Draws the frames, uint8 `[side, side, channels]` each."""
+        """Draws the frames, uint8 `[height, width, channels]` each."""
         return self._drawn(self.seeds, self.route)
 
     def key_frames(self) -> Iterator[NDArray[np.uint8]]:

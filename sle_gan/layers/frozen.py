@@ -52,7 +52,7 @@ class BalancedFork(keras.layers.Layer):
         self.share = share
 
     def call(self, images: tf.Tensor | Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Returns the images float32 `[batch, side, side, channels]` for the first judge, and the one for the second.
+        """Returns the images float32 `[batch, height, width, channels]` for the first judge, and that for the second.
 
         Args:
             images: a list of images in several sizes, or images in one.

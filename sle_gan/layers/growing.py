@@ -72,7 +72,7 @@ class GrownPicture(keras.layers.Layer):
         self.is_bounded = is_bounded
 
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        """Returns the picture float32 `[batch, side, side, channels]` of (colors of that shape, the level)."""
+        """Returns the picture float32 `[batch, height, width, channels]` of (colors of that shape, the level)."""
         colors, level = inputs
         if not self.is_bounded:
             return colors

@@ -6,6 +6,11 @@
 import tensorflow as tf
 
 
+def side_of(images: tf.Tensor) -> int:
+    """Returns the shorter side of images or maps `[batch, height, width, channels]` of static height and width."""
+    return int(min(images.shape[1:3]))
+
+
 def upsample_nearest(images: tf.Tensor, factor: int = 2) -> tf.Tensor:
     """Repeats every pixel `factor` times along height and width.
 
@@ -25,19 +30,20 @@ def upsample_nearest(images: tf.Tensor, factor: int = 2) -> tf.Tensor:
 
 
 def downsample_nearest(images: tf.Tensor, size_px: int) -> tf.Tensor:
-    """Keeps every k-th pixel, so that `size_px` remain along each side; repeats the pixels of smaller images instead.
+    """Keeps every k-th pixel, so that `size_px` remain along the shorter side, or repeats the pixels of smaller images.
 
     Args:
-        images: float `[batch, side, side, channels]`; `side` is static and a multiple or a divisor of `size_px`.
-        size_px: side of the result in pixels.
+        images: float `[batch, height, width, channels]`, static; the shorter side is a multiple or a divisor of
+            `size_px`.
+        size_px: shorter side of the result in pixels.
 
     Returns:
-        The same dtype, `[batch, size_px, size_px, channels]`.
+        The same dtype, `[batch, height, width, channels]` of the new height and width.
 
     Raises:
         ValueError: if neither side divides the other.
     """
-    side = images.shape[1]
+    side = side_of(images)
     if side % size_px == 0:
         factor = side // size_px
         return images[:, ::factor, ::factor]
@@ -47,39 +53,39 @@ def downsample_nearest(images: tf.Tensor, size_px: int) -> tf.Tensor:
 
 
 def average_pool_to(images: tf.Tensor, size_px: int) -> tf.Tensor:
-    """Averages equal squares of pixels, `size_px` of them along each side.
+    """Averages equal squares of pixels, `size_px` of them along the shorter side.
 
     Args:
-        images: float `[batch, side, side, channels]`; `side` is static and a multiple of `size_px`.
-        size_px: side of the result.
+        images: float `[batch, height, width, channels]`, static; the shorter side is a multiple of `size_px`.
+        size_px: shorter side of the result.
 
     Returns:
-        The same dtype, `[batch, size_px, size_px, channels]`.
+        The same dtype, `[batch, height, width, channels]` of the new height and width.
 
     Raises:
-        ValueError: if `size_px` does not divide `side`.
+        ValueError: if `size_px` does not divide the side, or its squares the other side.
     """
-    side = images.shape[1]
-    if side % size_px:
+    side = side_of(images)
+    window, rest = divmod(side, size_px)
+    if rest or max(images.shape[1:3]) % window:
         raise ValueError(f"the side must be a multiple of {size_px}; got {side}")
-    if side == size_px:
+    if window == 1:
         return images
-    window = side // size_px
     return tf.nn.avg_pool2d(images, window, window, "VALID")
 
 
 def crop_quadrant(images: tf.Tensor, quadrants: tf.Tensor) -> tf.Tensor:
-    """Cuts one quarter out of each square image or map.
+    """Cuts one quarter out of each image or map.
 
     Args:
-        images: float `[batch, side, side, channels]` of static, even side.
+        images: float `[batch, height, width, channels]` of static, even height and width.
         quadrants: int32 `[batch]`: 0 top left, 1 top right, 2 bottom left, 3 bottom right.
 
     Returns:
-        The same dtype, `[batch, side / 2, side / 2, channels]`.
+        The same dtype, `[batch, height / 2, width / 2, channels]`.
     """
-    half, channels = images.shape[1] // 2, images.shape[-1]
-    quarters = tf.reshape(images, [-1, 2, half, 2, half, channels])
+    height, width, channels = images.shape[1:]
+    quarters = tf.reshape(images, [-1, 2, height // 2, 2, width // 2, channels])
     # A weighted sum with weights 0, 0, 0 and 1: XLA compiles a slice at a drawn position badly.
     chosen = tf.reshape(tf.one_hot(quadrants, 4, dtype=images.dtype), [-1, 2, 1, 2, 1, 1])
     return tf.reduce_sum(quarters * chosen, axis=[1, 3])

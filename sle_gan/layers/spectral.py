@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.layers.batch import count_of
-from sle_gan.layers.resample import upsample_nearest
+from sle_gan.layers.resample import side_of, upsample_nearest
 
 # For smaller maps, filtering the kernel costs more than the transposed convolution saves.
 _TRANSPOSED_FROM_SIDE = 16
@@ -108,7 +108,9 @@ class SpectralDense(_SpectralKernel, keras.layers.Dense):
 class _SpectralConvolution(_SpectralKernel):
     """Shared by the convolutions: the constructor."""
 
-    def __init__(self, filters: int, kernel_size: int, left_vector_seed: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self, filters: int, kernel_size: int | tuple[int, int], left_vector_seed: int = 0, **kwargs: Any
+    ) -> None:
         super().__init__(filters, kernel_size, **kwargs)
         self.left_vector_seed = left_vector_seed
 
@@ -118,7 +120,7 @@ class SpectralConv2D(_SpectralConvolution, keras.layers.Conv2D):
 
     Args:
         filters: channels out.
-        kernel_size: side of the kernel in pixels.
+        kernel_size: side of the kernel in pixels, or its height and width.
         left_vector_seed: seed of the first estimate of the singular vector.
         **kwargs: as `keras.layers.Conv2D`.
     """
@@ -146,7 +148,7 @@ class SpectralUpConv2D(SpectralConv2D):
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Upsamples and convolves `[batch, height, width, channels]`, of static height and width."""
         kernel = self.normalized_kernel(training)
-        if inputs.shape[1] < _TRANSPOSED_FROM_SIDE:
+        if side_of(inputs) < _TRANSPOSED_FROM_SIDE:
             return self._finish(self.convolution_op(upsample_nearest(inputs), kernel))
         outputs = tf.nn.conv2d_transpose(
             inputs,
@@ -173,7 +175,7 @@ class SpectralConv2DTranspose(_SpectralConvolution, keras.layers.Conv2DTranspose
 
     Args:
         filters: channels out.
-        kernel_size: side of the kernel in pixels.
+        kernel_size: side of the kernel in pixels, or its height and width.
         left_vector_seed: seed of the first estimate of the singular vector.
         **kwargs: as `keras.layers.Conv2DTranspose`.
     """

@@ -10,6 +10,7 @@ from sle_gan.errors import InputError
 from sle_gan.models.alphagan_space import SPACE
 from sle_gan.models.autogan_genotypes import settle_genotype
 from sle_gan.models.rows import ChannelLimits, DiscriminatorRow, GeneratorRow, Recipe
+from sle_gan.picture_shape import PictureShape, Resolution
 
 MAPPING_LAYERS, LARGEST_MAPPING = 2, 16  # of generators with styles: usually, and at most
 _USUAL_RESOLUTION = 512  # of SLE-GAN, in pixels
@@ -23,7 +24,9 @@ GENERATORS = {
         "sle_gan.models.generators.autogan", (32, 48, 64), takes=("genotype",), settle_genotype=settle_genotype
     ),
     "biggan": GeneratorRow("sle_gan.models.generators.biggan", (32, 64, 128)),
-    "fastgan": GeneratorRow("sle_gan.models.generators.fastgan", (64, 128, 256, 512, 1024), is_remapped=True),
+    "fastgan": GeneratorRow(
+        "sle_gan.models.generators.fastgan", (64, 128, 256, 512, 1024), is_remapped=True, any_shape=True
+    ),
     "progan": GeneratorRow(
         "sle_gan.models.generators.progan",
         (32, 64, 128, 256, 512, 1024),
@@ -36,6 +39,7 @@ GENERATORS = {
         (32, 64, 128, 256, 512, 1024),
         has_styles=True,
         takes=("mapping_layers", "limits"),
+        any_shape=True,
     ),
 }
 
@@ -51,6 +55,7 @@ DISCRIMINATORS = {
         takes=("features",),
         frozen_network="efficientnet-lite0",
         can_be_split=False,
+        any_shape=True,
     ),
     "fastgan": DiscriminatorRow(
         "sle_gan.models.discriminators.fastgan",
@@ -58,6 +63,7 @@ DISCRIMINATORS = {
         (4, 5, 6, 6, 6),
         is_remapped=True,
         has_decoders=True,
+        any_shape=True,
     ),
     "progan": DiscriminatorRow(
         "sle_gan.models.discriminators.progan",
@@ -72,6 +78,7 @@ DISCRIMINATORS = {
         (4, 4, 4, 4, 4, 4, 4),
         takes=("features",),
         frozen_network="efficientnet-lite0",
+        any_shape=True,
     ),
     "projected-color": DiscriminatorRow(
         "sle_gan.models.discriminators.projected_color",
@@ -80,6 +87,7 @@ DISCRIMINATORS = {
         takes=("features",),
         frozen_network="efficientnet-lite0",
         can_be_split=False,
+        any_shape=True,
     ),
     "sngan": DiscriminatorRow("sle_gan.models.discriminators.sngan", (32, 48, 64, 128), (4, 5, 5, 6)),
     "stylegan2": DiscriminatorRow(
@@ -87,6 +95,7 @@ DISCRIMINATORS = {
         (32, 64, 128, 256, 512, 1024),
         (3, 4, 5, 6, 7, 8),
         takes=("limits",),
+        any_shape=True,
     ),
 }
 
@@ -118,6 +127,11 @@ class Pair(NamedTuple):
         return GENERATORS[self.generator].grows and DISCRIMINATORS[self.discriminator].grows
 
     @property
+    def any_shape(self) -> bool:
+        """Whether both networks can be built for images that are not square."""
+        return GENERATORS[self.generator].any_shape and DISCRIMINATORS[self.discriminator].any_shape
+
+    @property
     def usual_resolution(self) -> int:
         """The side of images in pixels where none is given: 512, or the largest below that both networks have."""
         ours, theirs = GENERATORS[self.generator].resolutions, DISCRIMINATORS[self.discriminator].resolutions
@@ -137,7 +151,7 @@ class Model(NamedTuple):
         generator: name of its generator in `GENERATORS`.
         discriminator: name of its discriminator in `DISCRIMINATORS`.
         recipe: how its paper trains the two.
-        other_recipes: recipes of the resolutions that are not trained by `recipe`, by resolution.
+        other_recipes: recipes of the images that are not trained by `recipe`, by their shorter side in pixels.
     """
 
     generator: str
@@ -145,9 +159,9 @@ class Model(NamedTuple):
     recipe: Recipe
     other_recipes: dict[int, Recipe] = {}  # noqa: RUF012  (nobody writes to it)
 
-    def recipe_at(self, resolution: int) -> Recipe:
-        """Returns the recipe of a resolution in pixels."""
-        return self.other_recipes.get(resolution, self.recipe)
+    def recipe_at(self, side: int) -> Recipe:
+        """Returns the recipe of images whose shorter side has so many pixels."""
+        return self.other_recipes.get(side, self.recipe)
 
     def pair(self, generator: str | None = None, discriminator: str | None = None) -> Pair:
         """Returns the pair that is trained by the model's recipe.
@@ -170,7 +184,7 @@ def check_names(generator: str, discriminator: str) -> None:
             raise InputError(f"--{kind} must be one of {', '.join(table)}; got {name}")
 
 
-def check_pair(generator: str, discriminator: str, resolution: int, channels: int) -> None:
+def check_pair(generator: str, discriminator: str, resolution: Resolution | PictureShape, channels: int) -> None:
     """Checks that two networks can be trained together.
 
     What a discriminator is given beside the whole image is made from it where a generator does not draw it, so any two
@@ -179,7 +193,7 @@ def check_pair(generator: str, discriminator: str, resolution: int, channels: in
     Args:
         generator: a name in `GENERATORS`.
         discriminator: a name in `DISCRIMINATORS`.
-        resolution: side of the images in pixels.
+        resolution: side of the images in pixels, or another shape of them.
         channels: of the images.
 
     Raises:
@@ -187,11 +201,27 @@ def check_pair(generator: str, discriminator: str, resolution: int, channels: in
     """
     check_names(generator, discriminator)
     pair, rows = Pair(generator, discriminator), (GENERATORS[generator], DISCRIMINATORS[discriminator])
-    for flag, attribute, given in (("resolution", "resolutions", resolution), ("channels", "channels", channels)):
+    shape = PictureShape.of(resolution)
+    if not (shape.is_square or pair.any_shape):
+        generators, discriminators = (
+            ", ".join(name for name, row in table.items() if row.any_shape) for table in (GENERATORS, DISCRIMINATORS)
+        )
+        raise InputError(
+            f"--resolution {shape}: pictures of {pair.describe()} are square; those of the generators {generators} "
+            f"with the discriminators {discriminators} need not be"
+        )
+    for flag, attribute, given in (("resolution", "resolutions", shape.side), ("channels", "channels", channels)):
         of_each = [getattr(row, attribute) for row in rows]
         allowed = tuple(value for value in of_each[0] if value in of_each[1])
         if given not in allowed:
-            raise InputError(f"--{flag} must be one of {allowed} for {pair.describe()}; got {given}")
+            what = "" if shape.is_square or flag == "channels" else "the shorter side of "
+            raise InputError(f"{what}--{flag} must be one of {allowed} for {pair.describe()}; got {given}")
+
+    if shape != shape.in_quarters():
+        raise InputError(
+            f"--resolution {shape}: the longer side must be 4 to 16 quarters of the shorter one, such as "
+            f"{shape.in_quarters()}"
+        )
 
 
 _BIGGAN = Recipe(

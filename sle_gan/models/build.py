@@ -22,7 +22,7 @@ def build_generator(network: NetworkSettings, images: ImageSettings, seed: int) 
 
     Args:
         network: which, and how wide.
-        images: their side, channels and classes.
+        images: their shape, channels and classes.
         seed: of the initial weights.
 
     Raises:
@@ -38,7 +38,7 @@ def build_discriminator(network: NetworkSettings, images: ImageSettings, seed: i
 
     Args:
         network: which, and how wide.
-        images: their side, channels and classes.
+        images: their shape, channels and classes.
         seed: of the initial weights.
 
     Raises:

@@ -3,10 +3,11 @@
 import tf_keras as keras
 
 from sle_gan.models import DISCRIMINATORS, GENERATORS
+from sle_gan.picture_shape import Resolution
 
 
 def Generator(
-    output_resolution: int = 512, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
+    output_resolution: Resolution = 512, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
 ) -> keras.Model:
     """Builds the FastGAN generator, as the library calls it.
 
@@ -18,7 +19,8 @@ def Generator(
         TensorShape([2, 64, 64, 3])
 
     Args:
-        output_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
+        output_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024; or width and height such as
+            `384x256`, the shorter of these sides, and the longer 4 to 16 quarters of it.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: channels of the 128 px map, a multiple of 8; 64 in the paper.
         seed: of the initial weights.
@@ -34,7 +36,7 @@ def Generator(
 
 
 def Discriminator(
-    input_resolution: int = 512, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
+    input_resolution: Resolution = 512, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
 ) -> keras.Model:
     """Builds the FastGAN discriminator, as the library calls it.
 
@@ -47,7 +49,8 @@ def Discriminator(
         TensorShape([2, 50])
 
     Args:
-        input_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
+        input_resolution: side of the images in pixels: 64, 128, 256, 512 or 1024; or width and height such as
+            `384x256`, the shorter of these sides, and the longer 4 to 16 quarters of it.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: channels of the entry map at 128 px, a multiple of 8; 64 in the paper.
         seed: of the initial weights.

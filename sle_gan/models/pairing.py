@@ -13,7 +13,7 @@ import tf_keras as keras
 
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import FrozenFirst
-from sle_gan.layers.resample import downsample_nearest
+from sle_gan.layers.resample import downsample_nearest, side_of
 from sle_gan.models import DISCRIMINATORS, GENERATORS, Pair
 from sle_gan.models.graph import FeatureSplit, TrainingGraph
 
@@ -29,8 +29,8 @@ def training_graph(pair: Pair, generator: keras.Model, discriminator: keras.Mode
 
     Returns:
         A `TrainingGraph`: latent codes float32 `[batch, size]`, with classes and labels, -> images float32
-        `[batch, side, side, channels]` in [-1, 1], the largest first; these, with classes and labels, -> logits float32
-        `[batch, patches]`, or a list of logits and maps.
+        `[batch, height, width, channels]` in [-1, 1], the largest first; these, with classes and labels, -> logits
+        float32 `[batch, patches]`, or a list of logits and maps.
     """
     drawing = GENERATORS[pair.generator].module().training_graph(generator)
     judging = DISCRIMINATORS[pair.discriminator].module().training_graph(discriminator)
@@ -71,15 +71,15 @@ def graphs_of_side(
         side: in pixels, from 4 to the full side.
 
     Returns:
-        A model that draws pictures float32 `[batch, side, side, channels]`, and one that judges them.
+        A model that draws pictures float32 `[batch, height, width, channels]`, and one that judges them.
     """
     drawing, judging = GENERATORS[pair.generator].module(), DISCRIMINATORS[pair.discriminator].module()
     return drawing.graph_of_side(generator, side), judging.graph_of_side(discriminator, side)
 
 
 def _sides(tensors: Iterable[tf.Tensor]) -> list[int]:
-    """Returns the sides of the images among a model's inputs or outputs; the others are vectors."""
-    return [tensor.shape[1] for tensor in tensors if tensor.shape.rank == 4]
+    """Returns the shorter sides of the images among a model's inputs or outputs; the others are vectors."""
+    return [side_of(tensor) for tensor in tensors if tensor.shape.rank == 4]
 
 
 def _draws_all(drawing: keras.Model, judging: keras.Model) -> bool:

@@ -114,7 +114,7 @@ def describe_rates(settings: TrainSettings, *, goes_on: bool) -> str | None:
     average = ""
     if optimization.ema_kimg is not None:
         average = f", average over {1000 * optimization.ema_kimg / optimization.images_per_step:,.0f} steps"
-    recipe = MODELS[settings.network.model].recipe_at(settings.images.resolution)
+    recipe = MODELS[settings.network.model].recipe_at(settings.images.shape.side)
     paper = f"(--rates paper: {_in_words(recipe.G_learning_rate)})"
     if goes_on:
         return f"{rates}{fall}{average}: as the run began {paper}"

@@ -9,6 +9,8 @@ import importlib
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sle_gan.picture_shape import PictureShape, Resolution
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -22,7 +24,7 @@ class Recipe(NamedTuple):
         width: the `width` that its networks are built with.
         batch_size: images in a step of the discriminator.
         n_critic: steps of the discriminator for each step of the generator.
-        loss: of both networks, one of `hinge`, `non-saturating`, `wasserstein` and `least-squares`.
+        loss: of both networks, one of those of `sle_gan.training.losses`.
         smallest_margin: margins of the hinge are drawn from U(smallest_margin, 1).
         r1_share: the weight of R1 in multiples of (pixels of an image) / (images in a step).
         G_learning_rate: of the generator's Adam.
@@ -114,7 +116,7 @@ class GeneratorRow(NamedTuple):
     Attributes:
         file: module with `generator(resolution, channels, width, seed, classes)`, `training_graph(generator)` and
             `feature_split(generator)`. With classes the last input is their one-hot labels.
-        resolutions: sides of the images in pixels that it can be built for.
+        resolutions: sides of the images in pixels that it can be built for; of other shapes, the shorter side.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         is_remapped: whether TensorFlow's remapper, which fuses operations, can rewrite a training step of it. Where
             convolutions with biases are added up it cannot: it prints an error and leaves the step as it is.
@@ -122,6 +124,7 @@ class GeneratorRow(NamedTuple):
             space of styles between two parts of the network.
         takes: names of the `NetworkOptions` that its builder takes.
         grows: whether it holds all sides from 4 px on, and the file has `graph_of_side(generator, side)`.
+        any_shape: whether it can be built for images that are not square: see `check_shape`.
         settle_genotype: of a generator that takes a genotype, function of what a user names of it, None for the usual
             one -> the genotype as settings hold it and its builder takes it. Raises an `InputError` if there is none.
     """
@@ -133,6 +136,7 @@ class GeneratorRow(NamedTuple):
     has_styles: bool = False
     takes: tuple[str, ...] = ()
     grows: bool = False
+    any_shape: bool = False
     settle_genotype: Callable[[str | None], str] | None = None
 
     def module(self) -> ModuleType:
@@ -141,7 +145,7 @@ class GeneratorRow(NamedTuple):
 
     def build(
         self,
-        resolution: int,
+        resolution: Resolution,
         channels: int,
         width: int,
         seed: int,
@@ -151,7 +155,7 @@ class GeneratorRow(NamedTuple):
         """Builds the generator.
 
         Args:
-            resolution: side of the images in pixels, one of `resolutions`.
+            resolution: side of the images in pixels, one of `resolutions`, or width and height such as `384x256`.
             channels: one of `channels`.
             width: what all numbers of channels are multiples of, itself a multiple of 8.
             seed: of the initial weights.
@@ -160,7 +164,7 @@ class GeneratorRow(NamedTuple):
 
         Returns:
             A functional model: float32 codes `[batch, size]`, with classes and one-hot labels float32
-            `[batch, classes]`, -> float32 images `[batch, resolution, resolution, channels]` in [-1, 1].
+            `[batch, classes]`, -> float32 images `[batch, height, width, channels]` in [-1, 1].
 
         Raises:
             ValueError: if it cannot be built so.
@@ -175,7 +179,7 @@ class DiscriminatorRow(NamedTuple):
         file: module with `discriminator(resolution, channels, width, seed, classes)`, `training_graph(discriminator)`,
             `feature_split(discriminator)` and `discriminator_blocks(discriminator)`. With classes the last input is
             their one-hot labels.
-        resolutions: sides of the images in pixels that it can be built for.
+        resolutions: sides of the images in pixels that it can be built for; of other shapes, the shorter side.
         block_counts: for each resolution, how many blocks `discriminator_blocks` lists.
         channels: numbers of channels that it can be built for: 1 (grey), 3 (RGB), 4 (RGBA).
         is_remapped: as that of a generator.
@@ -185,6 +189,7 @@ class DiscriminatorRow(NamedTuple):
             it does not.
         can_be_split: whether the file has `feature_split`.
         grows: as that of a generator.
+        any_shape: as that of a generator.
     """
 
     file: str
@@ -197,6 +202,7 @@ class DiscriminatorRow(NamedTuple):
     frozen_network: str = ""
     can_be_split: bool = True
     grows: bool = False
+    any_shape: bool = False
 
     @property
     def has_features(self) -> bool:
@@ -209,7 +215,7 @@ class DiscriminatorRow(NamedTuple):
 
     def build(
         self,
-        resolution: int,
+        resolution: Resolution,
         channels: int,
         width: int,
         seed: int,
@@ -219,7 +225,7 @@ class DiscriminatorRow(NamedTuple):
         """Builds the discriminator.
 
         Args:
-            resolution: side of the images in pixels, one of `resolutions`.
+            resolution: side of the images in pixels, one of `resolutions`, or width and height such as `384x256`.
             channels: one of `channels`.
             width: what all numbers of channels are multiples of, itself a multiple of 8.
             seed: of the initial weights.
@@ -227,7 +233,7 @@ class DiscriminatorRow(NamedTuple):
             options: of which it is given those that it takes.
 
         Returns:
-            A functional model: float32 images `[batch, resolution, resolution, channels]` in [-1, 1], with classes and
+            A functional model: float32 images `[batch, height, width, channels]` in [-1, 1], with classes and
             one-hot labels float32 `[batch, classes]`, -> float32 logits `[batch, patches]`.
 
         Raises:
@@ -235,26 +241,35 @@ class DiscriminatorRow(NamedTuple):
         """
         return self.module().discriminator(resolution, channels, width, seed, classes, **options.given(self.takes))
 
-    def block_count(self, resolution: int) -> int:
-        """Returns how many blocks it has at a resolution in pixels."""
-        return self.block_counts[self.resolutions.index(resolution)]
+    def block_count(self, side: int) -> int:
+        """Returns how many blocks it has for images of a side in pixels, one of `resolutions`."""
+        return self.block_counts[self.resolutions.index(side)]
 
 
-def check_shape(row: GeneratorRow | DiscriminatorRow, resolution: int, channels: int, width: int) -> None:
+def check_shape(
+    row: GeneratorRow | DiscriminatorRow, resolution: Resolution | PictureShape, channels: int, width: int
+) -> PictureShape:
     """Checks what the builder of a network is called with.
 
     Args:
         row: of the network.
-        resolution: side of the images in pixels.
+        resolution: side of the images in pixels, or another shape of them.
         channels: of the images.
         width: what all numbers of channels are multiples of.
+
+    Returns:
+        The shape of the images.
 
     Raises:
         ValueError: if one of them is not allowed.
     """
-    if resolution not in row.resolutions:
+    shape = PictureShape.of(resolution)
+    if shape.side not in row.resolutions or not (shape.is_square or row.any_shape):
         raise ValueError(f"resolution must be one of {row.resolutions}; got {resolution}")
+    if shape != shape.in_quarters():
+        raise ValueError(f"the longer side must be 4 to 16 quarters of the shorter one; got {shape}")
     if channels not in row.channels:
         raise ValueError(f"channels must be one of {row.channels}; got {channels}")
     if width < 8 or width % 8:
         raise ValueError(f"width must be a positive multiple of 8; got {width}")
+    return shape

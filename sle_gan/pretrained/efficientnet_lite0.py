@@ -47,7 +47,7 @@ STAGES = (
 )
 
 
-def efficientnet_lite0(outputs: Sequence[str], side_px: int | None = None) -> keras.Model:
+def efficientnet_lite0(outputs: Sequence[str], size_px: tuple[int, int] | None = None) -> keras.Model:
     """Builds EfficientNet-Lite0 with its ImageNet weights, frozen, as far as the asked outputs need it.
 
     The model takes images float32 `[batch, height, width, 3]` in [-1, 1], of 32 px a side or more (it was
@@ -60,7 +60,7 @@ def efficientnet_lite0(outputs: Sequence[str], side_px: int | None = None) -> ke
 
     Args:
         outputs: tuple of some of these names.
-        side_px: side of the images, if it is always the same; None for any.
+        size_px: height and width of the images, if they are always the same; None for any.
 
     Returns:
         A functional `keras.Model`: images -> list of the outputs in this order, or the output if it is one.
@@ -72,7 +72,7 @@ def efficientnet_lite0(outputs: Sequence[str], side_px: int | None = None) -> ke
     Differs: batch normalization is folded into the convolutions, for speed.
     """
     tensors = read_state_dict(weights_path())
-    images = keras.Input([side_px, side_px, 3], name="images", dtype="float32")
+    images = keras.Input([*(size_px or (None, None)), 3], name="images", dtype="float32")
     # The weights expect (value - 127) / 128 of 8-bit values, and padding by 0 after that.
     x = keras.layers.Rescaling(127.5 / 128, 0.5 / 128, name="rescale", dtype="float32")(images)
     x = _convolution(x, 32, 3, 2, "stem", _folded(tensors, "_conv_stem", "_bn0"))

@@ -1,37 +1,36 @@
 """What a report says of the search for an architecture. Imports no TensorFlow."""
 
 from collections.abc import Iterator, Sequence
-from xml.etree.ElementTree import Element
+from typing import Any
 
-from sle_gan.report.curves import Line, curves
-from sle_gan.report.page import element, picture, table
+from sle_gan.report.curves import Figure, Line, curves, drawn
+from sle_gan.report.page import picture
 from sle_gan.report.record import RunRecord
 
 
-def architecture_parts(record: RunRecord) -> list[Element | None]:
+def describe_architecture(record: RunRecord) -> dict[str, Any] | None:
     """Returns what is said of a search: its cells, the operations that count most, and all of them over time.
 
     Args:
         record: a `RunRecord`; of a run that is no search there is nothing to say.
     """
     if not record.architecture:
-        return []
+        return None
     last = record.architecture[-1]["shares"]
     strongest = {place: max(operations, key=operations.get) for place, operations in last.items()}
     lines = [[place, operation, f"{last[place][operation]:.1%}"] for place, operation in strongest.items()]
-    parts: list[Element | None] = []
     # A run folder may come from someone else: a link would put another file into the report.
-    drawn = record.run.cells_picture
-    if drawn.is_file() and not drawn.is_symlink():
-        parts.append(
-            picture(drawn, "The cells of the operations that count most, at the end of training", widest_px=900)
-        )
-    parts.append(table(["place", "operation", "share"], lines))
-    figures = [figure for figure in _curves_over_time(record) if figure is not None]
-    return [*parts, element("div", *figures, class_="grid") if figures else None]
+    cells = record.run.cells_picture
+    label = "The cells of the operations that count most, at the end of training"
+    shown = cells.is_file() and not cells.is_symlink()
+    return {
+        "picture": picture(cells, label, "Graph of the cells", widest_px=900) if shown else None,
+        "lines": lines,
+        "figures": drawn(_curves_over_time(record)),
+    }
 
 
-def _curves_over_time(record: RunRecord) -> Iterator[Element | None]:
+def _curves_over_time(record: RunRecord) -> Iterator[Figure | None]:
     steps = [row["step"] for row in record.architecture]
     for place, operations in record.architecture[-1]["shares"].items():
         yield curves(

@@ -1,6 +1,6 @@
 """A run in a few lines of HTML, for a notebook: its newest sheet of samples and a line of facts."""
 
-from sle_gan.report.page import element, html_text, picture
+from sle_gan.report.page import picture, render
 from sle_gan.report.record import RunRecord
 from sle_gan.report.run_report import facts_line
 
@@ -13,10 +13,9 @@ def run_card(record: RunRecord) -> str:
     Args:
         record: a `RunRecord`. Without a sheet there is the line of facts alone.
     """
-    parts = [element("strong", record.run.name), element("div", facts_line(record))]
+    newest = None
     if record.sheets:
-        step, newest = record.sheets[-1]
-        parts.append(
-            picture(newest, f"Step {step:,}: the same seeds in every sheet, none chosen", widest_px=_WIDEST_PX)
-        )
-    return html_text(element("div", *parts))
+        step, file = record.sheets[-1]
+        label = f"Step {step:,}: the same seeds in every sheet, none chosen"
+        newest = picture(file, label, f"Samples at step {step:,}", widest_px=_WIDEST_PX)
+    return render("card.html", name=record.run.name, facts=facts_line(record), picture=newest)

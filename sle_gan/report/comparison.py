@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation
 
 from sle_gan.errors import InputError
 from sle_gan.evaluation import is_patch_score
 from sle_gan.evaluation.judges import FLATTERING
 from sle_gan.report.curves import short_number
-from sle_gan.report.page import element, page, picture, table
+from sle_gan.report.page import Picture, picture, plot, render
 from sle_gan.report.record import RunRecord, damage_as_input_error, read_record
 from sle_gan.report.run_report import score_conditions, training_flops
 from sle_gan.run import find_run
@@ -37,6 +38,7 @@ _NOT_COMPARED = (FREE_NAMES - _CHANGE_THE_TRAINING) | {"seed"}
 # Measured by the training's judge whatever network the scores are of: name, part of the row, the number in that part.
 _OF_JUDGE = (("diversity ratio", "diversity", "ratio"), ("near copies", "memorization", "near_copies"))
 _FIRST_JUDGE = "efficientnet-lite0"  # of rows that were written before they named it
+_WIDEST_SHEET_PX = 760
 _COSTS = {"live parameters": "live parameters of the generator", "training FLOPs": "FLOPs of training, in theory"}
 
 
@@ -67,12 +69,14 @@ class Row(NamedTuple):
         differs: settings in which they differ from other rows, such as `width 32`; empty if there are none.
         costs: a `Mean` for each of `step`, `live parameters` and `training FLOPs` that is known.
         scores: `Mean`s by column.
+        sheet: the step and the file of the first run's newest sheet of samples; None if there is none.
     """
 
     names: list[str]
     differs: str
     costs: dict[str, Mean]
     scores: dict[str, Mean]
+    sheet: tuple[int, Path] | None
 
     @property
     def label(self) -> str:
@@ -156,6 +160,7 @@ def compare(records: Iterable[RunRecord]) -> Comparison:
             scores=_means(
                 [{columns[key].title(): value for key, value in _newest(record).items()} for record in group]
             ),
+            sheet=group[0].sheets[-1] if group[0].sheets else None,
         )
         for group in groups.values()
     ]
@@ -205,20 +210,23 @@ def to_csv(comparison: Comparison) -> str:
 
 
 def to_html(comparison: Comparison) -> bytes:
-    """Returns a self-contained HTML page, as bytes, with the table and the plot, if there is one."""
-    conditions = [element("p", f"Scores: {comparison.conditions}.")] if comparison.conditions else []
-    parts = [element("h1", "Comparison of runs"), *conditions, table(*text_cells(comparison))]
-    notes = (
-        "Numbers of several runs are means and standard deviations over their seeds. Scores stand in one column only "
-        "if they were measured alike. FLOPs are counted from shapes and live weights and say nothing of time."
-    )
-    if comparison.has_flattering:
-        notes += f" {FLATTERING[0].upper()}{FLATTERING[1:]}."
-    parts.append(element("p", notes, class_="soft"))
-    plot = quality_plot(comparison)
-    if plot is not None:
-        parts.append(picture(io.BytesIO(plot), "Scores against live parameters and theoretical FLOPs", widest_px=2000))
-    return page("Comparison of runs", *parts)
+    """Returns a self-contained HTML page, as bytes: the table, the newest sheets, and the plot, if there is one."""
+    label = "Scores against live parameters and theoretical FLOPs"
+    head, lines = text_cells(comparison)
+    return render(
+        "comparison.html",
+        count=sum(len(row.names) for row in comparison.rows),
+        conditions=comparison.conditions,
+        head=head,
+        lines=lines,
+        flattering=FLATTERING if comparison.has_flattering else None,
+        sheets=[_sheet(row.names[0], *row.sheet) for row in comparison.rows if row.sheet is not None],
+        plot=plot(lambda: quality_plot(comparison), label, f"{label}; the numbers stand in the table"),
+    ).encode()
+
+
+def _sheet(name: str, step: int, file: Path) -> Picture:
+    return picture(file, f"{name}, step {step:,}", f"Samples of {name}", widest_px=_WIDEST_SHEET_PX)
 
 
 def quality_plot(comparison: Comparison) -> bytes | None:
@@ -247,6 +255,7 @@ def quality_plot(comparison: Comparison) -> bytes | None:
                     _point(axes, row.costs[cost], row.scores[column], index, plain_text(row.label))
             axes.set_title(plain_text(column), fontsize=8)
             axes.set(xlabel=_COSTS[cost], xscale="log")
+            axes.xaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(0.7, 0.3)))  # or labels overlap
             axes.grid(alpha=0.3, which="both")
     handles: dict[str, Any] = {}
     for axes in grid.flat:

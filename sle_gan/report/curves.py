@@ -1,13 +1,10 @@
-"""Curves over generator steps, as SVG with the colors of the page."""
+"""Curves over generator steps, laid out for the page, which draws them in its colors."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
-from xml.etree.ElementTree import Element
 
 import numpy as np
-
-from sle_gan.report.page import element
 
 Place = Callable[[float, float], tuple[float, float]]  # of (step, value) -> x and y in the drawing
 
@@ -35,48 +32,100 @@ class Line(NamedTuple):
     is_dashed: bool = False
 
 
-def curves(title: str, lines: Iterable[Line], *, limits: tuple[float, float] | None = None) -> Element | None:
-    """Draws curves that share an axis of steps.
+class Tick(NamedTuple):
+    """A mark on an axis: its text, and where the text stands."""
+
+    label: str
+    x: float
+    y: float
+
+
+class Curve(NamedTuple):
+    """A curve in a drawing.
+
+    Attributes:
+        name: name in the legend.
+        last: its last value, as text.
+        style: its color `c0` to `c3`, and `dashed` if it is.
+        points: x and y of each corner.
+        dots: x, y and text of each point that is marked; empty in a long or dashed curve.
+    """
+
+    name: str
+    last: str
+    style: str
+    points: list[tuple[float, float]]
+    dots: list[tuple[float, float, str]]
+
+
+class Figure(NamedTuple):
+    """Curves that share an axis of steps. Units are those of the drawing, whose upper left corner is 0, 0.
+
+    Attributes:
+        title: what is drawn.
+        note: how it was measured; may be empty.
+        text: the first and the last value of each curve, for people who do not see it.
+        x_ticks: marks of the steps.
+        y_ticks: marks of the values.
+        curves: the curves.
+        width: of the whole drawing.
+        height: of the whole drawing.
+        left: where the axes begin.
+        right: where they end.
+    """
+
+    title: str
+    note: str
+    text: str
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    curves: list[Curve]
+    width: int = _WIDTH
+    height: int = _HEIGHT
+    left: int = _LEFT
+    right: int = _WIDTH - _RIGHT
+
+
+def curves(
+    title: str, lines: Iterable[Line], *, note: str = "", limits: tuple[float, float] | None = None
+) -> Figure | None:
+    """Lays out curves that share an axis of steps.
 
     Args:
         title: title of the figure.
         lines: `Line`s. There are four colors; a dashed line has the color of the line before it.
+        note: how the values were measured.
         limits: lowest and highest value of the value axis; chosen from the values if None.
 
     Returns:
-        An element, or None if there is no finite value. A long curve is drawn through the means of 400 equal parts.
+        A `Figure`, or None if there is no finite value. A long curve is drawn through the means of 400 equal parts.
     """
     drawable = [line for line in map(_drawable, lines) if line.steps]
     if not drawable:
         return None
     values = [value for line in drawable for value in line.values]
-    steps = [step for line in drawable for step in line.steps]
     lowest, highest = limits or (min(values), max(values))
-    y_ticks, x_ticks = _ticks(lowest, highest, 5), _ticks(0, max(steps), 5, whole=True)
+    last = max(step for line in drawable for step in line.steps)
+    y_ticks, x_ticks = _ticks(lowest, highest, 5), _ticks(0, last, 5, whole=True)
     low, high = limits or (min(y_ticks[0], *values), max(y_ticks[-1], *values))
-    last = max(steps)
 
     def place(step: float, value: float) -> tuple[float, float]:
         x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * step / (last or 1)
         return round(x, 1), round(_HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low), 1)
 
-    drawn: list[Element] = []
-    legend: list[Element] = []
-    color = -1
-    for line in drawable:
-        color = max(color, 0) if line.is_dashed else (color + 1) % _COLORS
-        style = f"curve c{color}" + (" dashed" if line.is_dashed else "")
-        drawn += _curve_elements(line, place, style, f"c{color}")
-        legend.append(_legend_entry(line, style))
-    svg = element(
-        "svg",
-        element("title", title),
-        *_axes(place, [tick for tick in x_ticks if tick <= last], [tick for tick in y_ticks if low <= tick <= high]),
-        *drawn,
-        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
-        role="img",
+    return Figure(
+        title,
+        note,
+        f"{title}. " + "; ".join(map(_describe, drawable)),
+        [Tick(_short_step(tick), place(tick, low)[0], _HEIGHT - 7) for tick in x_ticks if tick <= last],
+        [Tick(short_number(tick), _LEFT - 6, place(0, tick)[1]) for tick in y_ticks if low <= tick <= high],
+        list(_placed(drawable, place)),
     )
-    return element("figure", element("strong", title), svg, element("div", *legend, class_="legend"), class_="card")
+
+
+def drawn(figures: Iterable[Figure | None]) -> list[Figure]:
+    """Returns the figures that there are."""
+    return [figure for figure in figures if figure is not None]
 
 
 def short_number(value: float) -> str:
@@ -108,31 +157,23 @@ def _ticks(low: float, high: float, count: int, *, whole: bool = False) -> list[
     return [float(tick) for tick in MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high)]
 
 
-def _axes(place: Place, x_ticks: Iterable[float], y_ticks: Sequence[float]) -> Iterator[Element]:
-    low = y_ticks[0]
-    for tick in y_ticks:
-        (left, y), right = place(0, tick), _WIDTH - _RIGHT
-        yield element("path", d=f"M{left} {y}H{right}", class_="axis")
-        yield element("text", short_number(tick), x=left - 6, y=y + 4, text_anchor="end")
-    for tick in x_ticks:
-        x, _ = place(tick, low)
-        anchor = "end" if x > _WIDTH - 40 else "middle"
-        yield element("text", _short_step(tick), x=x, y=_HEIGHT - 7, text_anchor=anchor)
+def _describe(line: Line) -> str:
+    first, last = (f"{short_number(line.values[at])} at step {short_number(line.steps[at])}" for at in (0, -1))
+    return f"{line.name}: {last}" if len(line.steps) == 1 else f"{line.name}: from {first} to {last}"
 
 
-def _curve_elements(line: Line, place: Place, style: str, color: str) -> Iterator[Element]:
-    points = [place(step, value) for step, value in zip(line.steps, line.values, strict=True)]
-    yield element("path", d="M" + "L".join(f"{x} {y}" for x, y in points), class_=style)
-    if len(points) > _MOST_MARKED or line.is_dashed:
-        return
-    for (x, y), step, value in zip(points, line.steps, line.values, strict=True):
-        tooltip = element("title", f"{line.name}, step {short_number(step)}: {short_number(value)}")
-        yield element("circle", tooltip, cx=x, cy=y, r=2.6, class_=color)
-
-
-def _legend_entry(line: Line, style: str) -> Element:
-    sample = element("svg", element("path", d="M0 5H24", class_=style), viewBox="0 0 24 10", aria_hidden="true")
-    return element("span", sample, f"{line.name} ", element("b", short_number(line.values[-1])))
+def _placed(lines: Iterable[Line], place: Place) -> Iterator[Curve]:
+    color = -1
+    for line in lines:
+        color = max(color, 0) if line.is_dashed else (color + 1) % _COLORS
+        points = [place(step, value) for step, value in zip(line.steps, line.values, strict=True)]
+        dots = [
+            (x, y, f"{line.name}, step {short_number(step)}: {short_number(value)}")
+            for (x, y), step, value in zip(points, line.steps, line.values, strict=True)
+            if len(points) <= _MOST_MARKED and not line.is_dashed
+        ]
+        style = f"c{color} dashed" if line.is_dashed else f"c{color}"
+        yield Curve(line.name, short_number(line.values[-1]), style, points, dots)
 
 
 def _short_step(step: float) -> str:

@@ -4,7 +4,7 @@ import datetime
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from xml.etree.ElementTree import Element
+from typing import Any
 
 import numpy as np
 
@@ -13,20 +13,21 @@ from sle_gan.data.pictures import whole_file
 from sle_gan.evaluation import is_patch_score
 from sle_gan.evaluation.health import COLLAPSING, HEALTHY, NOT_FINITE, TOO_EARLY, judge
 from sle_gan.evaluation.judges import FLATTERING
-from sle_gan.report.architecture import architecture_parts
-from sle_gan.report.curves import Line, curves, short_number
-from sle_gan.report.page import element, facts, page, picture, table
+from sle_gan.report.architecture import describe_architecture
+from sle_gan.report.curves import Figure, Line, curves, drawn, short_number
+from sle_gan.report.page import picture, render
 from sle_gan.report.record import Row, RunRecord, damage_as_input_error, read_record, training_seconds
 from sle_gan.run import RunFolder
 from sle_gan.shell import shell_line
 from sle_gan.training.growth import images_shown
 
-Parts = Sequence[Element | None]
+Section = dict[str, Any] | None  # what the template shows of it; None if there is nothing to say
 ScoreKey = tuple[str, str, str | None]  # (name, kind, SHA-256 of the network's weights)
 
 _TONES = {HEALTHY: "good", TOO_EARLY: "", COLLAPSING: "bad", NOT_FINITE: "bad"}
 _MOST_SHEETS = 9
 _MOST_SKIPPED = 20
+_MOST_NAMED = 200
 
 
 def write_report(run: RunFolder) -> Path:
@@ -60,18 +61,19 @@ def report_page(record: RunRecord) -> bytes:
         "Scores": _scores(record),
         "Copies": _copies(record),
         "Training": _training(record),
-        "Architecture": architecture_parts(record),
+        "Architecture": describe_architecture(record),
         "Sparsity": _sparsity(record),
         "Images": _images(record),
         "Cost": _cost(record),
         "Settings": _origin(record),
     }
-    body = [element("h1", record.run.name), element("p", facts_line(record), class_="soft"), _verdict(record)]
-    for title, parts in sections.items():
-        present = [part for part in parts if part is not None]
-        if present:
-            body.append(element("section", element("h2", title), *present, id=title.lower()))
-    return page(f"{record.run.name}: report", *body)
+    return render(
+        "report.html",
+        name=record.run.name,
+        facts=facts_line(record),
+        verdict=_verdict(record),
+        sections={title: section for title, section in sections.items() if section is not None},
+    ).encode()
 
 
 def facts_line(record: RunRecord) -> str:
@@ -83,16 +85,15 @@ def facts_line(record: RunRecord) -> str:
     return ", ".join([*words, Path(settings.images.data_folder).name])
 
 
-def _verdict(record: RunRecord) -> Element:
+def _verdict(record: RunRecord) -> dict[str, Any]:
     verdict = judge(record.metrics, record.settings, record.image_count)
-    parts = [element("strong", verdict.verdict[:1].upper() + verdict.verdict[1:])]
-    parts.append(element("ul", *(element("li", sentence) for sentence in verdict.evidence)))
-    if verdict.suggestion:
-        parts.append(element("p", "Worth a try in the next run: ", element("code", verdict.suggestion)))
-    changes = _changes(record.health)
-    if len(changes) > 1:
-        parts.append(element("p", "So far: " + ", ".join(changes), class_="soft"))
-    return element("div", *parts, class_=f"card verdict {_TONES.get(verdict.verdict, 'warn')}", id="verdict")
+    return {
+        "title": verdict.verdict[:1].upper() + verdict.verdict[1:],
+        "tone": _TONES.get(verdict.verdict, "warn"),
+        "evidence": verdict.evidence,
+        "suggestion": verdict.suggestion,
+        "changes": _changes(record.health),
+    }
 
 
 def _changes(rows: Iterable[Row]) -> list[str]:
@@ -103,18 +104,23 @@ def _changes(rows: Iterable[Row]) -> list[str]:
     return [f"{verdict} (step {step:,})" for step, verdict in changes]
 
 
-def _pictures(record: RunRecord) -> Parts:
-    if not record.sheets:
-        return []
-    step, last = record.sheets[-1]
-    parts = [picture(last, f"Step {step:,}: the same seeds in every sheet, none chosen", widest_px=1600)]
-    if len(record.sheets) > 1:
-        # Geometric steps, because most happens early in training.
-        chosen = np.unique(np.geomspace(1, len(record.sheets), _MOST_SHEETS).round().astype(int)) - 1
-        strip = [picture(path, f"Step {step:,}", widest_px=760) for step, path in (record.sheets[i] for i in chosen)]
-        parts.append(element("p", f"{len(chosen)} of {len(record.sheets)} sheets, from first to last:", class_="soft"))
-        parts.append(element("div", *strip, class_="strip", tabindex="0", role="group", aria_label="sheets over time"))
-    return parts
+def _pictures(record: RunRecord) -> Section:
+    sheets = record.sheets
+    if not sheets:
+        return None
+    step, last = sheets[-1]
+    label = f"Step {step:,}: the same seeds in every sheet, none chosen"
+    # Geometric steps, because most happens early in training.
+    chosen = np.unique(np.geomspace(1, len(sheets), _MOST_SHEETS).round().astype(int)) - 1
+    strip = [
+        picture(path, f"Step {step:,}", f"Samples at step {step:,}", widest_px=760)
+        for step, path in (sheets[i] for i in chosen)
+    ]
+    return {
+        "newest": picture(last, label, f"Newest samples, at step {step:,}", widest_px=1600),
+        "earlier": strip if len(sheets) > 1 else [],
+        "count": len(sheets),
+    }
 
 
 def score_conditions(row: Row, of_network: bool = True) -> tuple[str, ...]:
@@ -137,7 +143,7 @@ def score_conditions(row: Row, of_network: bool = True) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _scores(record: RunRecord) -> Parts:
+def _scores(record: RunRecord) -> Section:
     latest: dict[ScoreKey, tuple[int, Row]] = {}
     series: dict[ScoreKey, list[tuple[int, Row]]] = {}
     for row in record.scores:
@@ -151,16 +157,14 @@ def _scores(record: RunRecord) -> Parts:
         [name, *(_number_of(score, field) for field in ("value", "spread", "floor")), f"{step:,}", conditions]
         for (name, conditions, _), (step, score) in latest.items()
     ]
-    parts = []
-    if lines:
-        parts.append(table(["score", "value", "spread", "floor", "step", "measured with"], lines))
-        note = "The floor is the same score between two halves of the training images; spread is a standard deviation."
-        if any(row["party"] for row in record.scores):
-            note += f" {FLATTERING[0].upper()}{FLATTERING[1:]}, so that the score is better than the pictures."
-        parts.append(element("p", note, class_="soft"))
-    figures = [_score_curves(key, points) for key, points in series.items() if len(points) > 1]
-    figures.append(_diversity_curve(record))
-    return [*parts, _grid(figures)]
+    figures = drawn(
+        [
+            *(_score_curves(key, points) for key, points in series.items() if len(points) > 1),
+            _diversity_curve(record),
+        ]
+    )
+    flattering = FLATTERING if any(row["party"] for row in record.scores) else None
+    return {"lines": lines, "flattering": flattering, "figures": figures} if lines or figures else None
 
 
 def _number_of(score: Row, field: str) -> str:
@@ -168,14 +172,14 @@ def _number_of(score: Row, field: str) -> str:
     return "" if value is None else short_number(value)
 
 
-def _score_curves(key: ScoreKey, points: Sequence[tuple[int, Row]]) -> Element | None:
+def _score_curves(key: ScoreKey, points: Sequence[tuple[int, Row]]) -> Figure | None:
     steps = [step for step, _ in points]
     lines = [Line(key[0], steps, [score.get("value") for _, score in points])]
     lines.append(Line("floor", steps, [score.get("floor") for _, score in points], is_dashed=True))
-    return curves(f"{key[0]} ({key[1]})" if key[1] else key[0], lines)
+    return curves(key[0], lines, note=key[1])
 
 
-def _diversity_curve(record: RunRecord) -> Element | None:
+def _diversity_curve(record: RunRecord) -> Figure | None:
     rows = [(row["step"], row["diversity"]) for row in record.scores if row.get("diversity")]
     lines = [
         Line("samples", [step for step, _ in rows], [diversity.get("fakes") for _, diversity in rows]),
@@ -184,10 +188,10 @@ def _diversity_curve(record: RunRecord) -> Element | None:
     return curves("Diversity: mean perceptual distance of pairs", lines)
 
 
-def _copies(record: RunRecord) -> Parts:
+def _copies(record: RunRecord) -> Section:
     rows = [row for row in record.scores if row.get("memorization")]
     if not rows:
-        return []
+        return None
     step, memorization = rows[-1]["step"], rows[-1]["memorization"]
     names = {
         "median_ratio": "Distance of a sample to its nearest training image, median",
@@ -196,19 +200,19 @@ def _copies(record: RunRecord) -> Parts:
     pairs = [(name, short_number(memorization[key])) for key, name in names.items() if key in memorization]
     names = {"near_copies": "Near copies among the samples", "near_copies_among_reals": "Among the training images"}
     pairs += [(name, f"{memorization[key]:.1%}") for key, name in names.items() if key in memorization]
-    note = (
-        "The unit of distance is the median distance from a training image to the nearest other one. Near 0 is a copy."
-    )
-    parts = [facts(pairs), element("p", note, class_="soft")]
     # A run folder may come from someone else: a link would put another file into the report.
     sheet = record.run.copies_sheet(step)
-    if sheet.is_file() and not sheet.is_symlink():
-        label = f"Step {step:,}: the samples closest to training images, each with that image to its right"
-        parts.append(picture(sheet, label, widest_px=1200))
-    return parts
+    label = f"Step {step:,}: the samples closest to training images, each with that image to its right"
+    shown = sheet.is_file() and not sheet.is_symlink()
+    return {
+        "facts": pairs,
+        "picture": picture(sheet, label, "Samples, each beside its nearest training image", widest_px=1200)
+        if shown
+        else None,
+    }
 
 
-def _training(record: RunRecord) -> Parts:
+def _training(record: RunRecord) -> Section:
     def lines(**names: str) -> list[Line]:
         return [
             Line(name, [row["step"] for row in rows], [row[key] for row in rows])
@@ -216,38 +220,37 @@ def _training(record: RunRecord) -> Parts:
             if (rows := [row for row in record.losses if key in row])
         ]
 
-    return [
-        _grid(
-            [
-                curves("Losses", lines(generator_loss="generator", discriminator_loss="discriminator")),
-                curves("Discriminator's mean output in training", lines(real_logits="reals", fake_logits="fakes")),
-                curves(
-                    "Discriminator's mean output, nothing augmented",
-                    lines(train_logits="training images", drawn_logits="drawn", held_out_logits="held-out images"),
+    figures = drawn(
+        [
+            curves("Losses", lines(generator_loss="generator", discriminator_loss="discriminator")),
+            curves("Discriminator's mean output in training", lines(real_logits="reals", fake_logits="fakes")),
+            curves(
+                "Discriminator's mean output, nothing augmented",
+                lines(train_logits="training images", drawn_logits="drawn", held_out_logits="held-out images"),
+            ),
+            curves("Reconstruction loss", lines(reconstruction_loss="reconstruction")),
+            curves(
+                "Search: V(G, best D), V(best G, D), and the duality gap",
+                lines(
+                    best_discriminator_value="against the best D",
+                    best_generator_value="of the best G",
+                    duality_gap="gap",
                 ),
-                curves("Reconstruction loss", lines(reconstruction_loss="reconstruction")),
-                curves(
-                    "Search: V(G, best D), V(best G, D), and the duality gap",
-                    lines(
-                        best_discriminator_value="against the best D",
-                        best_generator_value="of the best G",
-                        duality_gap="gap",
-                    ),
-                ),
-            ]
-        )
-    ]
+            ),
+        ]
+    )
+    return {"figures": figures} if figures else None
 
 
-def _sparsity(record: RunRecord) -> Parts:
+def _sparsity(record: RunRecord) -> Section:
     rows = [row for row in record.losses if "live_parameters" in row]
     if not rows:
-        return []
+        return None
     last = rows[-1]
-    pairs: list[tuple[str, str | None]] = [("Live parameters of the generator", f"{last['live_parameters']:,}")]
+    pairs = [("Live parameters of the generator", f"{last['live_parameters']:,}")]
     for network in ("generator", "discriminator"):
         density = last.get(f"{network}_density")
-        pairs.append((f"Density of the {network}'s kernels", None if density is None else f"{density:.1%}"))
+        pairs += [] if density is None else [(f"Density of the {network}'s kernels", f"{density:.1%}")]
     steps = [row["step"] for row in rows]
     figure = curves(
         "Density of all kernels",
@@ -257,14 +260,14 @@ def _sparsity(record: RunRecord) -> Parts:
         ],
         limits=(0, 1),
     )
-    return [
-        facts(pairs),
-        _grid([figure, *_layer_curves(record.densities, record.step)]),
-        *_layer_tables(record.densities),
-    ]
+    return {
+        "facts": pairs,
+        "figures": drawn([figure, *_layer_curves(record.densities, record.step)]),
+        "layers": list(_layer_tables(record.densities)),
+    }
 
 
-def _layer_curves(rows: Sequence[Row], end_step: int) -> Iterator[Element | None]:
+def _layer_curves(rows: Sequence[Row], end_step: int) -> Iterator[Figure | None]:
     for network in ("generator", "discriminator"):
         densities = [(row["step"], list(row[network].values())) for row in rows if row.get(network)]
         if len(densities) > 1:
@@ -281,40 +284,38 @@ def _as_steps(points: Sequence[tuple[int, float]], end_step: int) -> tuple[list[
     return [step for step, _ in pairs], [value for _, value in pairs]
 
 
-def _layer_tables(rows: Sequence[Row]) -> Iterator[Element]:
+def _layer_tables(rows: Sequence[Row]) -> Iterator[tuple[str, list[list[str]]]]:
     for network in ("generator", "discriminator"):
         of_network = [row for row in rows if row.get(network)]
         if of_network:
             last = of_network[-1]
             lines = [[layer, f"{density:.1%}"] for layer, density in last[network].items()]
-            summary = element("summary", f"Layers of the {network} at step {last['step']:,}")
-            yield element("details", summary, table(["layer", "density"], lines))
+            yield f"Layers of the {network} at step {last['step']:,}", lines
 
 
-def _images(record: RunRecord) -> Parts:
+def _images(record: RunRecord) -> Section:
     if not record.images:
-        return []
+        return None
     sentences = describe_images(record.images, record.settings.images.resolution)
     if record.held_out:
         sentences.append(
             f"{len(record.held_out)} more images held out: the discriminator is judged on them, not trained"
         )
-    parts = [element("ul", *(element("li", sentence) for sentence in sentences))]
-    skipped = record.images.skipped
+    skipped, images = record.images.skipped, record.images.images
+    lists = []
     if skipped:
-        names = [element("li", element("bdi", path), f": {reason}") for path, reason in skipped[:_MOST_SKIPPED]]
         more = f", the first {_MOST_SKIPPED}" if len(skipped) > _MOST_SKIPPED else ""
-        parts.append(element("details", element("summary", f"Files skipped{more}"), element("ul", *names)))
-    names = [element("li", element("bdi", image.path), f", {_size(image)}") for image in record.images.images[:200]]
-    more = ", the first 200" if len(record.images.images) > 200 else ""
-    return [*parts, element("details", element("summary", f"Images{more}"), element("ul", *names))]
+        lists.append((f"Files skipped{more}", [(path, f": {reason}") for path, reason in skipped[:_MOST_SKIPPED]]))
+    more = f", the first {_MOST_NAMED}" if len(images) > _MOST_NAMED else ""
+    lists.append((f"Images{more}", [(image.path, f", {_size(image)}") for image in images[:_MOST_NAMED]]))
+    return {"sentences": sentences, "lists": lists}
 
 
 def _size(image: ImageFile) -> str:
     return f"{image.width_px} x {image.height_px} {image.format}"
 
 
-def _cost(record: RunRecord) -> Parts:
+def _cost(record: RunRecord) -> Section:
     settings, step = record.settings, record.losses[-1]["step"] if record.losses else 0
     seconds = training_seconds(record.timings, settings.run.log_frequency)
     pairs = []
@@ -337,12 +338,7 @@ def _cost(record: RunRecord) -> Parts:
         for network in ("generator", "discriminator")
         if network in record.networks
     ]
-    if not pairs:
-        return []
-    note = (
-        "Counted from the shapes and the live weights. It says nothing about time: dense kernels multiply by zeros too."
-    )
-    return [facts(pairs), *([element("p", note, class_="soft")] if flops is not None else [])]
+    return {"facts": pairs, "has_flops": flops is not None} if pairs else None
 
 
 def training_flops(record: RunRecord) -> tuple[float | None, float | None]:
@@ -361,33 +357,20 @@ def training_flops(record: RunRecord) -> tuple[float | None, float | None]:
     return (each * last["step"] if each and last else None), None
 
 
-def _origin(record: RunRecord) -> Parts:
+def _origin(record: RunRecord) -> Section:
     words = map(shell_line, record.config.command)
-    command = " ".join(f"\\\n    {word}" if word.startswith("--") else word for word in words)
-    parts = [element("pre", element("code", command), class_="card")]
-    parts += _history(record)
-    versions = record.config.versions
-    if versions:
-        text = ", ".join(f"{name} {version}" for name, version in versions.items())
-        parts.append(element("p", text, class_="soft"))
-    rows = [(name, str(value)) for name, value in sorted(record.settings.named().items())]
-    parts.append(element("details", element("summary", "All settings"), facts(rows)))
-    return parts
+    return {
+        "command": " ".join(f"\\\n    {word}" if word.startswith("--") else word for word in words),
+        "later": _later_commands(record),
+        "versions": [f"{name} {version}" for name, version in (record.config.versions or {}).items()],
+        "all": [(name, str(value)) for name, value in sorted(record.settings.named().items())],
+    }
 
 
-def _history(record: RunRecord) -> list[Element]:
-    """Lists the commands after the first, if there are any: from which step on, and what they changed."""
-    later = [
-        element(
-            "li",
-            f"from step {command.first_step:,} on: {command.describe() or 'nothing changed'}",
-            "; bit equality with a run that keeps its settings ends there" if command.is_other_training else "",
-        )
+def _later_commands(record: RunRecord) -> list[str]:
+    """Describes the commands after the first: from which step on, and what they changed."""
+    return [
+        f"from step {command.first_step:,} on: {command.describe() or 'nothing changed'}"
+        + ("; bit equality with a run that keeps its settings ends there" if command.is_other_training else "")
         for command in record.config.history[1:]
     ]
-    return [element("p", "Commands that went on with it:"), element("ul", *later)] if later else []
-
-
-def _grid(figures: Iterable[Element | None]) -> Element | None:
-    figures = [figure for figure in figures if figure is not None]
-    return element("div", *figures, class_="grid") if figures else None

@@ -116,8 +116,8 @@ class ArchitectureSearch(GAN):
         """Makes the step that is due in the round.
 
         Args:
-            data: real images of the half that the part takes, float32 `[batch, side, side, channels]` in [-1, 1]; with
-                classes a pair of them and labels, int32 `[batch]`.
+            data: real images of the half that the part takes, float32 `[batch, height, width, channels]` in [-1, 1];
+                with classes a pair of them and labels, int32 `[batch]`.
 
         Returns:
             The means since the last row of metrics, by name.
@@ -139,7 +139,7 @@ class ArchitectureSearch(GAN):
         def move_generator() -> None:
             own_seed = draws.fold(seed, draws.CRITIC_TURN, 1)
             draw = functools.partial(self.drawn_fakes, count, own_seed)
-            logs, fakes = self.update_generator(draw, own_seed)
+            logs, fakes = self.update_generator(draw, batch, own_seed)
             outcome = self._outcome(discriminator_logs | logs, batch, fakes, own_seed)
             for action in self.after_step:
                 logs |= action.after_step(outcome)
@@ -158,7 +158,8 @@ class ArchitectureSearch(GAN):
 
     def _answer_discriminator(self, batch: list[tf.Tensor], seed: tf.Tensor) -> None:
         rival = self._against_discriminator
-        logs, _ = rival.update_generator(functools.partial(rival.drawn_fakes, count_of(batch[0]), seed), seed)
+        draw_fakes = functools.partial(rival.drawn_fakes, count_of(batch[0]), seed)
+        logs, _ = rival.update_generator(draw_fakes, batch, seed)
         self._log({"best_generator_loss": logs["generator_loss"]})
 
     def _move_architecture(self, batch: list[tf.Tensor], seed: tf.Tensor) -> None:

@@ -40,9 +40,9 @@ class DiffAugmentSettings(SettingsGroup):
     diff_brightness: float = setting(WEIGHT, "greatest, on the scale of [-1, 1]", 0.5, unit="SHIFT", fits_weights=True)
     diff_saturation: float = setting(WEIGHT, "greatest, of the factor around 1", 1.0, unit="CHANGE", fits_weights=True)
     diff_contrast: float = setting(WEIGHT, "greatest, of the factor around 1", 0.5, unit="CHANGE", fits_weights=True)
-    diff_translation: float = setting(DECAY, "of the side, the greatest shift", 0.125, unit="SHARE", fits_weights=True)
+    diff_translation: float = setting(DECAY, "of each side, the greatest shift", 0.125, unit="SHARE", fits_weights=True)
     diff_cutout: float = setting(
-        SHARE, "of the side, the side of the square cut out", 0.5, unit="SHARE", fits_weights=True
+        SHARE, "of each side, the side of what is cut out", 0.5, unit="SHARE", fits_weights=True
     )
 
     def check(self) -> None:

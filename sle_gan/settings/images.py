@@ -5,8 +5,21 @@ from typing import ClassVar
 
 from PIL import ImageColor
 
+from sle_gan.picture_shape import PictureShape
 from sle_gan.settings.field import RECIPE, Flag, SettingsGroup, setting
-from sle_gan.settings.kinds import COLOR, DECAY, DENSITY, FROM_ZERO, PATH, POSITIVE, RANGE, SWITCH, TEXTS, choice
+from sle_gan.settings.kinds import (
+    COLOR,
+    DECAY,
+    DENSITY,
+    FROM_ZERO,
+    PATH,
+    POSITIVE,
+    RANGE,
+    RESOLUTION,
+    SWITCH,
+    TEXTS,
+    choice,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,16 +35,17 @@ class ImageSettings(SettingsGroup):
         is_free=True,
     )
     conditional: bool = setting(SWITCH, "draw by class: each sub-folder of the data folder is one", False)
-    resolution: int = setting(
-        POSITIVE,
-        "side of the images in pixels; 512 without it, or the largest below that the networks have",
+    resolution: int | str = setting(
+        RESOLUTION,
+        "side of the images in pixels, or width and height such as 384x256, which FastGAN's and StyleGAN2's networks "
+        "and the discriminators on a frozen network take; 512 without it, or the largest below that the networks have",
         RECIPE,
         unit="PX",
     )
     channels: int = setting(choice(1, 3, 4), "1 grey, 3 RGB, 4 RGB and alpha", 3, unit="COUNT")
     fit: str = setting(
         choice("crop", "pad", "stretch"),
-        "what makes an image square: the middle is cut out, borders are added, or it is stretched",
+        "what brings an image to that shape: the middle is cut out, borders are added, or it is stretched",
         "crop",
     )
     background: str = setting(COLOR, "under transparency and around --fit pad", "#ffffff", unit="COLOR")
@@ -61,6 +75,11 @@ class ImageSettings(SettingsGroup):
         is_free=True,
     )
     class_names: tuple[str, ...] = setting(TEXTS, "of the sub-folders, with --conditional", (), flag=None)
+
+    @property
+    def shape(self) -> PictureShape:
+        """The width and height of the images in pixels."""
+        return PictureShape.of(self.resolution)
 
     @property
     def background_rgb(self) -> tuple[int, int, int]:

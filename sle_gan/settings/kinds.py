@@ -9,6 +9,8 @@ from typing import Any
 
 from PIL import ImageColor
 
+from sle_gan.picture_shape import PictureShape, Resolution
+
 LARGEST_WHOLE = 2**31 - 1
 LONGEST_TEXT = 4096
 _MOST_TEXTS = 100_000
@@ -25,6 +27,7 @@ class Kind:
         requirement: what a value must be, as an error says it.
         choices: the values, where they can be listed.
         read_word: function of a word of the command line -> a value; the type itself without it.
+        settle: function of a value of a program or of a file -> a value; without it, values of other types are refused.
         is_path: whether it is a path, whose `~` means a home folder.
         holds_content: whether resolved settings hold what is in the file instead of its path.
     """
@@ -34,6 +37,7 @@ class Kind:
     requirement: str
     choices: tuple[Any, ...] = ()
     read_word: Callable[[str], Any] | None = None
+    settle: Callable[[object], Any] | None = None
     is_path: bool = False
     holds_content: bool = False
 
@@ -72,6 +76,8 @@ class Kind:
         return os.path.expanduser(text)  # noqa: PTH111 (a `Path` would not keep the text as it is)
 
     def _converted(self, value: object) -> Any:
+        if self.settle is not None:
+            return self.settle(value)
         if isinstance(value, bool):
             return value if self.python_type is bool else None
         if isinstance(value, numbers.Integral) and self.python_type is int:
@@ -97,6 +103,14 @@ def choice(*values: Any) -> Kind:
 def _read_hours(text: str) -> float:
     number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS_OF_AN_HOUR else (text, "h")
     return float(number) / _UNITS_OF_AN_HOUR[unit]
+
+
+def _settle_shape(value: object) -> Resolution:
+    return PictureShape.of(value).resolution
+
+
+def _is_shape(value: Resolution) -> bool:
+    return max(PictureShape.of(value)) <= LARGEST_WHOLE
 
 
 def _read_range(text: str) -> tuple[float, ...]:
@@ -135,6 +149,14 @@ def _shortened(value: object) -> str:
 POSITIVE = whole(1)
 FEATURE_SIDE = Kind(int, lambda value: 64 <= value <= 1024 and value % 32 == 0, "a multiple of 32 from 64 to 1024")
 FROM_ZERO = whole(0)
+RESOLUTION = Kind(
+    int,
+    _is_shape,
+    f"{POSITIVE.requirement}, or width and height such as 384x256",
+    (),
+    _settle_shape,
+    _settle_shape,
+)
 RATE = Kind(float, lambda value: 0 < value < 1, "a number between 0 and 1")  # neither included
 DECAY = Kind(float, lambda value: 0 <= value < 1, "a number from 0 to below 1")
 DENSITY = Kind(float, lambda value: 0 < value <= 1, "a number above 0 and up to 1")

@@ -54,7 +54,8 @@ class NetworkSettings(SettingsGroup):
     )
     feature_side: int | None = setting(
         FEATURE_SIDE,
-        "images are brought to this side before a discriminator's frozen network; 128, or --resolution if that is more",
+        "the shorter side of images is brought to this before a discriminator's frozen network; 128, or that of "
+        "--resolution if it is more",
         None,
         unit="PIXELS",
     )

@@ -55,8 +55,8 @@ class OptimizationSettings(SettingsGroup):
         POSITIVE, "discriminator's steps for each of the generator", RECIPE, unit="STEPS", fits_weights=True
     )
     loss: str = setting(
-        choice("hinge", "non-saturating", "wasserstein", "least-squares"),
-        "adversarial loss of both networks",
+        choice("hinge", "non-saturating", "wasserstein", "least-squares", "relativistic"),
+        "adversarial loss of both networks; relativistic: of pairs of a real and a generated image (R3GAN)",
         RECIPE,
         fits_weights=True,
     )

@@ -27,7 +27,10 @@ class PenaltySettings(SettingsGroup):
         POSITIVE, "discriminator's steps from R1 to R1, and from R2 to R2", 16, unit="STEPS", fits_weights=True
     )
     r1_on: str = setting(
-        choice("before", "after"), "slope at the reals before or after augmentation", "after", fits_weights=True
+        choice("before", "after"),
+        "R1's and R2's slope at images before or after augmentation",
+        "after",
+        fits_weights=True,
     )
     consistency_weight: float = setting(
         WEIGHT,

@@ -136,10 +136,11 @@ class TrainSettings:
             "--n-critic": optimization.n_critic > 1,
             "--hours": optimization.hours is not None,
             "--mixed-precision": self.devices.mixed_precision is not None,
+            "--loss relativistic": optimization.loss == "relativistic",
             f"--strategy {self.devices.strategy}": self.devices.strategy != "one",
         }
         weights = (
-            *("r1_gamma", "consistency_weight", "gradient_penalty", "drift_weight"),
+            *("r1_gamma", "r2_gamma", "consistency_weight", "gradient_penalty", "drift_weight"),
             *("dig_weight", "path_length_weight"),
         )
         beside |= {flag_name(name): bool(getattr(penalties, name)) for name in weights}

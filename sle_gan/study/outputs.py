@@ -5,7 +5,6 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +13,7 @@ from sle_gan.json_files import replaced
 from sle_gan.marks import SOFTWARE
 from sle_gan.report.comparison import plain_text
 from sle_gan.report.curves import short_number
-from sle_gan.report.page import element, page, picture, table
+from sle_gan.report.page import Picture, picture, plot, render
 from sle_gan.report.record import sheets_of
 from sle_gan.study.carry_out import CarriedOut
 from sle_gan.study.cell import LIVE_PARAMETERS, MINUTES, PICTURE_FLOPS, TRAINING_FLOPS, WEIGHTS_BYTES
@@ -55,14 +54,12 @@ def write_results(carried_out: CarriedOut, results: Results) -> list[Path]:
     Raises:
         OSError: if they cannot be written.
     """
-    plot = io.BytesIO()
-    results_plot(results).savefig(plot, format="png", metadata={"Software": SOFTWARE})
     contents = {
         TABLE: table_csv(results).encode(),
         ALL_NUMBERS: trainings_csv(carried_out, results).encode(),
         MARKDOWN: to_markdown(*table_cells(results)).encode(),
-        PLOT: plot.getvalue(),
-        PAGE: results_page(results, plot),
+        PLOT: _plot_file(results),
+        PAGE: results_page(results),
     }
     files = [carried_out.folder / name for name in contents]
     for file, content in zip(files, contents.values(), strict=True):
@@ -159,42 +156,36 @@ def _csv(lines: Iterable[Sequence[str]]) -> str:
     return written.getvalue()
 
 
-def results_page(results: Results, plot: io.BytesIO) -> bytes:
+def results_page(results: Results) -> bytes:
     """Returns a self-contained page of HTML: sentences, tables, the plot, and a sheet of each row.
 
     Args:
         results: of a study.
-        plot: PNG of the plot.
     """
-    settings, study = results.study.settings, results.study
+    settings = results.study.settings
     against = f"the images of {settings.reference_folder}" if settings.reference_folder else "the training images"
-    how = (
-        f"{len(settings.seeds)} seeds, {settings.number_of_images:,} pictures of each training, scored against "
-        f"{against}; p by {settings.permutation} permutation."
-    )
-    failures = [f"{name}: {why}" for one in results.rows for name, why in one.failures.items()]
-    parts = [
-        element("h1", f"Study {study.name}"),
-        element("p", how, class_="soft"),
-        element("ul", *(element("li", sentence(one, results)) for one in results.rows)),
-        *([element("h2", "Failed"), element("ul", *(element("li", text) for text in failures))] if failures else []),
-        table(*table_cells(results)),
-        element("p", _NOTE, class_="soft"),
-        picture(plot, "Each training and the mean of each row, with its interval", widest_px=2000),
-        element("h2", "What they draw"),
-        element("div", *_sheets(results.rows), class_="strip"),
-        element("h2", "All scores"),
-        table(*_all_scores(results)),
-    ]
-    return page(f"Study {study.name}", *parts)
+    label = "Each training and the mean of each row, with its interval"
+    return render(
+        "study.html",
+        name=results.study.name,
+        how=f"{len(settings.seeds)} seeds, {settings.number_of_images:,} pictures of each training, scored against "
+        f"{against}; p by {settings.permutation} permutation.",
+        sentences=[sentence(one, results) for one in results.rows],
+        failures=[f"{name}: {why}" for one in results.rows for name, why in one.failures.items()],
+        rows=table_cells(results),
+        note=_NOTE,
+        plot=plot(lambda: _plot_file(results), label, f"{label}; the numbers stand in the table"),
+        sheets=list(_sheets(results.rows)),
+        all_scores=_all_scores(results),
+    ).encode()
 
 
-def _sheets(rows: Iterable[RowResult]) -> Iterator[Element]:
+def _sheets(rows: Iterable[RowResult]) -> Iterator[Picture]:
     for one in rows:
         for cell in one.trained[:1]:
             for step, sheet in sheets_of(cell.run.samples)[-1:]:
                 label = f"{one.row.name}: seed {cell.seed}, step {step:,}"
-                yield picture(sheet, label, widest_px=_WIDEST_SHEET_PX)
+                yield picture(sheet, label, f"Samples of {one.row.name}", widest_px=_WIDEST_SHEET_PX)
 
 
 def _all_scores(results: Results) -> _Cells:
@@ -208,6 +199,12 @@ def _all_scores(results: Results) -> _Cells:
 
 def _floor(results: Results, name: str) -> str:
     return short_number(results.floors[name]) if name in results.floors else ""
+
+
+def _plot_file(results: Results) -> bytes:
+    encoded = io.BytesIO()
+    results_plot(results).savefig(encoded, format="png", metadata={"Software": SOFTWARE})
+    return encoded.getvalue()
 
 
 def results_plot(results: Results) -> Figure:

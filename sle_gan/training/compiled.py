@@ -12,6 +12,7 @@ from sle_gan.training.ema import MovingAverage
 from sle_gan.training.feeding import FedModel
 from sle_gan.training.finite import check_finite
 from sle_gan.training.inputs import Inputs
+from sle_gan.training.losses import DiscriminatorLoss, GeneratorLoss, PairedLoss
 from sle_gan.training.terms import AfterStep, LossTerm, Unbounded, UpdateRule, judges_of
 
 _LOGGED = ("generator_loss", "discriminator_loss", "reconstruction_loss", "real_logits", "fake_logits", "real_signs")
@@ -56,8 +57,8 @@ class CompiledGAN(FedModel):
         self,
         generator_optimizer: keras.optimizers.Optimizer,
         discriminator_optimizer: keras.optimizers.Optimizer,
-        generator_loss: Callable[[tf.Tensor], tf.Tensor],
-        discriminator_loss: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor],
+        generator_loss: GeneratorLoss | PairedLoss,
+        discriminator_loss: DiscriminatorLoss,
         discriminator_terms: Sequence[LossTerm] = (),
         generator_terms: Sequence[LossTerm] = (),
         after_step: Sequence[AfterStep] = (MovingAverage(),),
@@ -69,7 +70,7 @@ class CompiledGAN(FedModel):
         Args:
             generator_optimizer: of the generator's weights.
             discriminator_optimizer: of the discriminator's weights and those that its terms train.
-            generator_loss: function of (fake logits) -> float32 scalar.
+            generator_loss: function of (fake logits) -> float32 scalar, or a `PairedLoss`.
             discriminator_loss: function of (real logits, fake logits, seed int32 `[2]`) -> float32 scalar.
             discriminator_terms: what is added to the discriminator's loss, in this order.
             generator_terms: what is added to the generator's loss, in this order.
@@ -173,7 +174,7 @@ class CompiledGAN(FedModel):
         check_finite(self.loss_means, self.checkpoint_items(), int(self.steps.numpy()))
 
     def call(self, inputs: tf.Tensor | list[tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Draws images of the averaged generator: float32 `[batch, side, side, channels]` in [-1, 1]."""
+        """Draws images of the averaged generator: float32 `[batch, height, width, channels]` in [-1, 1]."""
         return self.average_generator(inputs, training=training)
 
 

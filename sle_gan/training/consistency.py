@@ -29,7 +29,7 @@ def inconsistency(
 
     Args:
         discriminator: function of a list of images -> float32 logits `[batch, patches]`.
-        reals: list of float32 `[batch, side, side, channels]` in several sizes, which are moved alike; what is of
+        reals: list of float32 `[batch, height, width, channels]` in several sizes, which are moved alike; what is of
             another rank in the list, such as labels, is handed on.
         fakes: a list likewise.
         seed: int32 `[2]`, of the moves.

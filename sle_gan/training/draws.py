@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 LATENT_CODES, REAL_AUGMENTATION, FAKE_AUGMENTATION, MARGINS, QUADRANT, CRITIC_TURN, PENALTY, PATHS, LABELS = range(9)
+PAIRED_REALS = 9
 
 
 def fold(seed: tf.Tensor, *uses: int | tf.Tensor) -> tf.Tensor:

@@ -17,6 +17,7 @@ from sle_gan.training.accumulation import Share, mean_over, summed
 from sle_gan.training.classes import images_among
 from sle_gan.training.compiled import CompiledGAN
 from sle_gan.training.feeding import fed
+from sle_gan.training.losses import GeneratorLoss, PairedLoss
 from sle_gan.training.terms import (
     DrawnBatch,
     JudgedBatch,
@@ -35,11 +36,13 @@ class Drawn(NamedTuple):
     """Fakes of a step.
 
     Attributes:
+        pictures: as the generator drew them, not augmented, with classes and their labels.
         fakes: what the discriminator is given of them.
         seen: what is judged of them: the same, or what frozen layers have made of it.
-        tape: on which both were computed.
+        tape: on which all of them were computed.
     """
 
+    pictures: list[tf.Tensor]
     fakes: list[tf.Tensor]
     seen: list[tf.Tensor]
     tape: tf.GradientTape
@@ -52,7 +55,7 @@ class GAN(CompiledGAN):
     """A generator, a discriminator, and the averaged generator that samples are drawn from.
 
     Drive it with `compile(generator_optimizer, discriminator_optimizer, ...)` and `fit` on batches of images,
-    float32 `[batch, side, side, channels]` in [-1, 1]; with classes on pairs of images and labels, int32 `[batch]`.
+    float32 `[batch, height, width, channels]` in [-1, 1]; with classes on pairs of images and labels, int32 `[batch]`.
 
     Args:
         generator: model of latent codes float32 `[batch, latent size]` -> images, or a list of images of
@@ -80,7 +83,7 @@ class GAN(CompiledGAN):
         """Makes the steps of the discriminator and one of the generator.
 
         Args:
-            data: real images, float32 `[n_critic * batch, side, side, channels]` in [-1, 1]; with classes a pair of
+            data: real images, float32 `[n_critic * batch, height, width, channels]` in [-1, 1]; with classes a pair of
                 them and labels, int32 `[n_critic * batch]`.
 
         Returns:
@@ -98,7 +101,7 @@ class GAN(CompiledGAN):
         draw = functools.cache(draw) if self.accumulate == 1 else draw
         turns.append(self.update_discriminator(len(earlier), last, draw, seed))
         logs = {name: tf.reduce_mean([turn[name] for turn in turns]) for name in turns[0]}
-        generator_logs, fakes = self.update_generator(draw, seed)
+        generator_logs, fakes = self.update_generator(draw, last, seed)
         logs |= generator_logs
         outcome = self._outcome(logs, last, fakes, seed)
         for action in self.after_step:
@@ -147,11 +150,18 @@ class GAN(CompiledGAN):
         map_gradients, separate_gradients, separate_logs = self._separate_gradients(separate, judged)
         # What separate terms held is free before the fakes take as much.
         with tf.control_dependencies(map_gradients):
-            fakes, seen, _ = draw(share)
+            drawn = draw(share)
         with tape:
-            fake = self.judges.judge_seen(seen)
+            fake = self.judges.judge_seen(drawn.seen)
             loss = adversarial_loss(real.logits, fake.logits)
-            batch = JudgedBatch(**vars(judged), fakes=fakes, fake=fake, loss=loss)
+            batch = JudgedBatch(
+                **vars(judged),
+                drawn=drawn.pictures,
+                fakes=drawn.fakes,
+                fake=fake,
+                judge_drawn=lambda drawn: self.judges.judge(self.step_inputs.augmented_fakes(drawn, seed)).logits,
+                loss=loss,
+            )
             total, joined_logs = with_terms(loss, joined, batch)
             total = to_differentiate(total, self.discriminator_optimizer, self.accumulate)
         gradients = tape.gradient(
@@ -162,7 +172,7 @@ class GAN(CompiledGAN):
             "reconstruction_loss": 0.0,
             "real_logits": tf.reduce_mean(real.logits),
             "fake_logits": tf.reduce_mean(fake.logits),
-            "real_signs": tf.reduce_mean(tf.sign(real.logits)),
+            "real_signs": tf.reduce_mean(tf.sign(self._leads(real.logits, fake.logits))),
         }
         return gradients + separate_gradients, logs | added_logs(separate_logs, joined_logs)
 
@@ -180,25 +190,34 @@ class GAN(CompiledGAN):
     def drawn_fakes(self, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> Drawn:
         """Draws what the discriminator is given, on a tape."""
         with tf.GradientTape() as tape:
-            fakes = self.step_inputs.fakes(count, seed, share)
-            return Drawn(fakes, self.judges.see(fakes), tape)
+            pictures = self.step_inputs.drawn(count, seed, share)
+            fakes = self.step_inputs.augmented_fakes(pictures, share.seed(seed))
+            return Drawn(pictures, fakes, self.judges.see(fakes), tape)
 
-    def update_generator(self, draw: Draw, seed: tf.Tensor) -> tuple[Logs, list[list[tf.Tensor]]]:
+    def update_generator(
+        self, draw: Draw, batch: Sequence[tf.Tensor], seed: tf.Tensor
+    ) -> tuple[Logs, list[list[tf.Tensor]]]:
         """Makes a step of the generator; returns what it logs, and what the discriminator was given by share."""
-        gradients, parts = summed(self.accumulate, lambda share: self._generator_gradients(draw(share), share, seed))
+
+        def gradients_of(share: Share) -> tuple[list, tuple[Logs, list[tf.Tensor]]]:
+            return self._generator_gradients(draw(share), [share.rows(part) for part in batch], share, seed)
+
+        gradients, parts = summed(self.accumulate, gradients_of)
         update_weights(self.generator_optimizer, gradients, self.generator.trainable_variables, self.generator_rule)
         return mean_over([logs for logs, _ in parts]), [fakes for _, fakes in parts]
 
     def _generator_gradients(
-        self, drawn: Drawn, share: Share, seed: tf.Tensor
+        self, drawn: Drawn, reals: list[tf.Tensor], share: Share, seed: tf.Tensor
     ) -> tuple[list, tuple[Logs, list[tf.Tensor]]]:
         # The same fakes serve both steps, so the gradient is carried on from the images and what is seen of them.
-        fakes, seen, generator_tape = drawn
+        _, fakes, seen, generator_tape = drawn
         images = list({id(image): image for image in images_among([*fakes, *seen])}.values())
         count = count_of(images[0])
+        loss_by = self._losses_by(reals, share.seed(seed))
+        adversarial_loss = loss_by(lambda inputs: self.judges.judge(inputs).logits)
         with tf.GradientTape() as tape:
             tape.watch(images)
-            loss = self.generator_loss(self.judges.judge_seen(seen).logits)
+            loss = adversarial_loss(self.judges.judge_seen(seen).logits)
             batch = DrawnBatch(
                 step=self.steps,
                 seed=share.seed(seed),
@@ -207,7 +226,8 @@ class GAN(CompiledGAN):
                 draw_inputs=lambda: self.step_inputs.codes(share.whole(count), seed, share),
                 classes=self.classes,
                 fakes=fakes,
-                adversarial_loss=self.generator_loss,
+                adversarial_loss=adversarial_loss,
+                loss_by=loss_by,
                 loss=loss,
             )
             joined, separate = split_terms(self.generator_terms)
@@ -225,6 +245,24 @@ class GAN(CompiledGAN):
             gradients = [gradient + more for gradient, more in zip(gradients, added, strict=True)]
             logs = added_logs(logs, term_logs)
         return gradients, ({"generator_loss": loss, **logs}, fakes)
+
+    def _losses_by(
+        self, images: list[tf.Tensor], seed: tf.Tensor
+    ) -> Callable[[Callable[[list[tf.Tensor]], tf.Tensor]], GeneratorLoss]:
+        """Returns a function of a judge -> the generator's loss of the logits that it gives.
+
+        In a loss of pairs the fakes meet other images of the batch than in the discriminator's step, augmented anew.
+        """
+        loss = self.generator_loss
+        if not isinstance(loss, PairedLoss):
+            return lambda judge: loss
+        neighbors = [tf.roll(part, 1, axis=0) for part in images]
+        reals = self.step_inputs.reals(neighbors, draws.fold(seed, draws.PAIRED_REALS))
+        return lambda judge: loss.against(judge(reals))
+
+    def _leads(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+        """Returns how far logits of reals lie above what parts them from fakes: 0, or the fake of each pair."""
+        return real_logits - fake_logits if isinstance(self.generator_loss, PairedLoss) else real_logits
 
     def _step_seed(self) -> tf.Tensor:
         # The counter counts this step's predecessors; both halves of a seed are 32 bits wide.

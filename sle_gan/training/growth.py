@@ -136,7 +136,7 @@ def growth_of(settings: TrainSettings) -> Growth | None:
     if settings.growth is None:
         return None
     optimization = settings.optimization
-    return _growth(settings.growth, settings.images.resolution, optimization.batch_size, optimization.n_critic)
+    return _growth(settings.growth, settings.images.shape.side, optimization.batch_size, optimization.n_critic)
 
 
 def images_shown(settings: TrainSettings, step: int) -> int:

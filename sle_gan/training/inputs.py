@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.keras_version import needs_keras_2
-from sle_gan.layers.resample import downsample_nearest
+from sle_gan.layers.resample import downsample_nearest, side_of
 from sle_gan.training import draws
 from sle_gan.training.accumulation import Share
 from sle_gan.training.classes import ClassShares, images_among
@@ -63,27 +63,38 @@ class Inputs:
             seed: int32 `[2]`, of the batch.
             share: the `Share` that is drawn.
         """
+        return self.augmented_fakes(self.drawn(count, seed, share), share.seed(seed))
+
+    def drawn(self, count: int | tf.Tensor, seed: tf.Tensor, share: Share) -> list[tf.Tensor]:
+        """Generates what `fakes` augments: the same arguments, and the same list."""
         inputs = self.codes(count, seed, share)
         _, *labels = tf.nest.flatten(inputs)
-        fakes = tf.nest.flatten(self.generator(inputs, training=True))
-        seed = share.seed(seed)
-        fakes = [
-            self._augmented(fake, draws.fold(seed, draws.FAKE_AUGMENTATION, index)) for index, fake in enumerate(fakes)
+        return tf.nest.flatten(self.generator(inputs, training=True)) + labels
+
+    def augmented_fakes(self, drawn: Sequence[tf.Tensor], seed: tf.Tensor) -> list[tf.Tensor]:
+        """Augments what `drawn` returns.
+
+        Args:
+            drawn: images in one size or several, with classes and their labels.
+            seed: int32 `[2]`, of these images.
+        """
+        return [
+            self._augmented(part, draws.fold(seed, draws.FAKE_AUGMENTATION, index)) if part.shape.rank == 4 else part
+            for index, part in enumerate(drawn)
         ]
-        return fakes + labels
 
     def reals(self, images: Sequence[tf.Tensor], seed: tf.Tensor) -> list[tf.Tensor]:
         """Makes of real images what the discriminator is given: augmented, in the size of each of its inputs.
 
         Args:
-            images: a list of images float32 `[batch, side, side, channels]` in [-1, 1]; with classes and their labels
-                int32 `[batch]`.
+            images: a list of images float32 `[batch, height, width, channels]` in [-1, 1]; with classes and their
+                labels int32 `[batch]`.
             seed: int32 `[2]`, of these images.
         """
         pictures, *labels = images
         pictures = pictures if self.prepare is None else self.prepare(pictures)
         reals = self._augmented(pictures, draws.fold(seed, draws.REAL_AUGMENTATION))
-        reals = [downsample_nearest(reals, inputs.shape[1]) for inputs in images_among(self.discriminator.inputs)]
+        reals = [downsample_nearest(reals, side_of(inputs)) for inputs in images_among(self.discriminator.inputs)]
         return reals if self.classes is None else reals + [self.classes.one_hot(part) for part in labels]
 
     def _augmented(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -20,10 +20,11 @@ def build_penalties(settings: PenaltySettings, batch_size: int) -> list[LossTerm
         batch_size: images in a step of the discriminator, on all devices together.
     """
     terms: list[LossTerm] = []
+    is_before = settings.r1_on == "before"
     if settings.r1_gamma:
-        terms.append(r1(settings.r1_gamma, settings.r1_interval, settings.r1_on == "before"))
+        terms.append(r1(settings.r1_gamma, settings.r1_interval, is_before))
     if settings.r2_gamma:
-        terms.append(r2(settings.r2_gamma, settings.r1_interval))
+        terms.append(r2(settings.r2_gamma, settings.r1_interval, is_before))
     if settings.gradient_penalty:
         penalty = functools.partial(gradient_penalty, target=settings.gradient_target)
         terms.append(Regularizer(penalty, settings.gradient_penalty))

@@ -5,7 +5,14 @@ Source: Mescheder et al. 2018, arXiv:1801.04406. Both together are those of Huan
 
 import tensorflow as tf
 
-from sle_gan.training.regularizers import Discriminator, Regularizer, input_gradients
+from sle_gan.training.regularizers import (
+    Discriminator,
+    Regularizer,
+    augmented,
+    fakes_before,
+    input_gradients,
+    reals_before,
+)
 
 
 def r1(gamma: float, interval_steps: int, before_augmentation: bool = False) -> Regularizer:
@@ -24,23 +31,25 @@ def r1(gamma: float, interval_steps: int, before_augmentation: bool = False) -> 
         lambda discriminator, reals, fakes, seed: r1_penalty(discriminator, reals),
         gamma * interval_steps,
         interval_steps,
-        before_augmentation=before_augmentation,
+        sight=reals_before if before_augmentation else augmented,
     )
 
 
-def r2(gamma: float, interval_steps: int) -> Regularizer:
+def r2(gamma: float, interval_steps: int, before_augmentation: bool = False) -> Regularizer:
     """Returns R2, which is R1 at the fakes, as the `Regularizer` of weight `gamma`, computed as lazily as R1.
 
     Args:
         gamma: the weight.
         interval_steps: the discriminator's steps from one computation to the next.
+        before_augmentation: whether the slope is that at the pictures before they are augmented.
 
-    Differs: always at the fakes as the discriminator sees them, augmented.
+    Source: Huang et al. 2024, arXiv:2501.05441, where it is beside R1 at every step, of the same weight.
     """
     return Regularizer(
         lambda discriminator, reals, fakes, seed: r1_penalty(discriminator, fakes),
         gamma * interval_steps,
         interval_steps,
+        sight=fakes_before if before_augmentation else augmented,
     )
 
 

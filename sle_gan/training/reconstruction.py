@@ -11,7 +11,7 @@ import tf_keras as keras
 
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.batch import count_of
-from sle_gan.layers.resample import crop_quadrant, downsample_nearest
+from sle_gan.layers.resample import crop_quadrant, downsample_nearest, side_of
 from sle_gan.training import draws
 from sle_gan.training.terms import JudgedReals, LossTerm
 
@@ -22,7 +22,7 @@ class Reconstruction(LossTerm):
     Args:
         decoders: model of ([maps ..., quadrant int32 `[batch]`]) -> three pictures: of the last map, of the
             small branch's, and of one quadrant of the 16x16 map.
-        distance: function of (pictures, references), both float32 `[batch, side, side, channels]` in [-1, 1],
+        distance: function of (pictures, references), both float32 `[batch, height, width, channels]` in [-1, 1],
             -> float32 `[batch]`.
     """
 
@@ -54,7 +54,7 @@ class Reconstruction(LossTerm):
         """Returns the distance, summed over the batch and the three pictures.
 
         Args:
-            images: float32 `[batch, side, side, channels]` in [-1, 1], as the discriminator saw them.
+            images: float32 `[batch, height, width, channels]` in [-1, 1], as the discriminator saw them.
             maps: the discriminator's maps of these images.
             seed: int32 `[2]`, of the quadrant that is redrawn, one for the batch.
 
@@ -64,7 +64,7 @@ class Reconstruction(LossTerm):
         quadrant = tf.random.stateless_uniform([], seed, 0, 4, tf.int32)
         quadrants = tf.fill([count_of(images)], quadrant)
         pictures = self.decoders([*maps, quadrants], training=True)
-        side = pictures[0].shape[1]
+        side = side_of(pictures[0])
         whole = downsample_nearest(images, side)
         part = downsample_nearest(crop_quadrant(images, quadrants), side)
         distances = self.distance(tf.concat(pictures, axis=0), tf.concat([whole, whole, part], axis=0))

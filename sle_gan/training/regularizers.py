@@ -10,8 +10,24 @@ from sle_gan.training.terms import JudgedBatch, LossTerm
 
 Discriminator = Callable[[list[tf.Tensor]], tf.Tensor]
 Penalty = Callable[[Discriminator, list[tf.Tensor], list[tf.Tensor], tf.Tensor], tf.Tensor]
+Sight = Callable[[JudgedBatch], tuple[Discriminator, list[tf.Tensor], list[tf.Tensor]]]
 
 TINY = 1e-12  # inside a square root, whose slope at 0 is infinite
+
+
+def augmented(batch: JudgedBatch) -> tuple[Discriminator, list[tf.Tensor], list[tf.Tensor]]:
+    """Returns the discriminator and what it was given of reals and of fakes."""
+    return batch.judge, batch.reals, batch.fakes
+
+
+def reals_before(batch: JudgedBatch) -> tuple[Discriminator, list[tf.Tensor], list[tf.Tensor]]:
+    """Returns a discriminator that augments the batch's reals as for the loss, and these; no fakes for it."""
+    return batch.judge_images, batch.images, []
+
+
+def fakes_before(batch: JudgedBatch) -> tuple[Discriminator, list[tf.Tensor], list[tf.Tensor]]:
+    """Returns a discriminator that augments the batch's fakes as for the loss, no reals for it, and the fakes."""
+    return batch.judge_drawn, [], batch.drawn
 
 
 class Regularizer(LossTerm):
@@ -23,23 +39,21 @@ class Regularizer(LossTerm):
             classes each with its labels at the end.
         weight: what the penalty is multiplied by.
         interval_steps: the discriminator's steps from one computation to the next.
-        before_augmentation: whether the reals that it is given are the images of the batch, in a list of their one
-            size, with a discriminator that augments them as for the loss; otherwise they are augmented already.
+        sight: `augmented`, or another function of the batch -> the discriminator, reals and fakes that it is given.
     """
 
     metric = "penalty"
 
-    def __init__(self, penalty: Penalty, weight: float, interval_steps: int = 1, *, before_augmentation: bool = False):
+    def __init__(self, penalty: Penalty, weight: float, interval_steps: int = 1, *, sight: Sight = augmented):
         self.penalty = penalty
         self.weight = weight
         self.interval_steps = interval_steps
-        self.before_augmentation = before_augmentation
+        self.sight = sight
 
     def value(self, batch: JudgedBatch) -> tf.Tensor:
         """Returns the weighted penalty: float32 scalar."""
-        judged = (batch.judge_images, batch.images) if self.before_augmentation else (batch.judge, batch.reals)
         seed = draws.of_replica(draws.fold(batch.seed, draws.PENALTY))
-        return self.weight * self.penalty(*judged, batch.fakes, seed)
+        return self.weight * self.penalty(*self.sight(batch), seed)
 
 
 def input_gradients(discriminator: Discriminator, images: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:

@@ -25,6 +25,7 @@ from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import FrozenFirst
 from sle_gan.training.accumulation import Share
 from sle_gan.training.classes import ClassShares
+from sle_gan.training.losses import GeneratorLoss
 
 Logs = dict[str, tf.Tensor]
 
@@ -50,7 +51,7 @@ Judge = Callable[[list[tf.Tensor]], Judgement]
 class JudgedReals:
     """What a separate term of the discriminator's loss is computed from: a batch, or one of the equal shares of it.
 
-    Images are float32 `[batch, side, side, channels]` in [-1, 1], a list of them in several sizes where the
+    Images are float32 `[batch, height, width, channels]` in [-1, 1], a list of them in several sizes where the
     discriminator takes several; with classes the last of each list is labels, one-hot float32 `[batch, classes]`.
 
     Attributes:
@@ -82,13 +83,17 @@ class JudgedBatch(JudgedReals):
     """What any other term of the discriminator's loss is computed from: generated images too.
 
     Attributes:
-        fakes: what the discriminator was given of the generator, augmented.
+        drawn: what the generator drew, not augmented.
+        fakes: what the discriminator was given of it, augmented.
         fake: the `Judgement` of `fakes`.
+        judge_drawn: function of what `drawn` is -> logits; it augments as for the loss.
         loss: the adversarial loss of the two judgements, float32 scalar.
     """
 
+    drawn: list[tf.Tensor]
     fakes: list[tf.Tensor]
     fake: Judgement
+    judge_drawn: Callable[[list[tf.Tensor]], tf.Tensor]
     loss: tf.Tensor
 
 
@@ -104,7 +109,10 @@ class DrawnBatch:
         draw_inputs: function of nothing -> what the generator was given: codes, or a list of codes and labels.
         classes: the `ClassShares` to draw labels by; None without classes.
         fakes: what the discriminator was given, as `JudgedBatch.fakes`.
-        adversarial_loss: the generator's, function of (logits) -> float32 scalar.
+        adversarial_loss: the generator's, function of (logits) -> float32 scalar; in a loss of pairs with the logits of
+            the reals that the fakes are paired with.
+        loss_by: function of a judge -> the `adversarial_loss` of logits that this judge gives. A judge is a function of
+            what the discriminator takes -> logits.
         loss: the adversarial loss of these fakes, float32 scalar.
     """
 
@@ -115,7 +123,8 @@ class DrawnBatch:
     draw_inputs: Callable[[], Any]
     classes: ClassShares | None
     fakes: list[tf.Tensor]
-    adversarial_loss: Callable[[tf.Tensor], tf.Tensor]
+    adversarial_loss: GeneratorLoss
+    loss_by: Callable[[Callable[[list[tf.Tensor]], tf.Tensor]], GeneratorLoss]
     loss: tf.Tensor
 
 

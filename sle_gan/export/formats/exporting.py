@@ -18,6 +18,7 @@ from sle_gan.export.formats import FORMATS, UNKNOWN_LICENSE
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.marks import make_output_folder
 from sle_gan.models.io import postprocess_images, seed_inputs
+from sle_gan.picture_shape import PictureShape
 
 CHECKED_SEEDS = 8
 _LEVEL = 1  # of 255, that pictures may differ by: results are rounded differently in batches of another size
@@ -27,7 +28,7 @@ class Drawn(NamedTuple):
     """What a part of an export drew of the first seeds.
 
     Attributes:
-        images: uint8 in [0, 255], or float32 in about [-1, 1]; `[seeds, side, side, channels]`.
+        images: uint8 in [0, 255], or float32 in about [-1, 1]; `[seeds, height, width, channels]`.
         rounded: whether the part has coarser weights than the run: its pictures are then held to the run's by their
             mean difference, and otherwise by the largest.
     """
@@ -98,13 +99,12 @@ class Source:
     def describe(self) -> dict[str, Any]:
         """Returns where the generator comes from and what it draws: plain values by name."""
         trained = self.trained
-        side, _, channels = trained.generator.output_shape[1:]
         classes = {"classes": trained.class_names} if trained.class_names else {}
         return classes | {
             "run": trained.run.name,
             "step": trained.step,
-            "resolution": side,
-            "channels": channels,
+            "resolution": PictureShape.of_array(trained.generator.output_shape).resolution,
+            "channels": trained.generator.output_shape[-1],
             "latent_size": trained.latent_size,
         }
 

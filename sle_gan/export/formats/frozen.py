@@ -28,8 +28,8 @@ def frozen_graph(trained: TrainedGenerator) -> tf.compat.v1.GraphDef:
         trained: the `TrainedGenerator`.
 
     Returns:
-        A graph whose placeholders are `input_specs`, and whose node `images` is float32 `[batch, side, side, channels]`
-        in about [-1, 1].
+        A graph whose placeholders are `input_specs`, and whose node `images` is float32 `[batch, height, width,
+        channels]` in about [-1, 1].
     """
 
     def images(z: tf.Tensor, *label: tf.Tensor) -> tf.Tensor:

@@ -38,7 +38,7 @@ def write_guide(source: Source, folder: Path, how_to: str) -> None:
     """
     inputs, description = source.inputs(source.seeds), source.describe()
     np.savez(folder / "codes.npz", allow_pickle=False, seeds=np.asarray(source.seeds, np.int64), **inputs)
-    outputs = {"images": "float32 [batch, resolution, resolution, channels] in [-1, 1]"}
+    outputs = {"images": "float32 [batch, height, width, channels] in [-1, 1]"}
     kinds = {"z": "float32 [batch, latent_size], N(0, 1)", "label": "int32 [batch], an index into classes"}
     write_json(
         folder / "generator.json", description | {"inputs": {name: kinds[name] for name in inputs}, "outputs": outputs}

@@ -32,7 +32,7 @@ The sheet holds the pictures of the seeds 0 to 23; none is chosen.{classes}
 import sle_gan
 
 run = sle_gan.open_run("hf://{name}")  # or the folder of this file
-pictures = run.draw(range(8))  # uint8 [8, {side}, {side}, {channels}]
+pictures = run.draw(range(8))  # uint8 [8, {height}, {width}, {channels}]
 run.film([0, 1, 2], frames=60, loop=True).save("walk.gif")
 ```
 `python generate.py samples hf://{name} --seeds 0-15 --grid` draws without a program. Both need the extra `hub`.
@@ -110,6 +110,7 @@ def _front_matter(source: Source, scores: list[dict[str, Any]]) -> str:
 def _body(source: Source, scores: list[dict[str, Any]]) -> str:
     run, description = source.trained.run, source.describe()
     settings = run.settings()
+    height, width, _ = source.trained.generator.output_shape[1:]
     count = len(read_manifest(run.manifest_file)["images"]) if run.manifest_file.exists() else 0
     names = ", ".join(map(_plain, description.get("classes", ())))
     return _BODY.format(
@@ -117,6 +118,8 @@ def _body(source: Source, scores: list[dict[str, Any]]) -> str:
         step=source.trained.step,
         sheet=_SHEET,
         side=description["resolution"],
+        height=height,
+        width=width,
         channels=description["channels"],
         network=f"{settings.network.generator}, width {settings.network.width}",
         batch=settings.optimization.batch_size,

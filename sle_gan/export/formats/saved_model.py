@@ -17,9 +17,10 @@ def write(source: Source, folder: Path) -> None:
 
     It has these signatures, each of which returns `images`:
 
-    - `serving_default(z)`: float32 `[batch, latent size]` -> float32 `[batch, side, side, channels]` in [-1, 1].
-    - `sample(seed, n)`: int32 scalars -> uint8 `[n, side, side, channels]`, for the seeds `seed` to `seed + n - 1`.
-    - `interpolate(seed_a, seed_b, steps)`: int32 scalars -> uint8 `[steps, side, side, channels]`, both ends included.
+    - `serving_default(z)`: float32 `[batch, latent size]` -> float32 `[batch, height, width, channels]` in [-1, 1].
+    - `sample(seed, n)`: int32 scalars -> uint8 `[n, height, width, channels]`, for the seeds `seed` to `seed + n - 1`.
+    - `interpolate(seed_a, seed_b, steps)`: int32 scalars -> uint8 `[steps, height, width, channels]`, both ends
+      included.
 
     With classes, each also takes `label`: int32 `[batch]` for `serving_default`, an int32 scalar for the others. There
     -1 draws the classes in turn, each seed its own.

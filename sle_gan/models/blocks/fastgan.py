@@ -23,7 +23,13 @@ class FastGANLayers(SeededLayers):
         return keras.initializers.RandomNormal(mean, 0.02, seed=self.next_seed())
 
     def conv(
-        self, x: tf.Tensor, filters: int, size: int, name: str, strides: int = 1, padding: str = "same"
+        self,
+        x: tf.Tensor,
+        filters: int,
+        size: int | tuple[int, int],
+        name: str,
+        strides: int = 1,
+        padding: str = "same",
     ) -> tf.Tensor:
         """Applies a convolution."""
         return SpectralConv2D(
@@ -54,13 +60,13 @@ class FastGANLayers(SeededLayers):
     def excite(self, low: tf.Tensor, high: tf.Tensor, name: str) -> tf.Tensor:
         """Skip-layer excitation: scales the channels of `high` by what `low` holds; Equation 1 of the paper."""
         x = average_pool_to(low, 4)
-        x = tf.nn.silu(self.conv(x, high.shape[-1], 4, f"{name}_squeeze", padding="valid"))
+        x = tf.nn.silu(self.conv(x, high.shape[-1], tuple(x.shape[1:3]), f"{name}_squeeze", padding="valid"))
         return high * tf.nn.sigmoid(self.conv(x, high.shape[-1], 1, f"{name}_gate"))  # [batch, 1, 1, channels]
 
 
-def small_side_of(resolution: int) -> int:
-    """Returns the side in pixels of the small picture beside images of `resolution`: 128, or half of less."""
-    return min(SMALL_SIDE, resolution // 2)
+def small_side_of(side: int) -> int:
+    """Returns the shorter side in pixels of the small picture beside images of a shorter side: 128, or half of less."""
+    return min(SMALL_SIDE, side // 2)
 
 
 def gated_linear_unit(x: tf.Tensor) -> tf.Tensor:

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.conditional import patch_projection
 from sle_gan.layers.norm import batch_norm
+from sle_gan.layers.resample import side_of
 from sle_gan.layers.spectral import SpectralConv2D, SpectralDense
 from sle_gan.models.graph import layers_of
 from sle_gan.models.seeded import HEADS, PICTURE_HEAD, SeededLayers
+from sle_gan.picture_shape import PictureShape
 from sle_gan.pretrained.efficientnet_lite0 import efficientnet_lite0, weights_path
 
 TAPS = ("stage_2", "stage_3", "stage_5", "stage_7")  # at 1/4, 1/8, 1/16 and 1/32 of the side
@@ -28,6 +30,7 @@ TAP_CHANNELS = (24, 40, 112, 320)
 MIXED_CHANNELS = (64, 128, 256, 512)  # behind the mixing of channels
 MAP_CHANNELS = (64, 64, 128, 256)  # behind the mixing of scales
 HEAD_CHANNELS = (1, 2, 4, 8)  # in multiples of the width, of the last blocks of a head
+_COARSEST = 32  # pixels of the image to a pixel of the last tap
 _PROJECTION_SEED = 0
 
 
@@ -79,7 +82,7 @@ class ProjectedFeatures(keras.layers.Layer):
     follows from the package of EfficientNet-Lite0 alone; gradients flow through it to the images, at every order.
 
     Args:
-        side_px: side that images are brought to before, a multiple of 32, 64 at least.
+        size_px: height and width that images are brought to before, multiples of 32, 64 at least.
         **kwargs: as `keras.layers.Layer`; it always computes in float32.
 
     Source: Sauer et al. 2021, arXiv:2111.01007, section 3.2.
@@ -87,22 +90,22 @@ class ProjectedFeatures(keras.layers.Layer):
     as three equal channels. Convolutions of 1x1 come before the upsampling: the same sums, a quarter of the work.
     """
 
-    def __init__(self, side_px: int, **kwargs: Any) -> None:
+    def __init__(self, size_px: tuple[int, int], **kwargs: Any) -> None:
         super().__init__(**(kwargs | {"dtype": "float32", "trainable": False}))
-        if side_px < 64 or side_px % 32:
-            raise ValueError(f"side_px must be a multiple of 32, 64 at least; got {side_px}")
-        self.side_px = side_px
-        self._frozen = _Frozen(side_px)
+        if any(side < 64 or side % _COARSEST for side in size_px):
+            raise ValueError(f"size_px must be multiples of {_COARSEST}, 64 at least; got {size_px}")
+        self.size_px = size_px
+        self._frozen = _Frozen(size_px)
 
     def call(self, images: tf.Tensor) -> list[tf.Tensor]:
         """Looks at images.
 
         Args:
-            images: float32 `[batch, side, side, 1, 3 or 4]` in [-1, 1].
+            images: float32 `[batch, height, width, 1, 3 or 4]` in [-1, 1].
 
         Returns:
-            Four maps float32 `[batch, side_px / s, side_px / s, channels]`, unbounded: s is 2, 4, 8, 16, the channels
-            64, 64, 128, 256.
+            Four maps float32 `[batch, height / s, width / s, channels]` of the size before the network, unbounded: s is
+            2, 4, 8, 16, the channels 64, 64, 128, 256.
         """
         return self._frozen(images)
 
@@ -114,25 +117,25 @@ class ProjectedFeatures(keras.layers.Layer):
     @property
     def projection_macs(self) -> int:
         """Multiply-accumulates of the random convolutions for one image."""
-        sides = [self.side_px // stride for stride in (4, 8, 16, 32)]
+        pixels = [math.prod(self.size_px) // stride**2 for stride in (4, 8, 16, _COARSEST)]
         kernels = zip(projection().channels, projection().scales, strict=True)
-        return sum(side**2 * sum(kernel.size for kernel, _ in pair) for side, pair in zip(sides, kernels, strict=True))
+        return sum(area * sum(kernel.size for kernel, _ in pair) for area, pair in zip(pixels, kernels, strict=True))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return {**super().get_config(), "side_px": self.side_px}
+        return {**super().get_config(), "size_px": self.size_px}
 
 
 class _Frozen:
     """The frozen network and the projection, in no object that Keras or a checkpoint would follow."""
 
-    def __init__(self, side_px: int) -> None:
-        self._side_px = side_px
-        self.network = efficientnet_lite0(TAPS, side_px)
+    def __init__(self, size_px: tuple[int, int]) -> None:
+        self._size_px = size_px
+        self.network = efficientnet_lite0(TAPS, size_px)
         self._projection = projection()
 
     def __call__(self, images: tf.Tensor) -> list[tf.Tensor]:
-        taps = self.network(resized(_colors(images), self._side_px))
+        taps = self.network(resized(_colors(images), self._size_px))
         mixed = [_convolved(tap, *one) for tap, one in zip(taps, self._projection.channels, strict=True)]
         maps: list[tf.Tensor] = []
         for x, one in zip(reversed(mixed), reversed(self._projection.scales), strict=True):
@@ -152,42 +155,59 @@ def _convolved(x: tf.Tensor, kernel: NDArray[np.float32], bias: NDArray[np.float
     return tf.nn.bias_add(tf.nn.conv2d(x, kernel[None, None], 1, "VALID"), bias)
 
 
-def resized(images: tf.Tensor, side_px: int) -> tf.Tensor:
-    """Brings images to another side, bilinearly between centers of pixels, antialiased where it is smaller.
+def seen_size(shape: PictureShape, side_px: int) -> tuple[int, int]:
+    """Returns the height and width that images are brought to before the frozen network.
+
+    Args:
+        shape: of the images.
+        side_px: what the shorter side becomes, a multiple of 32; the longer one becomes the nearest multiple of 32.
+    """
+    height, width = ((side + _COARSEST // 2) // _COARSEST * _COARSEST for side in shape.of_side(side_px).size)
+    return height, width
+
+
+def resized(images: tf.Tensor, size_px: tuple[int, int]) -> tf.Tensor:
+    """Brings images to another size, bilinearly between centers of pixels, antialiased where it is smaller.
 
     Two products with constant matrices: `tf.image.resize` has wrong second-order gradients.
 
     Args:
-        images: float32 `[batch, side, side, channels]`.
-        side_px: side of the result.
+        images: float32 `[batch, height, width, channels]`.
+        size_px: height and width of the result.
     """
-    side = images.shape[1]
-    if side == side_px:
+    if tuple(images.shape[1:3]) == size_px:
         return images
-    scale = side / side_px
-    centers = (np.arange(side_px)[:, None] + 0.5) * scale - 0.5
-    return _interpolated(images, np.maximum(0, 1 - np.abs(centers - np.arange(side)) / max(scale, 1.0)))
+    return _interpolated(images, *(_between_centers(*sides) for sides in zip(images.shape[1:3], size_px, strict=True)))
+
+
+def _between_centers(side: int, new_side: int) -> NDArray[np.float64]:
+    scale = side / new_side
+    centers = (np.arange(new_side)[:, None] + 0.5) * scale - 0.5
+    return np.maximum(0, 1 - np.abs(centers - np.arange(side)) / max(scale, 1.0))
 
 
 def upsample_to_corners(maps: tf.Tensor) -> tf.Tensor:
-    """Doubles the side bilinearly, so that the corners of both maps lie on each other (PyTorch's `align_corners`).
+    """Doubles the sides bilinearly, so that the corners of both maps lie on each other (PyTorch's `align_corners`).
 
     Args:
-        maps: float32 `[batch, side, side, channels]`.
+        maps: float32 `[batch, height, width, channels]`.
     """
-    side = maps.shape[1]
+    return _interpolated(maps, *(_between_corners(side) for side in maps.shape[1:3]))
+
+
+def _between_corners(side: int) -> NDArray[np.float64]:
     places = np.arange(2 * side)[:, None] * ((side - 1) / (2 * side - 1))
-    return _interpolated(maps, np.maximum(0, 1 - np.abs(places - np.arange(side))))
+    return np.maximum(0, 1 - np.abs(places - np.arange(side)))
 
 
-def _interpolated(images: tf.Tensor, weights: NDArray[np.float64]) -> tf.Tensor:
+def _interpolated(images: tf.Tensor, of_rows: NDArray[np.float64], of_columns: NDArray[np.float64]) -> tf.Tensor:
     """Multiplies rows and columns by weights `[new side, side]`, brought to a sum of 1 for each new place."""
-    matrix = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    new_side, side = matrix.shape
+    matrices = [(one / one.sum(axis=1, keepdims=True)).astype(np.float32) for one in (of_rows, of_columns)]
+    (new_height, height), (new_width, width) = (matrix.shape for matrix in matrices)
     channels = images.shape[-1]
-    rows = tf.matmul(matrix, tf.reshape(images, [-1, side, side * channels]))  # [batch, new side, side * channels]
-    columns = tf.matmul(matrix, tf.reshape(rows, [-1, side, channels]))  # [batch * new side, new side, channels]
-    return tf.reshape(columns, [-1, new_side, new_side, channels])
+    rows = tf.matmul(matrices[0], tf.reshape(images, [-1, height, width * channels]))  # [batch, new height, ...]
+    columns = tf.matmul(matrices[1], tf.reshape(rows, [-1, width, channels]))  # [batch * new height, new width, ...]
+    return tf.reshape(columns, [-1, new_height, new_width, channels])
 
 
 class _HeadLayers(SeededLayers):
@@ -207,7 +227,7 @@ class _HeadLayers(SeededLayers):
 
     def logits(self, x: tf.Tensor, labels: tf.Tensor | None, name: str) -> tf.Tensor:
         """Judges the patches of a map: float `[batch, patches]`."""
-        size = min(4, x.shape[1])
+        size = min(4, side_of(x))
         logits = self.conv(x, 1, size, name)
         if labels is not None:
             initializer = keras.initializers.RandomNormal(0.0, 0.02, seed=self.next_seed())
@@ -219,7 +239,7 @@ class _HeadLayers(SeededLayers):
                 name=f"{name}_embedding",
             )
             logits += patch_projection(x, embed(labels), size)
-        return tf.reshape(logits, [-1, (x.shape[1] - size + 1) ** 2])
+        return tf.reshape(logits, [-1, math.prod(side - size + 1 for side in x.shape[1:3])])
 
 
 def judged_by_heads(maps: Sequence[tf.Tensor], labels: tf.Tensor | None, width: int, seed: int) -> tf.Tensor:
@@ -246,7 +266,7 @@ def judged_as_it_is(images: tf.Tensor, labels: tf.Tensor | None, width: int, see
     """Judges small pictures by a head of their own.
 
     Args:
-        images: float32 `[batch, 32, 32, channels]`.
+        images: float32 `[batch, height, width, channels]`, the shorter side of 32 px.
         labels: one-hot float32 `[batch, classes]`; None without classes.
         width: what all numbers of channels are multiples of.
         seed: of the initial weights.

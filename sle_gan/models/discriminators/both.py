@@ -13,27 +13,29 @@ import tf_keras as keras
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import BalancedFork, FrozenFirst
 from sle_gan.models import DISCRIMINATORS
-from sle_gan.models.blocks.projected import ProjectedFeatures, head_blocks, judged_by_heads
+from sle_gan.models.blocks.projected import ProjectedFeatures, head_blocks, judged_by_heads, seen_size
 from sle_gan.models.discriminators import fastgan
 from sle_gan.models.graph import JudgingGraph
 from sle_gan.models.rows import USUAL_FEATURES, FeatureOptions, check_shape
+from sle_gan.picture_shape import Resolution
 
 
 def discriminator(
-    resolution: int = 256,
+    resolution: Resolution = 256,
     channels: int = 3,
     width: int = 64,
     seed: int = 0,
     classes: int = 0,
     features: FeatureOptions = USUAL_FEATURES,
 ) -> keras.Model:
-    """Builds both discriminators: images `[batch, side, side, channels]` -> logits `[batch, patches]`.
+    """Builds both discriminators: images `[batch, height, width, channels]` -> logits `[batch, patches]`.
 
-    The images are in [-1, 1]; FastGAN's 50 logits come first. The decoders of FastGAN's are part of the graph. With
+    The images are in [-1, 1]; FastGAN's logits come first. The decoders of FastGAN's are part of the graph. With
     classes it has a second input: one-hot labels float32 `[batch, classes]`.
 
     Args:
-        resolution: side of the images in pixels, as the table has it.
+        resolution: side of the images in pixels, as the table has it; or width and height such as `384x256`, the
+            shorter of these sides, and the longer 4 to 16 quarters of it.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: what all numbers of trained channels are multiples of; 64 in both papers.
         seed: of the initial weights of both.
@@ -47,13 +49,13 @@ def discriminator(
         ValueError: if an argument is not one of those above.
         InputError: if the package of the frozen network's weights is not installed.
     """
-    check_shape(DISCRIMINATORS["both"], resolution, channels, width)
-    images = keras.Input([resolution, resolution, channels], name="images")
+    shape = check_shape(DISCRIMINATORS["both"], resolution, channels, width)
+    images = keras.Input([*shape.size, channels], name="images")
     labels = [keras.Input([classes], name="labels")] if classes else []
     whole = fastgan.discriminator(resolution, channels, width, seed, classes)
     own = keras.Model(whole.inputs, whole.output, name="own")
     image, seen = BalancedFork(features.share, dtype="float32", name="fork")(images)
-    maps = ProjectedFeatures(features.side_px, name="features")(seen)
+    maps = ProjectedFeatures(seen_size(shape, features.side_px), name="features")(seen)
     head_logits = judged_by_heads(maps, labels[0] if labels else None, width, seed)
     logits = tf.concat([own([image, *labels]), head_logits], axis=1)
     return keras.Model([images, *labels] if classes else images, logits, name="discriminator")

@@ -9,25 +9,27 @@ import tf_keras as keras
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import FrozenFirst
 from sle_gan.models import DISCRIMINATORS
-from sle_gan.models.blocks.projected import MAP_CHANNELS, ProjectedFeatures, head_blocks, judged_by_heads
+from sle_gan.models.blocks.projected import MAP_CHANNELS, ProjectedFeatures, head_blocks, judged_by_heads, seen_size
 from sle_gan.models.graph import FeatureSplit, JudgingGraph, split_at
 from sle_gan.models.rows import USUAL_FEATURES, FeatureOptions, check_shape
+from sle_gan.picture_shape import Resolution
 
 
 def discriminator(
-    resolution: int = 256,
+    resolution: Resolution = 256,
     channels: int = 3,
     width: int = 64,
     seed: int = 0,
     classes: int = 0,
     features: FeatureOptions = USUAL_FEATURES,
 ) -> keras.Model:
-    """Builds the projected discriminator: images `[batch, side, side, channels]` -> logits `[batch, patches]`.
+    """Builds the projected discriminator: images `[batch, height, width, channels]` -> logits `[batch, patches]`.
 
     The images are in [-1, 1]. With classes it has a second input: one-hot labels float32 `[batch, classes]`.
 
     Args:
-        resolution: side of the images in pixels, as the table has it.
+        resolution: side of the images in pixels, as the table has it; or width and height such as `384x256`, the
+            shorter of these sides, and the longer 4 to 16 quarters of it.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: channels of a head's first block, of which those of the others are multiples; 64 in the paper.
         seed: of the initial weights of the heads.
@@ -41,10 +43,10 @@ def discriminator(
         ValueError: if an argument is not one of those above.
         InputError: if the package of the frozen network's weights is not installed.
     """
-    check_shape(DISCRIMINATORS["projected"], resolution, channels, width)
-    images = keras.Input([resolution, resolution, channels], name="images")
+    shape = check_shape(DISCRIMINATORS["projected"], resolution, channels, width)
+    images = keras.Input([*shape.size, channels], name="images")
     labels = [keras.Input([classes], name="labels")] if classes else []
-    maps = ProjectedFeatures(features.side_px, name="features")(images)
+    maps = ProjectedFeatures(seen_size(shape, features.side_px), name="features")(images)
     logits = judged_by_heads(maps, labels[0] if labels else None, width, seed)
     return keras.Model([images, *labels] if classes else images, logits, name="discriminator")
 

@@ -11,28 +11,30 @@ from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.frozen import BalancedFork, FrozenFirst
 from sle_gan.layers.resample import average_pool_to
 from sle_gan.models import DISCRIMINATORS
-from sle_gan.models.blocks.projected import ProjectedFeatures, head_blocks, judged_as_it_is, judged_by_heads
+from sle_gan.models.blocks.projected import ProjectedFeatures, head_blocks, judged_as_it_is, judged_by_heads, seen_size
 from sle_gan.models.graph import JudgingGraph, layers_of
 from sle_gan.models.rows import USUAL_FEATURES, FeatureOptions, check_shape
+from sle_gan.picture_shape import Resolution
 
-SMALL_SIDE = 32  # of the picture that the head on colors is given, in pixels
+SMALL_SIDE = 32  # the shorter one, of the picture that the head on colors is given, in pixels
 
 
 def discriminator(
-    resolution: int = 256,
+    resolution: Resolution = 256,
     channels: int = 3,
     width: int = 64,
     seed: int = 0,
     classes: int = 0,
     features: FeatureOptions = USUAL_FEATURES,
 ) -> keras.Model:
-    """Builds both: images `[batch, side, side, channels]` in [-1, 1] -> logits `[batch, patches]`.
+    """Builds both: images `[batch, height, width, channels]` in [-1, 1] -> logits `[batch, patches]`.
 
     The logits of the head on the picture come first. With classes it has a second input: one-hot labels float32
     `[batch, classes]`.
 
     Args:
-        resolution: side of the images in pixels, as the table has it.
+        resolution: side of the images in pixels, as the table has it; or width and height such as `384x256`, the
+            shorter of these sides, and the longer 4 to 16 quarters of it.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: what all numbers of trained channels are multiples of.
         seed: of the initial weights of the heads.
@@ -46,12 +48,12 @@ def discriminator(
         ValueError: if an argument is not one of those above.
         InputError: if the package of the frozen network's weights is not installed.
     """
-    check_shape(DISCRIMINATORS["projected-color"], resolution, channels, width)
-    images = keras.Input([resolution, resolution, channels], name="images")
+    shape = check_shape(DISCRIMINATORS["projected-color"], resolution, channels, width)
+    images = keras.Input([*shape.size, channels], name="images")
     labels = [keras.Input([classes], name="labels")] if classes else []
     shown, seen = BalancedFork(features.share, dtype="float32", name="fork")(images)
     small = keras.layers.Activation("linear", dtype="float32", name="small")(average_pool_to(shown, SMALL_SIDE))
-    maps = ProjectedFeatures(features.side_px, name="features")(seen)
+    maps = ProjectedFeatures(seen_size(shape, features.side_px), name="features")(seen)
     label = labels[0] if labels else None
     picture_logits = judged_as_it_is(small, label, width, seed)
     logits = tf.concat([picture_logits, judged_by_heads(maps, label, width, seed)], axis=1)

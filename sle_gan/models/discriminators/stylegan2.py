@@ -14,32 +14,34 @@ from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.conditional import projection
 from sle_gan.layers.equalized import scaled_leaky_relu
 from sle_gan.layers.minibatch import MinibatchDeviation
-from sle_gan.layers.resample import blur_fir, downsample_fir
+from sle_gan.layers.resample import blur_fir, downsample_fir, side_of
 from sle_gan.models import DISCRIMINATORS, limits_of_width
 from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, embedded, mapped
 from sle_gan.models.graph import FeatureSplit, JudgingGraph, layers_of, split_at
 from sle_gan.models.rows import ChannelLimits, check_shape
 from sle_gan.models.seeded import DISCRIMINATOR
+from sle_gan.picture_shape import Resolution
 
 CLASS_MAPPING_LAYERS = 8  # from the class to what the features are projected on
 
 
 def discriminator(
-    resolution: int = 256,
+    resolution: Resolution = 256,
     channels: int = 3,
     width: int = 64,
     seed: int = 0,
     classes: int = 0,
     limits: ChannelLimits | None = None,
 ) -> keras.Model:
-    """Builds the residual discriminator: images `[batch, side, side, channels]` -> logits `[batch, 1]`.
+    """Builds the residual discriminator: images `[batch, height, width, channels]` -> logits `[batch, 1]`.
 
     With classes it has a second input: one-hot labels float32 `[batch, classes]`.
 
     Args:
-        resolution: side of the images in pixels: 32, 64, 128, 256, 512 or 1024.
+        resolution: side of the images in pixels: 32, 64, 128, 256, 512 or 1024; or width and height such as
+            `384x256`, the shorter of these sides, and the longer 4 to 16 quarters of it.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
-        width: a map of side s has min(256 width / s, 8 width) channels; 64 in the paper.
+        width: a map of shorter side s has min(256 width / s, 8 width) channels; 64 in the paper.
         seed: of the initial weights.
         classes: number of classes; 0 without.
         limits: of the channels of maps, in place of those that follow from the width.
@@ -50,16 +52,16 @@ def discriminator(
     Raises:
         ValueError: if an argument is not one of those above.
     """
-    check_shape(DISCRIMINATORS["stylegan2"], resolution, channels, width)
+    shape = check_shape(DISCRIMINATORS["stylegan2"], resolution, channels, width)
     limits = limits or limits_of_width(width)
     blocks = StyleGAN2Layers(seed, DISCRIMINATOR)
-    images = keras.Input([resolution, resolution, channels], name="images")
-    x = scaled_leaky_relu(blocks.conv(images, limits.at(resolution), 1, "rgb"))
-    while x.shape[1] > 4:
-        x = _down_block(x, limits.at(x.shape[1] // 2), blocks)
+    images = keras.Input([*shape.size, channels], name="images")
+    x = scaled_leaky_relu(blocks.conv(images, limits.at(shape.side), 1, "rgb"))
+    while side_of(x) > 4:
+        x = _down_block(x, limits.at(side_of(x) // 2), blocks)
     x = MinibatchDeviation(name="minibatch_deviation")(x)
     x = scaled_leaky_relu(blocks.conv(x, limits.at(4), 3, "last_conv"))
-    x = tf.reshape(x, [-1, 16 * limits.at(4)])
+    x = tf.reshape(x, [-1, math.prod(x.shape[1:])])
     x = scaled_leaky_relu(blocks.dense(x, limits.at(4), "last_dense"))
     if not classes:
         return keras.Model(images, blocks.dense(x, 1, "logits", dtype="float32"), name="discriminator")
@@ -98,15 +100,15 @@ def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.la
         discriminator_model: as `discriminator` builds it.
 
     Returns:
-        A list of lists of layers, without those behind the 4x4 map.
+        A list of lists of layers, without those behind the map of 4 px.
     """
-    side = discriminator_model.input_shape[1]
+    side = side_of(discriminator_model.inputs[0])
     later = [layers_of(discriminator_model, f"down{side // 2**times}_") for times in range(1, side.bit_length() - 3)]
     return [layers_of(discriminator_model, "rgb", f"down{side}_"), *later]
 
 
 def _down_block(x: tf.Tensor, filters: int, blocks: StyleGAN2Layers) -> tf.Tensor:
-    side, width_in = x.shape[1], x.shape[-1]
+    side, width_in = side_of(x), x.shape[-1]
     main = scaled_leaky_relu(blocks.conv(x, width_in, 3, f"down{side}_conv1"))
     main = blocks.conv(blur_fir(main), filters, 3, f"down{side}_conv2", strides=2, padding="valid")
     direct = blocks.conv(downsample_fir(x), filters, 1, f"down{side}_direct", use_bias=False)

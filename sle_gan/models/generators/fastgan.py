@@ -17,26 +17,28 @@ from sle_gan.models.blocks.fastgan import FastGANLayers, channel_count, gated_li
 from sle_gan.models.graph import FeatureSplit
 from sle_gan.models.rows import check_shape
 from sle_gan.models.seeded import GENERATOR
+from sle_gan.picture_shape import PictureShape, Resolution
 
 LATENT_SIZE = 256
 
-# Channels of a map, in multiples of the width, by its side in pixels.
+# Channels of a map, in multiples of the width, by its shorter side in pixels.
 CHANNELS = {4: 16, 8: 8, 16: 4, 32: 2, 64: 2, 128: 1, 256: 1 / 2, 512: 1 / 4, 1024: 1 / 8}
 EXCITED_BY = {64: 4, 128: 8, 256: 16, 512: 32}  # side of the map -> side of the map that scales it
 NOISY_SIDES = (8, 32, 128, 512)
 
 
 def generator(
-    resolution: int = 512, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
+    resolution: Resolution = 512, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
 ) -> keras.Model:
-    """Builds the generator: latent codes float32 `[batch, 256]` -> images `[batch, side, side, channels]`.
+    """Builds the generator: latent codes float32 `[batch, 256]` -> images `[batch, height, width, channels]`.
 
     The images are in [-1, 1]. The second picture that training uses, at 128 px (half the side below 256 px),
     is part of the graph: `training_graph` brings it out. With classes it has a second input: one-hot labels float32
     `[batch, classes]`.
 
     Args:
-        resolution: side of the images in pixels: 64, 128, 256, 512 or 1024.
+        resolution: side of the images in pixels: 64, 128, 256, 512 or 1024; or width and height such as `384x256`,
+            the shorter of these sides, and the longer 4 to 16 quarters of it.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         width: channels of the 128 px map; all others are multiples of it. 64 in the paper.
         seed: of the initial weights.
@@ -48,23 +50,23 @@ def generator(
     Raises:
         ValueError: if an argument is not one of those above.
     """
-    check_shape(GENERATORS["fastgan"], resolution, channels, width)
+    shape = check_shape(GENERATORS["fastgan"], resolution, channels, width)
     blocks = _Layers(seed, GENERATOR)
     counts = {side: channel_count(share, width) for side, share in CHANNELS.items()}
     codes = keras.Input([LATENT_SIZE], name="codes")
     labels = keras.Input([classes], name="labels") if classes else None
-    maps = {4: _start(codes, labels, counts[4], blocks)}
+    maps = {4: _start(codes, labels, counts[4], shape.of_side(4), blocks)}
     side = 4
-    while side < resolution:
+    while side < shape.side:
         side *= 2
         features = _up_block(maps[side // 2], codes, labels, counts[side], side, blocks)
         if side in EXCITED_BY:
             features = blocks.excite(maps[EXCITED_BY[side]], features, f"excite{side}")
         maps[side] = features
-    small_side = small_side_of(resolution)
+    small_side = small_side_of(shape.side)
     small = blocks.conv(maps[small_side], channels, 1, "small_rgb")
     small = keras.layers.Activation("tanh", dtype="float32", name="small_image")(small)
-    image = blocks.conv(maps[resolution], channels, 3, "rgb")
+    image = blocks.conv(maps[shape.side], channels, 3, "rgb")
     image = keras.layers.Activation("tanh", dtype="float32", name="full_image")(image)
     image = CarryAlong(name="image", dtype="float32")([image, small])
     return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
@@ -109,7 +111,7 @@ class _Layers(FastGANLayers):
         super().__init__(seed, network)
         self._noises = 0
 
-    def conv_transpose(self, x: tf.Tensor, filters: int, size: int, name: str) -> tf.Tensor:
+    def conv_transpose(self, x: tf.Tensor, filters: int, size: tuple[int, int], name: str) -> tf.Tensor:
         return SpectralConv2DTranspose(
             filters,
             size,
@@ -130,9 +132,9 @@ class _Layers(FastGANLayers):
         return NoiseInjection(self._noises, name=name)([x, codes])
 
 
-def _start(codes: tf.Tensor, labels: tf.Tensor | None, filters: int, blocks: _Layers) -> tf.Tensor:
+def _start(codes: tf.Tensor, labels: tf.Tensor | None, filters: int, shape: PictureShape, blocks: _Layers) -> tf.Tensor:
     x = tf.reshape(codes, [-1, 1, 1, LATENT_SIZE])
-    x = blocks.conv_transpose(x, 2 * filters, 4, "start")
+    x = blocks.conv_transpose(x, 2 * filters, shape.size, "start")
     return gated_linear_unit(blocks.norm(x, labels, "start_norm"))
 
 

@@ -23,6 +23,7 @@ from sle_gan.models.blocks.stylegan2 import StyleGAN2Layers, embedded, mapped
 from sle_gan.models.graph import FeatureSplit
 from sle_gan.models.rows import ChannelLimits, check_shape
 from sle_gan.models.seeded import GENERATOR
+from sle_gan.picture_shape import PictureShape, Resolution
 
 LATENT_SIZE = 512
 
@@ -45,7 +46,7 @@ class Styles(NamedTuple):
 
 
 def generator(
-    resolution: int = 256,
+    resolution: Resolution = 256,
     channels: int = 3,
     width: int = 64,
     seed: int = 0,
@@ -53,15 +54,17 @@ def generator(
     mapping_layers: int = MAPPING_LAYERS,
     limits: ChannelLimits | None = None,
 ) -> keras.Model:
-    """Builds the generator: latent codes float32 `[batch, 512]` -> images `[batch, side, side, channels]`.
+    """Builds the generator: latent codes float32 `[batch, 512]` -> images `[batch, height, width, channels]`.
 
     The images are in about [-1, 1]; nothing bounds them. `styles` brings out its parts. With classes it has a second
     input: one-hot labels float32 `[batch, classes]`.
 
     Args:
-        resolution: side of the images in pixels: 32, 64, 128, 256, 512 or 1024.
+        resolution: side of the images in pixels: 32, 64, 128, 256, 512 or 1024; or width and height such as
+            `384x256`, the shorter of these sides, and the longer 4 to 16 quarters of it.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
-        width: a map of side s has min(256 width / s, 8 width) channels, styles 8 width numbers; 64 in the paper.
+        width: a map of shorter side s has min(256 width / s, 8 width) channels, styles 8 width numbers; 64 in the
+            paper.
         seed: of the initial weights.
         classes: number of classes; 0 without.
         mapping_layers: from codes to styles; 8 in the paper, 2 are enough for few images.
@@ -73,7 +76,7 @@ def generator(
     Raises:
         ValueError: if an argument is not one of those above.
     """
-    check_shape(GENERATORS["stylegan2"], resolution, channels, width)
+    shape = check_shape(GENERATORS["stylegan2"], resolution, channels, width)
     if mapping_layers not in range(1, LARGEST_MAPPING + 1):
         raise ValueError(f"mapping_layers must be from 1 to {LARGEST_MAPPING}; got {mapping_layers}")
     blocks = _Layers(seed, GENERATOR)
@@ -83,9 +86,9 @@ def generator(
     partners = PartnerCodes(name="partner_codes", dtype="float32")(codes)
     style, other = (mapping(each if labels is None else [each, labels]) for each in (codes, partners))
     style = StyleAverage(name="style_average", dtype="float32")(style)
-    layer_count = 2 * int(math.log2(resolution)) - 2
+    layer_count = 2 * int(math.log2(shape.side)) - 2
     mixing = StyleMixing(layer_count, name="style_mixing", dtype="float32")
-    synthesis = _synthesis(resolution, channels, 8 * width, limits or limits_of_width(width), blocks)
+    synthesis = _synthesis(shape, channels, 8 * width, limits or limits_of_width(width), blocks)
     image = synthesis(mixing([style, other, codes]))
     return keras.Model(codes if labels is None else [codes, labels], image, name="generator")
 
@@ -188,15 +191,17 @@ def _mapping(layer_count: int, width: int, classes: int, blocks: _Layers) -> ker
     return keras.Model([codes, labels], mapped(x, 8 * width, layer_count, "mapping", blocks), name="mapping")
 
 
-def _synthesis(resolution: int, channels: int, style_size: int, limits: ChannelLimits, blocks: _Layers) -> keras.Model:
-    layer_count = 2 * int(math.log2(resolution)) - 2
+def _synthesis(
+    shape: PictureShape, channels: int, style_size: int, limits: ChannelLimits, blocks: _Layers
+) -> keras.Model:
+    layer_count = 2 * int(math.log2(shape.side)) - 2
     all_styles = keras.Input([layer_count, style_size], name="styles")
     style_of = tf.unstack(all_styles, axis=1)
-    x = LearnedConstant([4, 4, limits.at(4)], blocks.next_seed(), name="start")(style_of[0])
+    x = LearnedConstant([*shape.of_side(4).size, limits.at(4)], blocks.next_seed(), name="start")(style_of[0])
     x = blocks.styled_conv(x, style_of[0], limits.at(4), "map4_conv")
     image = blocks.to_rgb(x, style_of[1], channels, "map4_rgb")
     side, layer = 4, 1
-    while side < resolution:
+    while side < shape.side:
         side *= 2
         x = blocks.styled_conv(upsample_fir(x), style_of[layer], limits.at(side), f"map{side}_conv1")
         x = blocks.styled_conv(x, style_of[layer + 1], limits.at(side), f"map{side}_conv2")
