@@ -207,7 +207,7 @@ def _convolution(parts: Mapping[str, NDArray[np.float64]]) -> Arrays:
     left, right = parts["weight_u"], parts["weight_v"]
     if (left.shape, right.shape) != (matrix.shape[:1], matrix.shape[1:]):
         raise ValueError(f"its singular vectors {left.shape}, {right.shape} are not those of {list(kernel.shape)}")
-    vector = equivalent_left_vector(matrix, left, left @ matrix @ right)
+    vector = equivalent_left_vector(matrix, left, float(left @ matrix @ right))
     return {"kernel": kernel.transpose(2, 3, 1, 0), "left_vector": vector[None]}
 
 
