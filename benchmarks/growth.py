@@ -109,6 +109,7 @@ def measure_leak(arguments):
         images = Path(temporary) / "images"
         write_images(images, 24, side_px=64)
         words = f"--resolution 64 --width 8 --batch-size 4 --steps {steps} --log-frequency {every} --name run".split()
+        words += ["--mixed-precision", "float32"]
         words += ["--sample-frequency", str(2 * every), "--checkpoint-frequency", str(4 * every)]
         words += ["--data-folder", str(images), "--output-folder", temporary]
         rows = resident_bytes(words, RunFolder(Path(temporary) / "run"))

@@ -37,7 +37,7 @@ def main(argv=None):
 
     gan = build_gan(settings, *build_networks(settings))
     images = settings.images
-    shape = [settings.optimization.images_per_step, *[images.resolution] * 2, images.channels]
+    shape = [settings.optimization.images_per_step, *images.shape.size, images.channels]
     images = tf.random.stateless_uniform(shape, [0, 0], -1, 1)
     folder = Path(arguments.folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,11 +2,16 @@
 
 import importlib.util
 import platform
+import re
+from collections.abc import Sequence
+from pathlib import Path
 
 from sle_gan.errors import InputError
 
 # By platform.system() and platform.machine(), in lower case.
 _WITH_WHEEL = {("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("windows", "amd64")}
+_BFLOAT16_UNITS = re.compile(r"\b(amx_bf16|avx512_bf16|bf16)\b")
+_GPUS = (Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))  # the latter of WSL2
 _NAMES = {"Darwin": "macOS"}
 _WSL2 = "WSL2 (`wsl --install`, and in that Linux what README says)"
 
@@ -40,3 +45,18 @@ def unused_gpu() -> str | None:
     if platform.system() != "Windows":
         return None
     return f"on Windows itself TensorFlow computes on the CPU alone; where there is an NVIDIA GPU, run this in {_WSL2}"
+
+
+def may_have_bfloat16_units(processor: Path = Path("/proc/cpuinfo"), gpus: Sequence[Path] = _GPUS) -> bool:
+    """Returns whether there may be units for bfloat16: those of the processor that the system names, or of a GPU.
+
+    Args:
+        processor: file that names what the processor can do.
+        gpus: files that are there where a GPU is.
+    """
+    if any(gpu.exists() for gpu in gpus):
+        return True
+    try:
+        return bool(_BFLOAT16_UNITS.search(processor.read_text(encoding="ascii", errors="replace")))
+    except OSError:  # another system than Linux
+        return False

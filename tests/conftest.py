@@ -52,3 +52,9 @@ def torch_names():
     """Lets PyTorch files be written: see `torch_files`."""
     with names_of_torch():
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_trial_of_precisions(monkeypatch):
+    """Tests are the same on every processor: none has units for bfloat16, unless a test says so."""
+    monkeypatch.setattr("sle_gan.assembly.precision.may_have_bfloat16_units", lambda: False)

@@ -39,7 +39,7 @@ from sle_gan.settings.train import (
 
 PROGRAMS = [compare, doctor, evaluate, frontier, generate, report, search, study, train_flags]
 NETWORKS = {"model", "generator", "discriminator", "width", "mapping_layers", "seed", "feature_side", "genotype"}
-NETWORKS |= {"progan_variant", "growth"}
+NETWORKS |= {"progan_variant", "growth", "discriminator_norm"}
 CHANNELS = {"channel_base", "channel_max"}
 IMAGES = {"resolution", "channels", "conditional", "class_names", "fit", "background", "range"}
 PARTS = {"data_ratio", "data_ratio_by", "held_out"}

@@ -132,7 +132,7 @@ def test_what_is_gone_again_and_again_or_for_good_is_told_as_gone(tmp_path):
     [
         lambda opened, folder: opened.draw([3])[0],
         lambda opened, folder: next(iter(opened.film([3, 4], frames=2))),
-        lambda opened, folder: opened.moved_film([3], Move(direction=0, count=2)).save(folder / "a.gif"),
+        lambda opened, folder: opened.moved_film([3], Move(direction=0, count=3)).save(folder / "a.gif"),
         lambda opened, folder: opened.export(folder=folder / "exported"),
         pytest.param(
             lambda opened, folder: opened.evaluate(["swd"], number_of_images=6, tell=lambda line: None),

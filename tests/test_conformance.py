@@ -10,6 +10,7 @@ import tf_keras as keras
 
 from sle_gan.layers.attention import LearnedScale
 from sle_gan.layers.carry import CarryAlong
+from sle_gan.layers.chain import ChainNormalization
 from sle_gan.layers.equalized import ChannelBias, EqualizedConv2D, EqualizedDense
 from sle_gan.layers.frozen import BalancedFork
 from sle_gan.layers.growing import GrownPicture, GrowthLevel
@@ -22,6 +23,7 @@ from sle_gan.layers.styles import LearnedConstant, PartnerCodes, StyleAverage, S
 from sle_gan.models import DISCRIMINATORS, GENERATORS, MODELS, Pair
 from sle_gan.models.blocks.projected import ProjectedFeatures
 from sle_gan.models.pairing import training_graph
+from sle_gan.models.rows import NetworkOptions
 from sle_gan.training.gan import GAN
 from sle_gan.training.losses import hinge_discriminator, hinge_generator
 from sle_gan.training.reconstruction import Reconstruction, mean_absolute_difference
@@ -30,6 +32,7 @@ SIDE, CLASSES = 64, 3
 OUR_LAYERS = (
     BalancedFork,
     CarryAlong,
+    ChainNormalization,
     ChannelBias,
     EqualizedConv2D,
     EqualizedDense,
@@ -113,7 +116,13 @@ LOGITS = {
     "sngan": 1,
     "stylegan2": 1,
 }
-NETWORKS = {}
+NETWORKS = {
+    "chained_fastgan_discriminator": Row(
+        lambda: DISCRIMINATORS["fastgan"].build(SIDE, 3, 8, 1, CLASSES, NetworkOptions(norm="chain")),
+        [IMAGES, (CLASSES,)],
+        (50,),
+    )
+}
 for _prefix, _classes in (("", 0), ("conditional_", CLASSES)):
     for _name, _size in LATENT_SIZES.items():
         NETWORKS[f"{_prefix}{_name}_generator"] = network_row(GENERATORS[_name], _classes, (_size,), IMAGES)

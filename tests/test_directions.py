@@ -7,7 +7,6 @@ from tiny_runs import write_run
 from sle_gan.assembly.opened_run import OpenedRun
 from sle_gan.cli.generate import main
 from sle_gan.data.pictures import image_sheet
-from sle_gan.errors import InputError
 from sle_gan.export.directions import Move, find_directions
 from sle_gan.export.trained import TrainedGenerator
 
@@ -89,6 +88,7 @@ def test_a_sheet_has_a_row_for_each_direction_with_the_seed_in_the_middle(run, t
             "method": "sefa",
             "direction": "the first 8",
             "amount": "-3:3",
+            "columns": "3",
         }
     assert sheet.shape == (8 * 66 - 2, 3 * 66 - 2, 3)
     (own,) = trained.draw_seeds([5])
@@ -139,7 +139,7 @@ def test_styles_are_moved_where_there_are_any(styled_run, styled, tmp_path):
         (["--method", "pca"], "--method pca needs a network with styles"),
         (["--amount=-3:30"], "--amount must be from -20 to 20; got -3:30"),
         (["--amount=nan:1"], "--amount must be from -20 to 20"),
-        (["--frames", "3"], "a film needs --direction, such as 0"),
+        (["--frames", "4"], "a film needs --direction, such as 0"),
         (["--direction", "256"], "--direction must be from 0 to 255; got 256"),
     ],
 )
@@ -151,6 +151,6 @@ def test_what_cannot_be_moved_ends_in_one_line(run, tmp_path, capsys, words, tol
     assert not list(tmp_path.iterdir())
 
 
-def test_a_sheet_is_a_picture(run):
-    with pytest.raises(InputError, match=r"must end in \.png, \.jpg, \.webp"):
-        OpenedRun(run).moved([0]).save("sheet.bmp")
+def test_a_sheet_is_a_picture(run, capsys):
+    assert directions(run, "--output", "sheet.bmp") == 2
+    assert "must end in .png, .jpg, .webp, .tif" in capsys.readouterr().err

@@ -67,5 +67,11 @@ def test_every_command_is_one_that_the_programs_take(page):
         PARSERS[program]().parse_args(words)
 
 
+def test_the_site_has_every_page():
+    pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")}
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2].partition("\nplugins:")[0]
+    assert set(re.findall(r"[\w/-]+\.md", navigation)) == pages
+
+
 def test_the_guides_have_commands():
     assert sum(len(commands(page)) for page in FOR_NEWCOMERS) > 30

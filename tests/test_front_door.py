@@ -175,7 +175,7 @@ def test_the_generator_stays_loaded_while_the_same_is_drawn_with(copied):
         (lambda run: run.film([0, 1]).save("walk.avi"), "--output must end in .gif, .webp, .png, .mp4, or be a folder"),
         (lambda run: run.film([0, 1], fps=0), "--fps must be a whole number from 1; got 0"),
         (lambda run: run.film([0, 1], fps=51).save("walk.gif"), "--fps must be from 1 to 50 in a .gif; got 51"),
-        (lambda run: run.samples([0]).save(format="bmp"), "--format must be one of png, jpeg, webp; got 'bmp'"),
+        (lambda run: run.samples([0]).save(format="bmp"), "--format must be one of png, jpeg, webp, tiff; got 'bmp'"),
         (
             lambda run: run.export("pickle"),
             "--format must be one of saved-model, onnx, lite, weights, hub, web; got 'pickle'",
@@ -360,7 +360,11 @@ def test_images_that_are_skipped_are_told_in_a_warning_or_refused(photographs, t
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"resolution": 0}, "the setting 'resolution' must be a whole number from 1 to 2147483647; got 0"),
+        (
+            {"resolution": 0},
+            "the setting 'resolution' must be a whole number from 1 to 2147483647, or width and height",
+        ),
+        ({"resolution": "64x"}, "such as 384x256; got '64x'"),
         ({"channels": 2}, "the setting 'channels' must be 1, 3 or 4; got 2"),
         ({"fit": "zoom"}, "the setting 'fit' must be crop, pad or stretch; got 'zoom'"),
         ({"background": "reddish"}, "the setting 'background' must be a color such as white or #204060; got 'reddish'"),

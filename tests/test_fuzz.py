@@ -23,7 +23,7 @@ from run_files import losses, scores, settings_of, write_run_files
 from test_cli import saved, small_checkpoints
 
 from sle_gan.assembly.resolve import resolve
-from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, study, train_flags
+from sle_gan.cli import compare, doctor, evaluate, frontier, generate, generate_flags, report, study, train_flags
 from sle_gan.cli.program import run_program
 from sle_gan.data.decode import decode_images
 from sle_gan.data.folder import scan
@@ -324,7 +324,7 @@ PROPERTIES = {
     "train flags": Property(image_folder, command_lines(train_flags.parser()), training_flags_end_in_a_line),
     "generate flags": Property(
         folder_itself,
-        command_lines(generate.parser()),
+        command_lines(generate_flags.parser()),
         other_flags_end_in_a_line(generate.main, ["no-run"]),
     ),
     "evaluate flags": Property(

@@ -120,7 +120,7 @@ def test_a_network_without_styles_is_told(tmp_path_factory, capsys, words):
     assert generate(run, *words) == 2
     told = capsys.readouterr().err
     assert told.startswith(
-        "error: --truncation, --mix-seeds and --space w need a network with styles, such as stylegan2"
+        "error: --truncation, --mix-seeds, --space w and styles in --latents need a network with styles, such as"
     )
     with pytest.raises(InputError, match="is a run of fastgan, which has no styles; stylegan2 has"):
         TrainedGenerator(run, truncation=1.0)

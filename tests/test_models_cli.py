@@ -128,19 +128,15 @@ def test_the_usual_resolution_is_512_or_the_largest_below_that_both_networks_hav
     assert side(resolution=256) == 256
 
 
-every_model = pytest.mark.parametrize(
-    "more",
-    [
-        "--model sngan --n-critic 3 --r1-gamma 1 --r1-interval 2",
-        "--model biggan --n-critic 2 --r1-gamma 1 --r1-interval 2 --ema-start 2 --accumulate 2",
-        "--model stylegan2 --r1-interval 2 --path-length-weight 2 --path-length-interval 2",
-    ],
-    ids=["sngan", "biggan", "stylegan2"],
+MODELS = (
+    "--model sngan --n-critic 3 --r1-gamma 1 --r1-interval 2",
+    "--model biggan --n-critic 2 --r1-gamma 1 --r1-interval 2 --ema-start 2 --accumulate 2",
+    "--model stylegan2 --r1-interval 2 --path-length-weight 2 --path-length-interval 2",
 )
 
 
 @pytest.mark.slow
-@every_model
+@pytest.mark.parametrize("more", MODELS)
 def test_a_network_trains_goes_on_and_draws(pictures, tmp_path, more, capfd):
     for steps in ("2", "3"):
         assert train(words(pictures, tmp_path, "run", *more.split(), "--steps", steps)) == 0
@@ -158,7 +154,15 @@ def test_a_network_trains_goes_on_and_draws(pictures, tmp_path, more, capfd):
 
 
 @pytest.mark.slow
-@every_model
+@pytest.mark.parametrize(
+    "more",
+    [
+        *MODELS,
+        "--model fastgan --resolution 64 --rates paper --mixed-precision bfloat16",
+        "--model sngan --n-critic 1 --mixed-precision bfloat16 --reconfigure --reconfigure-warmup 1 "
+        "--reconfigure-interval 1",
+    ],
+)
 def test_a_run_that_was_stopped_ends_bit_for_bit_as_one_that_was_left_alone(pictures, tmp_path, more):
     # In processes of their own: the names in a graph, which order its sums, depend on what was built before it.
     for name, steps in (("whole", "5"), ("broken", "3"), ("broken", "5")):

@@ -26,10 +26,11 @@ def settings(preset, **given):
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_fills_in_settings_that_exist_and_go_together(name):
     found, filled = settings(name)
-    assert filled == PRESETS[name].settings
+    assert filled == PRESETS[name].settings | {"mixed_precision": "float32"}
     kept = found.named()
-    given = {key: value for key, value in filled.items() if key != "steps"}
+    given = {key: value for key, value in filled.items() if key not in ("steps", "mixed_precision")}
     assert {key: kept[key] for key in given} == given
+    assert (filled["mixed_precision"], kept["mixed_precision"]) == ("float32", None)
     assert kept["steps"] == filled.get("steps", kept["steps"])
     assert PRESETS[name].source
 
@@ -53,7 +54,7 @@ def test_the_numbers_of_the_hundred_shot_recipe():
 def test_what_is_given_wins_also_where_it_is_the_default():
     found, filled = settings("sngan-cifar10-10pct", data_ratio=1.0, resolution=64)
     assert (found.images.data_ratio, found.images.resolution, found.network.model) == (1.0, 64, "sngan")
-    assert filled.keys() == {"model", "steps", "diff_augment", "flip"}
+    assert filled.keys() == {"model", "steps", "diff_augment", "flip", "mixed_precision"}
     found, _ = settings("sngan-cifar10", diff_augment="color")
     assert found.augmentation.diff_augment == "color"
 
@@ -87,7 +88,7 @@ def test_a_dry_run_tells_what_was_filled_in(tmp_path, capsys):
     told = capsys.readouterr().out.splitlines()
     assert told[0] == (
         "preset sngan-cifar10 (Miyato et al. 2018, arXiv:1802.05957): model sngan, resolution 32, diff-augment off, "
-        "flip off"
+        "flip off, mixed-precision float32"
     )
     settings = dict(line.split(" (default")[0].split(": ", 1) for line in told[1:] if ": " in line)
     expected = {"batch_size": "64", "steps": "9", "resolution": "32", "preset": "sngan-cifar10", "diff_augment": "None"}

@@ -215,7 +215,7 @@ def test_studies_of_the_repository_can_begin(photographs, tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     for name in ("flowers-25", "flowers-100", "flowers-400", "flowers-fresh"):
         Path(name).symlink_to(photographs)
-    for file, trainings in (("augmentation", 72), ("sparsity", 120 + 12)):
+    for file, trainings in (("augmentation", 72), ("losses", 36), ("sparsity", 120 + 12)):
         assert main(["study", str(ROOT / "studies" / f"{file}.toml"), "--dry-run"]) == 0
         told = capsys.readouterr().out
         assert told.count(": begins\n") == trainings

@@ -143,7 +143,11 @@ def refused(run, capsys):
 @pytest.mark.parametrize(
     ("concern", "change", "told"),
     [
-        ("images", {"resolution": "64"}, "'resolution' must be a whole number from 1 to 2147483647; got '64'"),
+        (
+            "images",
+            {"resolution": "64"},
+            "'resolution' must be a whole number from 1 to 2147483647, or width and height such as 384x256; got '64'",
+        ),
         ("images", {"resolution": True}, "'resolution' must be a whole number"),
         ("images", {"resolution": None}, "'resolution' must be a whole number"),
         ("network", {"width": 10**30}, "'width' must be a whole number"),

@@ -15,9 +15,17 @@ from sle_gan.run_config import RunConfig
 
 
 def write_run(
-    path, *, model="fastgan", channels=3, background="#ffffff", steps=(4, 8), data_folder=".", class_names=()
+    path,
+    *,
+    model="fastgan",
+    resolution=64,
+    channels=3,
+    steps=(4, 8),
+    data_folder=".",
+    class_names=(),
+    **settings,
 ):
-    """Writes a run of 64 px and width 8 with a checkpoint of other weights for each step.
+    """Writes a run of width 8 with a checkpoint of other weights for each step.
 
     Batch statistics, averages of styles and the scales of noise get values that a wrong restore or a
     training-mode pass would show.
@@ -26,13 +34,17 @@ def write_run(
         The run, and the generator as it is in the last checkpoint.
     """
     run = RunFolder(path)
-    given = {"data_folder": data_folder, "model": model, "resolution": 64, "channels": channels, "width": 8}
-    config = RunConfig(
-        resolve({**given, "background": background, "cache_limit": 64}, class_names=class_names), {}, ["train.py"]
-    )
+    given = {
+        "data_folder": data_folder,
+        "model": model,
+        "resolution": resolution,
+        "channels": channels,
+        "width": 8,
+    }
+    config = RunConfig(resolve({**given, "cache_limit": 64, **settings}, class_names=class_names), {}, ["train.py"])
     with run.locked():
         start_run(run, config, {"images": []})
-    network = GENERATORS[MODELS[model].generator].build(64, channels, 8, 0, len(class_names))
+    network = GENERATORS[MODELS[model].generator].build(resolution, channels, 8, 0, len(class_names))
     checkpoint = tf.train.Checkpoint(average_generator=network, steps=tf.Variable(0, dtype=tf.int64))
     manager = tf.train.CheckpointManager(checkpoint, str(run.checkpoints), max_to_keep=len(steps) or None)
     for step in steps:

@@ -2,21 +2,27 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from sle_gan.export.directions import DirectionFilm, DirectionSheet, Move
-from sle_gan.export.drawing import Drawing, plan_drawing
+from sle_gan.errors import InputError
+from sle_gan.export.directions import Move
+from sle_gan.export.drawing import Drawing, checked_seeds, plan_drawing
 from sle_gan.export.film import FPS
 from sle_gan.export.history import FPS as HISTORY_FPS
 from sle_gan.export.history import History
+from sle_gan.export.latents import Latent, Point, Styles, read_latents
 from sle_gan.export.projection import Projection
+from sle_gan.export.redraw import Recipe, Redrawing
 from sle_gan.export.samples import MIX_FROM_PX, Samples
-from sle_gan.export.walk import FRAMES, PATHS, SPACES, Pace, Walk
+from sle_gan.export.walk import FRAMES, PATHS, SPACES, Pace, Walk, WalkSheet
 from sle_gan.models import GENERATORS
 from sle_gan.report.record import sheets_of
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
+
+Files: TypeAlias = Path | str | Iterable[Path | str]
 
 
 class DrawableRun:
@@ -44,6 +50,8 @@ class DrawableRun:
         class_name: str | None = None,
         truncation: float | None = None,
         step: int | None = None,
+        *,
+        latents: Files = (),
     ) -> np.ndarray:
         """Draws the picture of each seed: the pixels that `generate.py samples` writes as PNG.
 
@@ -55,11 +63,12 @@ class DrawableRun:
         On the CPU a picture is the same, bit for bit, whatever other seeds are drawn beside it.
 
         Args:
-            seeds: whole numbers from 0 to 2**31 - 1, one or more.
+            seeds: whole numbers from 0 to 2**31 - 1, one or more; none is needed beside `latents`.
             class_name: of a run with classes, the class of all pictures; the classes in turn if None.
             truncation: of a network with styles, how far pictures go from the average one, from 0 to 2; 1 changes
                 nothing.
             step: of an older checkpoint that is still kept; the newest if None.
+            latents: a file of codes or styles, as `project` writes it, or several, which are drawn behind the seeds.
 
         Returns:
             uint8 `[count, height, width, channels]` in [0, 255], in the order of the seeds.
@@ -68,7 +77,8 @@ class DrawableRun:
             InputError: a `ValueError`: if an argument is out of its range, the run has no such checkpoint or class,
                 or what is restored is damaged.
         """
-        return np.stack(list(self.samples(seeds, class_name=class_name, truncation=truncation, step=step)))
+        samples = self.samples(seeds, class_name=class_name, truncation=truncation, step=step, latents=latents)
+        return np.stack(list(samples))
 
     def draw_mixed(
         self,
@@ -98,7 +108,7 @@ class DrawableRun:
         """
         mixed = self.samples(seeds, mix_seeds, mix_from, class_name, truncation, step)
         pictures = np.stack(list(mixed))
-        return pictures.reshape(len(mixed.seeds), -1, *pictures.shape[1:])
+        return pictures.reshape(len(mixed.points), -1, *pictures.shape[1:])
 
     def samples(
         self,
@@ -108,6 +118,9 @@ class DrawableRun:
         class_name: str | None = None,
         truncation: float | None = None,
         step: int | None = None,
+        *,
+        latents: Files = (),
+        move: Move | None = None,
     ) -> Samples:
         """Plans the pictures of seeds, to be drawn one after another or written as files.
 
@@ -124,6 +137,8 @@ class DrawableRun:
             class_name: see `draw`.
             truncation: see `draw`.
             step: see `draw`.
+            latents: see `draw`.
+            move: a direction that each picture is moved along, and how far; None to move nothing.
 
         Returns:
             `Samples`: an iterable of uint8 `[height, width, channels]` with `save(folder, ...)`.
@@ -131,8 +146,10 @@ class DrawableRun:
         Raises:
             InputError: see `draw`.
         """
-        drawing = self._planned(step, class_name, truncation, with_styles=mix_seeds is not None)
-        return Samples(drawing, seeds, mix_seeds, mix_from)
+        found = self._latents(latents)
+        with_styles = mix_seeds is not None or _hold_styles(found) or (move is not None and self._has_styles)
+        drawing = self._planned(step, class_name, truncation, with_styles=with_styles)
+        return Samples(drawing, _behind(seeds, found), mix_seeds, mix_from, move)
 
     def film(  # noqa: PLR0913 (each is a flag of `generate.py interpolate`)
         self,
@@ -143,11 +160,13 @@ class DrawableRun:
         easing: str = Pace.easing,
         beat: Iterable[float] | None = None,
         fps: int = FPS,
-        space: str = SPACES[0],
+        space: str | None = None,
         path: str = PATHS[0],
         class_name: str | None = None,
         truncation: float | None = None,
         step: int | None = None,
+        latents: Files = (),
+        move: Move | None = None,
     ) -> Walk:
         """Plans a walk from seed to seed, to be drawn frame by frame or written as a film.
 
@@ -158,17 +177,21 @@ class DrawableRun:
             (6, 'walk.gif')
 
         Args:
-            seeds: two whole numbers or more, from 0 to 2**31 - 1.
+            seeds: whole numbers from 0 to 2**31 - 1: with `latents` two or more, and with a move one.
             frames: from one seed to the next, two or more.
             loop: whether to return to the first seed, so that the film has no end; otherwise it ends on the last.
             easing: `even`, or `smooth` to slow down at each seed.
             beat: when the film is at each seed, in seconds, instead of `frames`; with `loop` one time more.
             fps: frames shown in a second; 50 at most in a GIF, 240 in an MP4, 1000 in others.
-            space: `z` to walk among latent codes, or `w` among the styles of a network that has them.
+            space: `z` to walk among latent codes, or `w` among the styles of a network that has them; `w` if None where
+                styles are given or moved, otherwise `z`.
             path: among latent codes, along the `sphere` where they lie, or `straight`.
             class_name: see `draw`.
             truncation: see `draw`.
             step: see `draw`.
+            latents: see `draw`; they are come to behind the seeds.
+            move: a direction that the film moves along from its beginning to its end, and how far; with `loop` there
+                and back. None to move nothing.
 
         Returns:
             A `Walk`: an iterable of uint8 `[height, width, channels]` with `save(file or folder)`.
@@ -176,10 +199,13 @@ class DrawableRun:
         Raises:
             InputError: see `draw`.
         """
+        found = self._latents(latents)
+        if space is None:
+            space = "w" if _hold_styles(found) or (move is not None and self._has_styles) else SPACES[0]
         drawing = self._planned(step, class_name, truncation, with_styles=space == "w")
         times = None if beat is None else tuple(beat)
         pace = Pace(frames=frames, loop=loop, easing=easing, beat=times, fps=fps)
-        return Walk(drawing, seeds, pace, space, path)
+        return Walk(drawing, _behind(seeds, found), pace, space, path, move)
 
     def history(self, fps: int = HISTORY_FPS, *, loop: bool = False) -> History:
         """Plans the film of the training: its sheets of samples, the same seeds from step 0 on. No TensorFlow.
@@ -204,12 +230,12 @@ class DrawableRun:
         class_name: str | None = None,
         truncation: float | None = None,
         step: int | None = None,
-    ) -> DirectionSheet:
+    ) -> Samples:
         """Plans a sheet of pictures that are moved along the directions in which they change most.
 
             >>> import sle_gan
             >>> run = sle_gan.open_run("00000-fastgan-flowers")
-            >>> run.moved([3]).draw().shape  # eight directions, seven pictures each
+            >>> run.moved([3]).sheet().shape  # eight directions, seven pictures each
             (526, 460, 3)
 
         A network with styles is moved among these, any other among its latent codes.
@@ -222,12 +248,15 @@ class DrawableRun:
             step: see `draw`.
 
         Returns:
-            A `DirectionSheet` with `draw()` and `save(file)`.
+            `Samples` with `sheet()` and `save(file, grid=True)`.
 
         Raises:
             InputError: see `draw`.
         """
-        return DirectionSheet(self._movable(step, class_name, truncation), seeds, move or Move())
+        move = move or Move()
+        chosen = checked_seeds(seeds)
+        chosen = chosen if move.direction is not None else chosen[:1]
+        return self.samples(chosen, class_name=class_name, truncation=truncation, step=step, move=move)
 
     def moved_film(
         self,
@@ -238,24 +267,29 @@ class DrawableRun:
         class_name: str | None = None,
         truncation: float | None = None,
         step: int | None = None,
-    ) -> DirectionFilm:
+    ) -> WalkSheet:
         """Plans a film of seeds side by side that are moved along a direction, there and back.
 
         Args:
             seeds: see `moved`.
-            move: with a direction; its count is that of the frames in one way.
+            move: with a direction; its count is that of the frames in one way, three or more.
             fps: frames shown in a second; 50 at most in a GIF, 240 in an MP4, 1000 in others.
             class_name: see `draw`.
             truncation: see `draw`.
             step: see `draw`.
 
         Returns:
-            A `DirectionFilm`: an iterable of uint8 `[height, width, channels]` with `save(file or folder)`.
+            A `WalkSheet`: an iterable of uint8 `[height, width, channels]` with `save(file or folder)`.
 
         Raises:
             InputError: see `draw`.
         """
-        return DirectionFilm(self._movable(step, class_name, truncation), seeds, move, fps)
+        if move.count < 3:
+            raise InputError(f"a film must have three frames of one way at least; got {move.count}")
+        pace = Pace(frames=move.count - 1, loop=True, fps=fps)
+        drawing = self._planned(step, class_name, truncation, with_styles=self._has_styles)
+        space = "w" if self._has_styles else "z"
+        return WalkSheet([Walk(drawing, [seed], pace, space, move=move) for seed in checked_seeds(seeds)])
 
     def project(
         self,
@@ -289,7 +323,32 @@ class DrawableRun:
         Raises:
             InputError: see `draw`; and if there is no such picture.
         """
-        return Projection(self._movable(step, class_name, None), Path(picture), starts, steps, seed)
+        drawing = self._planned(step, class_name, with_styles=self._has_styles)
+        return Projection(drawing, Path(picture), starts, steps, seed)
+
+    def redraw(self, picture: Path | str, step: int | None = None) -> Redrawing:
+        """Plans a picture anew that this run drew, from what the text in its PNG says.
+
+            >>> import sle_gan
+            >>> run = sle_gan.open_run("00000-fastgan-flowers")
+            >>> saved = run.samples([3]).save("drawn/")
+            >>> run.redraw("drawn/seed-000003.png").save("again.webp").difference
+            0
+
+        Args:
+            picture: path of a PNG: a picture, a sheet or a frame.
+            step: of another checkpoint; that of the picture if None.
+
+        Returns:
+            A `Redrawing` with `draw()` and `save(file)`.
+
+        Raises:
+            InputError: if its text does not say how it was drawn, or does not fit this run.
+        """
+        recipe = Recipe.of(picture)
+        step = recipe.step if step is None else step
+        drawing = self._planned(step, recipe.class_name, recipe.truncation, with_styles=recipe.with_styles)
+        return Redrawing(drawing, recipe)
 
     def _planned(
         self,
@@ -305,6 +364,18 @@ class DrawableRun:
             self._drawing = drawing
         return self._drawing
 
-    def _movable(self, step: int | None, class_name: str | None, truncation: float | None) -> Drawing:
+    def _latents(self, files: Files) -> list[Latent]:
+        return read_latents([files] if isinstance(files, str | Path) else files, self.settings.network.generator)
+
+    @property
+    def _has_styles(self) -> bool:
         row = GENERATORS.get(self.settings.network.generator)
-        return self._planned(step, class_name, truncation, with_styles=row is not None and row.has_styles)
+        return row is not None and row.has_styles
+
+
+def _behind(seeds: Iterable[int], latents: list[Latent]) -> Iterable[Point]:
+    return [*seeds, *latents] if latents else seeds
+
+
+def _hold_styles(latents: list[Latent]) -> bool:
+    return any(isinstance(latent, Styles) for latent in latents)

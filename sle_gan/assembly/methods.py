@@ -10,10 +10,11 @@ from sle_gan.augment.diffaugment import DiffAugment
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.models import DISCRIMINATORS, GENERATORS
 from sle_gan.models.build import build_discriminator, build_generator, pair_of
-from sle_gan.models.pairing import feature_splits, training_graph
+from sle_gan.models.pairing import chained_graph, feature_splits, training_graph
 from sle_gan.pretrained.perceptual import PerceptualDistance
 from sle_gan.run import RunFolder
 from sle_gan.settings import SparseFromScratchSettings, TicketSearchSettings, TrainSettings
+from sle_gan.training.chain import Chain
 from sle_gan.training.distillation import Distillation
 from sle_gan.training.ema import MovingAverage, average_decay
 from sle_gan.training.path_length import PathLength
@@ -76,6 +77,10 @@ def build_methods(
         perturbation = AdversarialFeatures(*splits, SIGNS[moved.adv_sign], moved.adv_gamma, moved.adv_steps)
         methods.discriminator_terms.extend(perturbation.discriminator_terms)
         methods.generator_terms.extend(perturbation.generator_terms)
+    if settings.chain is not None:
+        chain = Chain(chained_graph(pair_of(settings.network), generator, discriminator), settings.chain)
+        methods.discriminator_terms.extend(chain.discriminator_terms)
+        methods.after_step.extend(chain.after_step)
     if settings.transfer.teacher is not None:
         judge, origin = read_teacher(settings.transfer, RunFolder(settings.transfer.teacher))
         methods.generator_terms.append(Teacher(judge, settings.transfer.teacher_weight, origin))

@@ -12,15 +12,18 @@ import numpy as np
 
 from sle_gan.assembly.drawable_run import DrawableRun
 from sle_gan.assembly.evaluate_run import Evaluation, evaluate_run
+from sle_gan.errors import InputError
 from sle_gan.evaluation.health import Verdict, judge
 from sle_gan.export.drawing import checked_seeds
 from sle_gan.export.formats import check_format
 from sle_gan.export.pictures import check_output
+from sle_gan.export.redraw import Recipe
 from sle_gan.export.sizes import WeightSizes, weight_sizes
 from sle_gan.hub import publish
 from sle_gan.report.card import run_card
 from sle_gan.report.record import RunRecord, damage_as_input_error, metric_arrays, read_record
 from sle_gan.report.run_report import write_report
+from sle_gan.run import RunFolder
 from sle_gan.shared_generator import find_generator
 
 if TYPE_CHECKING:
@@ -239,3 +242,23 @@ def open_run(path_or_name: Path | str, output_folder: Path | str = "runs") -> Op
     folder = find_generator(path_or_name, output_folder)
     folder.config()  # what is wrong with it is told here
     return OpenedRun(folder)
+
+
+def open_run_of(picture: Path | str, output_folder: Path | str = "runs") -> OpenedRun:
+    """Opens the run that drew a picture, which lies around the picture or in `output_folder`. Loads no TensorFlow.
+
+    Args:
+        picture: path of a PNG.
+        output_folder: where runs are looked for by name.
+
+    Raises:
+        InputError: if the picture does not say which run drew it, or that is not there.
+    """
+    recipe = Recipe.of(picture)
+    for folder in recipe.places(output_folder):
+        if RunFolder(folder).exists():
+            return open_run(folder)
+    raise InputError(
+        f"the run {recipe.run[:80]!r}, which drew {picture} at step {recipe.step}, is not in {output_folder}; "
+        "give its folder with --run"
+    )

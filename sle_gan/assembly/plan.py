@@ -9,6 +9,7 @@ from pathlib import Path
 from sle_gan.assembly.batch_size import check_batch_size, with_batch_size
 from sle_gan.assembly.hours import check_length, with_steps
 from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
+from sle_gan.assembly.precision import PrecisionTrials, with_precision
 from sle_gan.assembly.probe import MemoryTrials, ask_times
 from sle_gan.assembly.resolve import cluster_of, resolve
 from sle_gan.assembly.settled import with_settled
@@ -127,7 +128,9 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
     given = with_settled(given, plan_of, change=command.change_settings)
     with MemoryTrials() as ask_memory:
         given = with_batch_size(given, command, plan_of, ask_memory)
-    plan = plan_of(with_steps(given, plan_of, ask_times))
+    trials = PrecisionTrials(given, ask_times)
+    given = with_steps(given, plan_of, trials.fastest)
+    plan = plan_of(with_precision(given, command, plan_of, trials))
     if not plan.is_written:
         return plan
     if plan.goes_on:

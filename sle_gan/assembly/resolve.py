@@ -29,7 +29,7 @@ from sle_gan.models.weight_files import check_weights_file
 from sle_gan.picture_shape import PictureShape
 from sle_gan.search.rounds import settle_search
 from sle_gan.settings.augmentation import check_augmentation, fill_augmentation
-from sle_gan.settings.devices import DeviceSettings
+from sle_gan.settings.devices import FLOAT32, DeviceSettings
 from sle_gan.settings.field import accept, flag_name
 from sle_gan.settings.network import NetworkSettings
 from sle_gan.settings.optimization import AUTO
@@ -45,6 +45,7 @@ _OPTIONS = {  # settings, what networks take
     "channel_max": "limits",
     "genotype": "genotype",
     "progan_variant": "variant",
+    "discriminator_norm": "norm",
 }
 
 
@@ -111,8 +112,8 @@ def _accepted(given: Mapping[str, object]) -> dict[str, Any]:
         if name not in GIVABLE:
             near = difflib.get_close_matches(name, GIVABLE, n=1)
             raise InputError(f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-        if name == "kid_network" and value == AUTO:
-            continue  # as if it were not given: it follows from the loss
+        if (name == "kid_network" and value == AUTO) or (name == "mixed_precision" and value in (AUTO, FLOAT32)):
+            continue  # as if it were not given: the first follows from the loss, the second is float32 without a trial
         if value is not None:
             values[name] = accept(name, GIVABLE[name], value)
         elif name == "diff_augment":  # off; of others None is what is not given

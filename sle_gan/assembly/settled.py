@@ -1,4 +1,4 @@
-"""What a command leaves to the program, and the run that it goes on with has settled: batch, width, length, rates.
+"""What a command leaves open and the run that it goes on with has settled: batch, width, length, rates, precision.
 
 So the same command goes on with a run exactly, whatever a trial or a rule would choose today. Imports no TensorFlow.
 """
@@ -10,6 +10,7 @@ from typing import Any
 from sle_gan.errors import InputError
 from sle_gan.run import RunFolder
 from sle_gan.settings import TrainSettings
+from sle_gan.settings.devices import FLOAT32
 from sle_gan.settings.optimization import AUTO
 from sle_gan.settings.train import DEFAULTS
 
@@ -71,6 +72,8 @@ def _settled(given: Mapping[str, Any], run: TrainSettings, *, change: bool) -> d
         settled["steps"] = run.steps_given
         if given.get("width") is None:
             settled["width"] = run.network.width
+    if given.get("mixed_precision") in (None, AUTO):
+        settled["mixed_precision"] = run.devices.mixed_precision or FLOAT32
     asked = given.get("rates") or optimization.rates
     if asked != optimization.rates or (not change and any(given.get(name) is not None for name in _RATES)):
         return settled

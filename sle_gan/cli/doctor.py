@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sle_gan.assembly.estimate import estimate_needs
 from sle_gan.assembly.hours import fit_length
+from sle_gan.assembly.precision import PrecisionTrials
 from sle_gan.assembly.probe import TIMED_STEPS, ask_times
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.program import ArgumentParser, file_path, run_program
@@ -99,10 +100,13 @@ def _examine(arguments: argparse.Namespace) -> int:
         hours, length = seconds * settings.optimization.steps / 3600, f"{settings.optimization.steps:,} steps"
         print(f"a step takes {seconds:.3g} s here; {length} {hours:.1f} hours")
     elif arguments.hours:
-        chosen, lines = fit_length(settings, given, arguments.hours, ask_times, diagnosis.usable)
+        trials = PrecisionTrials(given, ask_times)
+        chosen, lines = fit_length(settings, given, arguments.hours, trials.fastest, diagnosis.usable)
         print("\n".join(lines))
         planned = resolve({**given, "data_folder": arguments.data_folder, **chosen})
         print(f"rates: {describe_rates(planned, goes_on=False) or 'those of the paper'}")
+        if trials.has_choice(planned):
+            print(f"precision: {trials.choose(planned)[1]}")
         content |= {**chosen, "rates": planned.optimization.rates}
     if arguments.json is not None:
         write_json(arguments.json, content)

@@ -11,6 +11,7 @@ from sle_gan.cli import (
     evaluate,
     frontier,
     generate,
+    generate_flags,
     import_checkpoint,
     report,
     search,
@@ -23,7 +24,7 @@ from sle_gan.cli.program import ArgumentParser
 PARSERS = {
     "doctor": doctor.parser,
     "train": train_flags.parser,
-    "generate": generate.parser,
+    "generate": generate_flags.parser,
     "evaluate": evaluate.parser,
     "import": import_checkpoint.parser,
     "report": report.parser,

@@ -67,8 +67,11 @@ def write_picture(path: Path, image: NDArray[np.uint8], text: Mapping[str, str])
     information = PngImagePlugin.PngInfo()
     for name, value in {**text, "Software": SOFTWARE}.items():
         information.add_text(name, value)
-    png_options: dict[str, Any] = {"pnginfo": information, "compress_level": _PNG_LEVEL}
-    options = png_options if format_name == "PNG" else {"quality": 95, "exif": exif_mark()}
+    options: dict[str, Any] = {"quality": 95, "exif": exif_mark()}
+    if format_name == "PNG":
+        options = {"pnginfo": information, "compress_level": _PNG_LEVEL}
+    elif format_name == "TIFF":
+        options = {"compression": "tiff_deflate", "exif": exif_mark()}
     content = io.BytesIO()  # Pillow does not say that a disk is full
     picture.save(content, format_name, **options)
     with whole_file(path) as temporary:

@@ -4,20 +4,15 @@ Sources: Shen and Zhou, "Closed-Form Factorization of Latent Semantics in GANs",
 Härkönen et al., "GANSpace: Discovering Interpretable GAN Controls", NeurIPS 2020, arXiv:2004.02546 (`pca`).
 """
 
-import functools
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.errors import InputError
-from sle_gan.export.drawing import Drawing, checked_seeds, format_seeds
-from sle_gan.export.film import FPS, Film, check_fps
-from sle_gan.export.pictures import check_output, without_alpha
+from sle_gan.export.drawing import Drawing
+from sle_gan.export.picture_text import PictureText
 
 if TYPE_CHECKING:
     from sle_gan.export.trained import TrainedGenerator
@@ -25,7 +20,7 @@ if TYPE_CHECKING:
 METHODS = ("sefa", "pca")
 COUNT = 8
 LARGEST_AMOUNT = 20.0
-SHEET_EXTENSIONS = (".png", ".jpg", ".webp")
+_STRONGEST = f"the first {COUNT}"
 _SAMPLED = 2000  # styles, whose spread is measured
 
 
@@ -50,7 +45,7 @@ class Move:
         method: `sefa`, or `pca` of the styles of a network that has them.
         direction: the one that is moved along, from 0; None for the strongest eight.
         amounts: how far, from the one to the other, in standard deviations; 0 is the seed's own picture.
-        count: pictures of a seed and a direction, two or more.
+        count: pictures of a seed and a direction.
     """
 
     method: str = METHODS[0]
@@ -74,8 +69,44 @@ class Move:
         if not all(abs(amount) <= LARGEST_AMOUNT for amount in self.amounts):  # NaN is refused too
             low, high = self.amounts
             raise InputError(f"--amount must be from {-LARGEST_AMOUNT:g} to {LARGEST_AMOUNT:g}; got {low:g}:{high:g}")
-        if self.count < 2:
+        if self.direction is not None and self.direction < 0:
+            raise InputError(f"--direction must be a whole number from 0; got {self.direction}")
+        if self.count < 1 or (self.count == 1 and self.amounts[0] != self.amounts[1]):
             raise InputError(f"there must be two pictures of a direction at least; got {self.count}")
+
+    @property
+    def pictures(self) -> int:
+        """How many there are of each seed."""
+        return self.count * (COUNT if self.direction is None else 1)
+
+    def words(self) -> dict[str, str]:
+        """Returns what a picture's text says of it: words by name, as `of_text` reads them."""
+        direction = _STRONGEST if self.direction is None else str(self.direction)
+        amounts = ":".join(repr(float(amount)).removesuffix(".0") for amount in dict.fromkeys(self.amounts))
+        return {"method": self.method, "direction": direction, "amount": amounts}
+
+    @classmethod
+    def of_text(cls, text: PictureText) -> "Move | None":
+        """Reads what `words` wrote, and beside it the `columns` of a sheet; None where a text says nothing of a move.
+
+        Raises:
+            InputError: if it is something else.
+        """
+        if "direction" not in text:
+            return None
+        amounts = text.numbers("amount", ":")
+        if len(amounts) > 2:
+            raise InputError("amount must be one number or two")
+        count = text.whole("columns") if "columns" in text else 1 if amounts[0] == amounts[-1] else cls.count
+        direction = None if text["direction"] == _STRONGEST else text.whole("direction")
+        return cls(method=text["method"], direction=direction, amounts=(amounts[0], amounts[-1]), count=count)
+
+    def each(self) -> "list[Move]":
+        """Returns the move of each picture of a seed alone, in their order."""
+        directions = range(COUNT) if self.direction is None else [self.direction]
+        amounts = self._amounts().tolist()
+        alone = [replace(self, amounts=(amount, amount), count=1) for amount in amounts]
+        return [replace(move, direction=direction) for direction in directions for move in alone]
 
     def steps(self, trained: "TrainedGenerator") -> NDArray[np.float32]:
         """Returns what is added to a code or a style, float32 `[directions, count, size]`.
@@ -89,8 +120,24 @@ class Move:
             if len(vectors) <= self.direction:
                 raise InputError(f"--direction must be from 0 to {len(vectors) - 1}; got {self.direction}")
             vectors = vectors[-1:]
-        amounts = np.linspace(*self.amounts, self.count, dtype=np.float32)
-        return vectors[:, None] * amounts[:, None]
+        return vectors[:, None] * self._amounts()[:, None]
+
+    def along(self, trained: "TrainedGenerator", shares: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Returns what is added to the code or style of each frame of a film, float32 `[frames, size]`.
+
+        Args:
+            trained: the `TrainedGenerator`.
+            shares: float64 `[frames]` in [0, 1], from the first amount to the second.
+
+        Raises:
+            InputError: if there is no such direction.
+        """
+        low, high = self.amounts
+        (vector,) = replace(self, amounts=(1.0, 1.0), count=1).steps(trained)[0]
+        return vector * (low + (high - low) * shares).astype(np.float32)[:, None]
+
+    def _amounts(self) -> NDArray[np.float32]:
+        return np.linspace(*self.amounts, self.count, dtype=np.float32)
 
 
 def find_directions(trained: "TrainedGenerator", method: str = METHODS[0], count: int = COUNT) -> Directions:
@@ -113,114 +160,7 @@ def find_directions(trained: "TrainedGenerator", method: str = METHODS[0], count
         rising, columns = np.linalg.eigh(responses @ responses.T)
         strengths, vectors = rising[::-1], columns.T[::-1]
     largest = vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)]
-    vectors = (vectors * np.sign(largest)[:, None])[:count]
-    if trained.truncation is not None:
+    vectors = vectors * np.sign(largest)[:, None]
+    if trained.truncation is not None:  # of all, so that a direction is the same to the last bit whatever `count` is
         vectors = vectors * (trained.styles(range(_SAMPLED)) @ vectors.T).std(axis=0)[:, None]
-    return Directions(vectors.astype(np.float32), strengths[:count] / strengths.sum())
-
-
-class DirectionSheet:
-    """A sheet with a row of pictures for each direction, or for each seed that is moved along one.
-
-    Args:
-        drawing: the `Drawing`; of a network with styles, one that draws by way of them.
-        seeds: whole numbers from 0 to 2**31 - 1; without a direction the first alone is drawn.
-        move: the `Move`.
-
-    Raises:
-        InputError: if an argument is out of its range.
-    """
-
-    def __init__(self, drawing: Drawing, seeds: Iterable[int], move: Move):
-        self.drawing, self.move = drawing, move
-        seeds = checked_seeds(seeds)
-        self.seeds = seeds[:1] if move.direction is None else seeds
-        move.check(drawing)
-
-    def draw(self) -> NDArray[np.uint8]:
-        """Draws the sheet, uint8 `[height, width, channels]`."""
-        trained = self.drawing.trained
-        steps = self.move.steps(trained)
-        pictures = trained.draw_moved(self.seeds, steps.reshape(-1, steps.shape[-1]))
-        return image_sheet(np.stack(list(pictures)), self.move.count)
-
-    def save(self, output: Path | str) -> Path:
-        """Writes the sheet.
-
-        Args:
-            output: a `.png`, `.jpg` or `.webp` file.
-
-        Returns:
-            Its path.
-
-        Raises:
-            InputError: if the file is of another kind, or there is no such direction.
-            StorageError: if it cannot be written.
-        """
-        output = Path(output)
-        extension = output.suffix.lower()
-        if extension not in SHEET_EXTENSIONS:
-            raise InputError(f"--output must end in {', '.join(SHEET_EXTENSIONS)} or that of a film; got {output}")
-        check_output(output, (1, extension), self.drawing.picture_bytes * self.move.count * COUNT)
-        (sheet,) = without_alpha([self.draw()], extension, self.drawing.background)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write_picture(output, sheet, self.drawing.origin | _words(self.seeds, self.move))
-        return output
-
-
-class DirectionFilm(Film):
-    """Seeds that are moved along a direction side by side, there and back.
-
-    Args:
-        drawing: see `DirectionSheet`.
-        seeds: see `DirectionSheet`.
-        move: the `Move`; it names a direction, and its count is that of the frames in one way.
-        fps: frames shown in a second.
-
-    Raises:
-        InputError: if an argument is out of its range.
-    """
-
-    loop = True
-
-    def __init__(self, drawing: Drawing, seeds: Iterable[int], move: Move, fps: int = FPS):
-        self.sheet = DirectionSheet(drawing, seeds, move)
-        if move.direction is None:
-            raise InputError("a film needs --direction, such as 0")
-        check_fps(fps)
-        self.fps, self.background = fps, drawing.background
-        self.frame_bytes = drawing.picture_bytes * len(self.sheet.seeds)
-        self.origin = drawing.origin | _words(self.sheet.seeds, move)
-
-    def __len__(self) -> int:
-        return 2 * (self.sheet.move.count - 1)
-
-    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        """Draws the frames, uint8 `[height, width, channels]` each."""
-        forth = []
-        for frame in map(self._frame, self._steps):
-            forth.append(frame)
-            yield frame
-        yield from forth[-2:0:-1]
-
-    def key_frames(self) -> Iterator[NDArray[np.uint8]]:
-        """Draws both ends and the middle."""
-        return map(self._frame, self._steps[[0, len(self._steps) // 2, -1]])
-
-    def prepare(self) -> None:
-        """Finds the direction."""
-        _ = self._steps
-
-    @functools.cached_property
-    def _steps(self) -> NDArray[np.float32]:
-        (steps,) = self.sheet.move.steps(self.sheet.drawing.trained)
-        return steps
-
-    def _frame(self, step: NDArray[np.float32]) -> NDArray[np.uint8]:
-        return image_sheet(np.stack(list(self.sheet.drawing.trained.draw_moved(self.sheet.seeds, step[None]))))
-
-
-def _words(seeds: Iterable[int], move: Move) -> dict[str, str]:
-    direction = f"the first {COUNT}" if move.direction is None else str(move.direction)
-    amounts = ":".join(f"{amount:g}" for amount in move.amounts)
-    return {"seeds": format_seeds(list(seeds)), "method": move.method, "direction": direction, "amount": amounts}
+    return Directions(vectors[:count].astype(np.float32), strengths[:count] / strengths.sum())

@@ -32,16 +32,19 @@ class Film(abc.ABC):
     Attributes:
         fps: frames shown in a second.
         loop: whether the last frame goes over into the first.
-        origin: what a file says of where it comes from, words by name.
         background: color under transparency, three numbers in [0, 255].
         frame_bytes: of the pixels of one frame.
     """
 
     fps: int
     loop: bool
-    origin: dict[str, str]
     background: tuple[int, int, int]
     frame_bytes: int
+
+    @property
+    @abc.abstractmethod
+    def origin(self) -> dict[str, str]:
+        """What a file says of where it comes from, words by name."""
 
     @abc.abstractmethod
     def __len__(self) -> int:
@@ -82,16 +85,17 @@ class Film(abc.ABC):
             raise InputError(f"--output must be a folder without frames, or two films would mix; {output} holds some")
         check_output(output, (len(self), extension or ".png"), self.frame_bytes)
         self.prepare()
+        origin = self.origin
         frames = without_alpha(self, extension, self.background)
         if extension:
             output.parent.mkdir(parents=True, exist_ok=True)
             keys = without_alpha(self.key_frames(), extension, self.background)
-            write_film(output, Footage(frames, self.fps, self.loop, keys, self.origin), crf)
+            write_film(output, Footage(frames, self.fps, self.loop, keys, origin), crf)
             return output
 
         def write(numbered: tuple[int, NDArray[np.uint8]]) -> None:
             index, image = numbered
-            write_picture(output / f"frame-{index:05d}.png", image, self.origin | {"frame": f"{index} of {len(self)}"})
+            write_picture(output / f"frame-{index:05d}.png", image, origin | {"frame": f"{index} of {len(self)}"})
 
         make_output_folder(output)
         for _ in map_ahead(write, enumerate(frames)):

@@ -34,9 +34,14 @@ class History(Film):
             raise InputError(f"{run.path} has {len(sheets)} sheets of samples; a film needs two at least")
         check_fps(fps)
         self.sheets, self.fps, self.loop = list(sheets), fps, loop
-        self.origin = {"run": run.name, "sheets": str(len(sheets))}
+        self.run = run
         self.background = run.settings().images.background_rgb
         self.frame_bytes = _read(self.sheets[-1]).nbytes
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What a file says of where it comes from, words by name."""
+        return {"run": self.run.name, "sheets": str(len(self.sheets))}
 
     def __len__(self) -> int:
         return len(self.sheets) - 1 + self.fps * _LAST_SECONDS

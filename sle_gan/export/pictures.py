@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 _WAITING_AT_MOST = 32  # pictures drawn and not yet encoded
 # The least size of a picture file, as a share of the bytes of its pixels.
-_LEAST_SHARES = {".png": 0.2, ".webp": 0.05, ".jpg": 0.02, ".gif": 0.02, ".mp4": 0.001}
+_LEAST_SHARES = {".png": 0.2, ".tif": 0.2, ".webp": 0.05, ".jpg": 0.02, ".gif": 0.02, ".mp4": 0.001}
 _NO_ALPHA = {".jpg", ".gif", ".mp4"}
 
 

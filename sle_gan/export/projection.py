@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sle_gan.data.decode import read_image
-from sle_gan.data.pictures import image_sheet, whole_file, write_picture
+from sle_gan.data.pictures import image_sheet, write_picture
 from sle_gan.errors import InputError
 from sle_gan.export.drawing import Drawing
 from sle_gan.export.film_files import Footage, write_film
+from sle_gan.export.latents import Code, Latent, Styles, latents_text, write_latents
 from sle_gan.export.pictures import check_output, without_alpha
 from sle_gan.marks import make_output_folder
 
@@ -75,8 +76,8 @@ class Projection:
     def save(self, folder: Path | str) -> Projected:
         """Searches, and writes `picture.png`, `pair.png`, `code.npz` and `search.webp`.
 
-        `code.npz` holds `codes` or `styles`, float32 `[1, size]`. The film shows the given picture beside the best at
-        each point of the search.
+        `code.npz` holds `codes` or `styles`, float32 `[1, size]`, as `sle_gan.export.latents.read_latents` reads them.
+        The film shows the given picture beside the best at each point of the search.
 
         Args:
             folder: where they are written.
@@ -99,14 +100,21 @@ class Projection:
                 watched.append(best)
 
         found = search_code(trained, target, self.starts, self.steps, self.seed, watch)
+        latent = self._latent(found.code)
+        (picture,) = trained.draw_seeds([latent])
         make_output_folder(folder)
         words = self.drawing.origin | {"of": self.picture.name, "distance": f"{found.distance:.4f}"}
-        pairs = [image_sheet(np.stack([target, best]), 2) for best in (*watched, found.picture)]
-        write_picture(folder / "picture.png", found.picture, words)
+        pairs = [image_sheet(np.stack([target, best]), 2) for best in (*watched, picture)]
+        write_picture(folder / "picture.png", picture, words | {"latent": latents_text([latent])})
         write_picture(folder / "pair.png", pairs[-1], words)
-        kind = "codes" if self.drawing.truncation is None else "styles"
-        with whole_file(folder / "code.npz") as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{kind: found.code[None]})
+        settings = self.drawing.run.settings()
+        write_latents(folder / "code.npz", [latent], {"generator": settings.network.generator} | self.drawing.origin)
         frames: Iterator[NDArray[np.uint8]] = without_alpha(pairs, ".webp", self.drawing.background)
         write_film(folder / "search.webp", Footage(frames, _FILM_FPS, False, iter(())))
         return Projected(folder, found.distance, found.pixel_distance)
+
+    def _latent(self, code: NDArray[np.float32]) -> Latent:
+        if self.drawing.truncation is not None:
+            return Styles(code[None])
+        names = self.drawing.run.settings().images.class_names
+        return Code(code, np.eye(len(names), dtype=np.float32)[self.drawing.label] if names else None)

@@ -26,6 +26,10 @@ class Route(NamedTuple):
     ends: NDArray[np.int64]
     shares: NDArray[np.float32]
 
+    def at(self, rows: NDArray[np.int64] | slice) -> "Route":
+        """Returns the places of some of the frames."""
+        return Route(self.starts[rows], self.ends[rows], self.shares[rows])
+
     def eased(self, easing: str) -> "Route":
         """Returns the same way at another pace.
 

@@ -1,7 +1,7 @@
 """The trained generator of a run, and drawing with it."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sle_gan.array_files import read_arrays
 from sle_gan.checkpoint_files import read_saved
 from sle_gan.errors import InputError
+from sle_gan.export.latents import Code, Point, Styles
 from sle_gan.export.route import Route
 from sle_gan.models import GENERATORS
 from sle_gan.models.array_weights import assign_arrays
@@ -79,28 +80,36 @@ class TrainedGenerator:
         self._draw = tf.function(lambda inputs: postprocess_images(self.generator(inputs, training=False), tf.uint8))
         if truncation is not None:
             self._parts = _styles(run, self.generator)
+            self._layer_count = self._parts.synthesis.input_shape[1]
             self._draw = tf.function(self._draw_truncated)
             self._draw_styles = tf.function(self._draw_styles_of_layers)
             self._map = tf.function(self._styles_of)
 
-    def draw_seeds(self, seeds: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+    def draw_seeds(self, seeds: Sequence[Point]) -> Iterator[NDArray[np.uint8]]:
         """Draws the picture of each seed; on the CPU it is the same, bit for bit, whatever the other seeds.
 
         Args:
-            seeds: a sequence of whole numbers from 0 to 2**31 - 1.
+            seeds: a sequence of whole numbers from 0 to 2**31 - 1, and of codes and styles that passed `check`.
 
         Yields:
             uint8 `[height, width, channels]`, in the order of the seeds.
         """
-        for first in range(0, len(seeds), DRAWN_BATCH):
-            chosen = seeds[first : first + DRAWN_BATCH]
-            yield from draw_padded(self._draw, self._inputs(tf.constant(list(chosen), tf.int32)))
+        for rows in _batches(len(seeds)):
+            points = list(seeds[rows])
+            pictures = draw_padded(self._draw, self._inputs_of(points))
+            are_styles = [isinstance(point, Styles) for point in points]
+            if any(are_styles):
+                drawn = draw_padded(self._draw_styles, self._layer_styles(points))
+                pictures = np.where(np.reshape(are_styles, [-1, 1, 1, 1]), drawn, pictures)
+            yield from pictures
 
-    def draw_mixed(self, seeds: Sequence[int], mix_seeds: Sequence[int], from_side: int) -> Iterator[NDArray[np.uint8]]:
+    def draw_mixed(
+        self, seeds: Sequence[Point], mix_seeds: Sequence[int], from_side: int
+    ) -> Iterator[NDArray[np.uint8]]:
         """Draws the pictures of each seed with the finer styles of each other seed.
 
         Args:
-            seeds: whole numbers from 0 to 2**31 - 1, whose styles shape the coarser maps.
+            seeds: see `draw_seeds`; their styles shape the coarser maps.
             mix_seeds: likewise, whose styles shape the finer maps.
             from_side: side in pixels of the coarsest map that is shaped by `mix_seeds`: 4, 8, 16, ...
 
@@ -108,79 +117,110 @@ class TrainedGenerator:
             uint8 `[height, width, channels]`: of the first seed with every other seed, then of the second, ...
         """
         first_layer = GENERATORS[self.run.settings().network.generator].module().first_layer_from(from_side)
-        layer_count = self._parts.synthesis.input_shape[1]
-        is_fine = (tf.range(layer_count) >= first_layer)[None, :, None]
-        fine = self._styles_of_seeds(mix_seeds)
-        for coarse in self._styles_of_seeds(seeds):
-            mixed = tf.where(is_fine, fine[:, None], coarse[None, None])
-            for first in range(0, len(mixed), DRAWN_BATCH):
-                yield from draw_padded(self._draw_styles, mixed[first : first + DRAWN_BATCH])
+        is_fine = (np.arange(self._layer_count) >= first_layer)[:, None]
+        fine = self._layer_styles(mix_seeds)
+        for coarse in self._layer_styles(seeds):
+            mixed = np.where(is_fine, fine, coarse)
+            for rows in _batches(len(mixed)):
+                yield from draw_padded(self._draw_styles, mixed[rows])
 
-    def draw_style_walk(self, seeds: Sequence[int], route: Route) -> Iterator[NDArray[np.uint8]]:
+    def draw_style_walk(
+        self, seeds: Sequence[Point], route: Route, moves: NDArray[np.float32] | None = None
+    ) -> Iterator[NDArray[np.uint8]]:
         """Draws a walk from seed to seed in the space of styles, where straight lines are walked.
 
         Args:
-            seeds: two whole numbers or more, from 0 to 2**31 - 1.
+            seeds: see `draw_seeds`.
             route: the place of each frame among them.
+            moves: float32 `[frames, size]`, added to the styles of each frame; None for none.
 
         Yields:
             uint8 `[height, width, channels]`, a picture for each frame.
         """
-        styles = self._styles_of_seeds(seeds)
-        layer_count = self._parts.synthesis.input_shape[1]
-        for part in _batches(route):
-            walked = interpolate_straight(tf.gather(styles, part.starts), tf.gather(styles, part.ends), part.shares)
-            yield from draw_padded(self._draw_styles, tf.repeat(walked[:, None], layer_count, axis=1))
+        styles = self._layer_styles(seeds)
+        shares = route.shares[:, None, None]
+        for rows in _batches(len(shares)):
+            starts, ends = styles[route.starts[rows]], styles[route.ends[rows]]
+            walked = (1.0 - shares[rows]) * starts + shares[rows] * ends
+            yield from draw_padded(self._draw_styles, walked if moves is None else walked + moves[rows, None])
 
-    def draw_walk(self, seeds: Sequence[int], route: Route, *, straight: bool = False) -> Iterator[NDArray[np.uint8]]:
+    def draw_walk(
+        self, seeds: Sequence[Point], route: Route, moves: NDArray[np.float32] | None = None, *, straight: bool = False
+    ) -> Iterator[NDArray[np.uint8]]:
         """Draws a walk from seed to seed; from class to class along the straight line between their labels.
 
         Args:
-            seeds: two whole numbers or more, from 0 to 2**31 - 1.
+            seeds: see `draw_seeds`; no styles.
             route: the place of each frame among them. A frame on a seed is its own picture, to the last bit.
+            moves: float32 `[frames, size]`, added to the codes of each frame; None for none.
             straight: whether codes are joined by straight lines; otherwise along the sphere where they lie.
 
         Yields:
             uint8 `[height, width, channels]`, a picture for each frame.
         """
-        inputs = seed_inputs(self.generator, list(seeds), self.label)
+        inputs = self._inputs_of(seeds)
         codes, *labels = tf.nest.flatten(inputs)
         between = interpolate_straight if straight else interpolate_codes
-        for part in _batches(route):
+        for rows in _batches(len(route.shares)):
+            part = route.at(rows)
             starts = tf.gather(codes, part.starts)
             walked = between(starts, tf.gather(codes, part.ends), tf.constant(part.shares))
-            parts = [tf.where(part.shares[:, None] == 0, starts, walked)]
+            walked = tf.where(part.shares[:, None] == 0, starts, walked)
+            parts = [walked if moves is None else walked + moves[rows]]
             parts += [
                 interpolate_straight(tf.gather(label, part.starts), tf.gather(label, part.ends), part.shares)
                 for label in labels
             ]
             yield from draw_padded(self._draw, tf.nest.pack_sequence_as(inputs, parts))
 
-    def draw_moved(self, seeds: Sequence[int], moves: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
+    def draw_moved(self, seeds: Sequence[Point], moves: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
         """Draws the pictures of each seed, whose code, or style where there are styles, is moved.
 
         Args:
-            seeds: whole numbers from 0 to 2**31 - 1.
+            seeds: see `draw_seeds`.
             moves: float32 `[count, size]` that are added. Zeros give the seed's own picture, to the last bit.
 
         Yields:
             uint8 `[height, width, channels]`: of the first seed with every move, then of the second, ...
         """
         of_seeds, of_moves = (part.ravel() for part in np.indices([len(seeds), len(moves)]))
-        rows = [slice(first, first + DRAWN_BATCH) for first in range(0, len(of_seeds), DRAWN_BATCH)]
         if self.truncation is not None:
-            layer_count = self._parts.synthesis.input_shape[1]
-            styles = self.styles(seeds)
-            for part in rows:
-                moved = styles[of_seeds[part]] + moves[of_moves[part]]
-                yield from draw_padded(self._draw_styles, tf.repeat(moved[:, None], layer_count, axis=1))
+            styles = self._layer_styles(seeds)
+            for rows in _batches(len(of_seeds)):
+                yield from draw_padded(self._draw_styles, styles[of_seeds[rows]] + moves[of_moves[rows], None])
             return
-        inputs = seed_inputs(self.generator, list(seeds), self.label)
+        inputs = self._inputs_of(seeds)
         codes, *labels = tf.nest.flatten(inputs)
-        for part in rows:
-            parts = [tf.gather(codes, of_seeds[part]) + moves[of_moves[part]]]
-            parts += [tf.gather(label, of_seeds[part]) for label in labels]
+        for rows in _batches(len(of_seeds)):
+            parts = [tf.gather(codes, of_seeds[rows]) + moves[of_moves[rows]]]
+            parts += [tf.gather(label, of_seeds[rows]) for label in labels]
             yield from draw_padded(self._draw, tf.nest.pack_sequence_as(inputs, parts))
+
+    def check(self, points: Iterable[Point]) -> None:
+        """Checks that codes and styles are of this network's sizes; seeds always fit.
+
+        Raises:
+            InputError: if one is not, or the class of a code is not known.
+        """
+        for point in points:
+            if isinstance(point, Styles):
+                size = self._parts.average.shape[0]
+                if point.numbers.shape not in {(1, size), (self._layer_count, size)}:
+                    wanted = f"[{size}] or [{self._layer_count}, {size}]"
+                    raise InputError(f"styles must be {wanted} in {self.run.path}; got {list(point.numbers.shape)}")
+            elif isinstance(point, Code):
+                if point.numbers.shape != (self.latent_size,):
+                    wanted = f"of {self.latent_size} numbers in {self.run.path}"
+                    raise InputError(f"a code must be {wanted}; got {list(point.numbers.shape)}")
+                self._check_classes(point)
+
+    def _check_classes(self, code: Code) -> None:
+        if not self.class_names or self.label != EACH_ITS_OWN:
+            return
+        if code.classes is None:
+            raise InputError(f"--class must name the class of the codes: {', '.join(self.class_names)}")
+        if code.classes.shape != (len(self.class_names),):
+            raise InputError(f"the shares of a code's classes must be {len(self.class_names)}; got {len(code.classes)}")
 
     def codes(self, seeds: Sequence[int]) -> NDArray[np.float32]:
         """Returns what a picture is searched among: the style of each seed with a truncation, else its latent code.
@@ -206,16 +246,17 @@ class TrainedGenerator:
             without one.
         """
         if self.truncation is not None:
-            layer_count = self._parts.synthesis.input_shape[1]
-            return self._parts.synthesis(tf.repeat(codes[:, None], layer_count, axis=1), training=False)
+            return self._parts.synthesis(tf.repeat(codes[:, None], self._layer_count, axis=1), training=False)
         if not self.class_names:
             return self.generator(codes, training=False)
         labels = tf.one_hot(tf.fill([len(codes)], self.label), len(self.class_names))
         return self.generator([codes, labels], training=False)
 
-    def styles(self, seeds: Sequence[int]) -> NDArray[np.float32]:
-        """Returns the style of each seed, float32 `[count, size]`, at this truncation."""
-        return self._styles_of_seeds(seeds).numpy()
+    def styles(self, seeds: Sequence[Point]) -> NDArray[np.float32]:
+        """Returns the style of each seed or code, float32 `[count, size]`, at this truncation."""
+        inputs = self._inputs_of(seeds)
+        batches = [batch_at(inputs, rows.start, DRAWN_BATCH) for rows in _batches(len(seeds))]
+        return np.concatenate([draw_padded(self._map, batch) for batch in batches])
 
     def first_responses(self) -> NDArray[np.float32]:
         """Returns what the first layers make of each number of a code alone, or of a style where there are styles.
@@ -226,8 +267,8 @@ class TrainedGenerator:
         module = GENERATORS[self.run.settings().network.generator].module()
         if self.truncation is not None:
             network = module.style_scales(self.generator)
-            size, layer_count = self._parts.average.shape[0], self._parts.synthesis.input_shape[1]
-            alone: Any = tf.repeat(tf.eye(size + 1, size)[:, None], layer_count, axis=1)  # the last row is 0
+            size = self._parts.average.shape[0]
+            alone: Any = tf.repeat(tf.eye(size + 1, size)[:, None], self._layer_count, axis=1)  # the last row is 0
             outputs = network(alone, training=False)
         else:
             network = module.feature_split(self.generator).first
@@ -239,26 +280,47 @@ class TrainedGenerator:
         return (outputs[:-1] - outputs[-1:]).numpy()
 
     def _draw_truncated(self, inputs: Any) -> tf.Tensor:
-        layer_count = self._parts.synthesis.input_shape[1]
-        return self._draw_styles_of_layers(tf.repeat(self._styles_of(inputs)[:, None], layer_count, axis=1))
+        return self._draw_styles_of_layers(tf.repeat(self._styles_of(inputs)[:, None], self._layer_count, axis=1))
 
     def _draw_styles_of_layers(self, styles: tf.Tensor) -> tf.Tensor:
         return postprocess_images(self._parts.synthesis(styles, training=False), tf.uint8)
 
-    def _styles_of_seeds(self, seeds: Sequence[int]) -> tf.Tensor:
-        inputs = seed_inputs(self.generator, list(seeds), self.label)
-        batches = [batch_at(inputs, first, DRAWN_BATCH) for first in range(0, len(seeds), DRAWN_BATCH)]
-        return tf.concat([draw_padded(self._map, batch) for batch in batches], axis=0)
+    def _inputs_of(self, points: Sequence[Point]) -> Any:
+        """Returns what the generator draws points from; styles have the place of a seed there."""
+        seeds = [0 if isinstance(point, Code | Styles) else point for point in points]
+        inputs = self._inputs(tf.constant(seeds, tf.int32))
+        given = {row: point for row, point in enumerate(points) if isinstance(point, Code)}
+        if not given:
+            return inputs
+        parts = [np.array(part) for part in tf.nest.flatten(inputs)]
+        for row, point in given.items():
+            parts[0][row] = point.numbers
+            if self.class_names and self.label == EACH_ITS_OWN:
+                parts[1][row] = point.classes
+        return tf.nest.pack_sequence_as(inputs, [tf.constant(part) for part in parts])
+
+    def _layer_styles(self, points: Sequence[Point]) -> NDArray[np.float32]:
+        """Returns the styles of all layers of each point at this truncation, float32 `[count, layers, size]`."""
+        styles = np.repeat(self.styles(points)[:, None], self._layer_count, axis=1)
+        for row, point in enumerate(points):
+            if isinstance(point, Styles):
+                styles[row] = self._truncated(point.numbers).numpy()
+        return styles
 
     def _styles_of(self, inputs: Any) -> tf.Tensor:
-        average = self._parts.average
-        return average + self.truncation * (self._parts.mapping(inputs, training=False) - average)
+        return self._truncated(self._parts.mapping(inputs, training=False))
+
+    def _truncated(self, styles: Any) -> tf.Tensor:
+        """Returns styles at this truncation; those of 1 as they are, to the last bit."""
+        if self.truncation == 1:
+            return tf.convert_to_tensor(styles)
+        return self._parts.average + self.truncation * (styles - self._parts.average)
 
 
-def _batches(route: Route) -> Iterator[Route]:
-    for first in range(0, len(route.shares), DRAWN_BATCH):
-        rows = slice(first, first + DRAWN_BATCH)
-        yield Route(route.starts[rows], route.ends[rows], route.shares[rows])
+def _batches(count: int) -> Iterator[slice]:
+    """Yields the rows of each batch of so many."""
+    for first in range(0, count, DRAWN_BATCH):
+        yield slice(first, first + DRAWN_BATCH)
 
 
 def _styles(run: RunFolder, generator: keras.Model) -> Any:

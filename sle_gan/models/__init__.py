@@ -63,6 +63,7 @@ DISCRIMINATORS = {
         (4, 5, 6, 6, 6),
         is_remapped=True,
         has_decoders=True,
+        takes=("norm",),
         any_shape=True,
     ),
     "progan": DiscriminatorRow(

@@ -56,4 +56,11 @@ def _options(network: NetworkSettings) -> NetworkOptions:
     features = None
     if network.feature_side is not None and network.feature_share is not None:
         features = FeatureOptions(network.feature_side, network.feature_share)
-    return NetworkOptions(network.mapping_layers, limits, network.genotype, features, network.progan_variant)
+    return NetworkOptions(
+        network.mapping_layers,
+        limits,
+        network.genotype,
+        features,
+        network.progan_variant,
+        network.discriminator_norm,
+    )

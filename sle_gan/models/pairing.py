@@ -59,6 +59,23 @@ def feature_splits(pair: Pair, generator: keras.Model, discriminator: keras.Mode
 
 
 @needs_keras_2
+def chained_graph(pair: Pair, generator: keras.Model, discriminator: keras.Model) -> keras.Model:
+    """Brings out what CHAIN's layers are given in the discriminator of a `TrainingGraph`; nothing is copied.
+
+    Args:
+        pair: names both networks.
+        generator: as its row builds it.
+        discriminator: as its row builds it, with CHAIN, for images of the same side and channels.
+
+    Returns:
+        A model of what that discriminator takes -> (a list of what each layer is given, a list of what it returns).
+    """
+    drawing = GENERATORS[pair.generator].module().training_graph(generator)
+    judging = DISCRIMINATORS[pair.discriminator].module().chained_graph(discriminator)
+    return judging if _draws_all(drawing, judging) else _of_one_image(judging)
+
+
+@needs_keras_2
 def graphs_of_side(
     pair: Pair, generator: keras.Model, discriminator: keras.Model, side: int
 ) -> tuple[keras.Model, keras.Model]:

@@ -94,6 +94,7 @@ class NetworkOptions(NamedTuple):
         genotype: what a generator that was searched is made of, as its row settles it.
         features: how a discriminator looks through a frozen network, if it does.
         variant: of networks that two papers build differently.
+        norm: what a discriminator normalizes its maps by.
     """
 
     mapping_layers: int | None = None
@@ -101,6 +102,7 @@ class NetworkOptions(NamedTuple):
     genotype: str | None = None
     features: FeatureOptions | None = None
     variant: str | None = None
+    norm: str | None = None
 
     def given(self, takes: Container[str]) -> dict[str, Any]:
         """Returns those of the options that are not None, by name, of a network that takes options of some names."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import jinja2
-import matplotlib
 from PIL import Image
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -88,6 +87,8 @@ def plot(draw: Callable[[], bytes | None], label: str, text: str) -> Picture | N
     Returns:
         A `Picture`, or None if there is nothing to draw.
     """
+    import matplotlib  # not needed by a report
+
     light = draw()
     with matplotlib.rc_context(_DARK_PLOT):
         dark = draw()

@@ -6,6 +6,7 @@ Default, unit, range, choices, help and flag of a value stand at its field. Flag
 
 from sle_gan.settings.adversarial import AdversarialFeatureSettings
 from sle_gan.settings.augmentation import AdaptiveAugmentSettings, DiffAugmentSettings
+from sle_gan.settings.chain import ChainSettings
 from sle_gan.settings.command import CommandSettings
 from sle_gan.settings.devices import DeviceSettings
 from sle_gan.settings.images import ImageSettings
@@ -28,6 +29,7 @@ __all__ = [
     "AdaptiveAugmentSettings",
     "AdversarialFeatureSettings",
     "ArchitectureSearchSettings",
+    "ChainSettings",
     "CommandSettings",
     "DeviceSettings",
     "DiffAugmentSettings",

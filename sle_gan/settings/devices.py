@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sle_gan.settings.field import SettingsGroup, setting
+from sle_gan.settings.field import Flag, SettingsGroup, setting
 from sle_gan.settings.kinds import POSITIVE, choice
+
+AUTO, FLOAT32 = "auto", "float32"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +24,10 @@ class DeviceSettings(SettingsGroup):
     )
     mixed_precision: str | None = setting(
         choice("bfloat16", "float16"),
-        "what the networks compute in; their weights, the losses and the averaged generator stay float32",
+        "what the networks compute in; their weights, the losses and the averaged generator stay float32; auto, or "
+        "nothing given: bfloat16 where a trial of a few steps is 1.3 times as fast in it",
         None,
+        flag=Flag(words=(AUTO, FLOAT32)),
         fits_weights=True,
     )
     jit: str = setting(

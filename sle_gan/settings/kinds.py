@@ -105,7 +105,13 @@ def _read_hours(text: str) -> float:
     return float(number) / _UNITS_OF_AN_HOUR[unit]
 
 
+def _read_shape(text: str) -> Resolution:
+    return PictureShape.of(text).resolution
+
+
 def _settle_shape(value: object) -> Resolution:
+    if isinstance(value, str) and value.isdecimal():
+        raise ValueError("a number is no text, but in the words of a command line")
     return PictureShape.of(value).resolution
 
 
@@ -154,7 +160,7 @@ RESOLUTION = Kind(
     _is_shape,
     f"{POSITIVE.requirement}, or width and height such as 384x256",
     (),
-    _settle_shape,
+    _read_shape,
     _settle_shape,
 )
 RATE = Kind(float, lambda value: 0 < value < 1, "a number between 0 and 1")  # neither included

@@ -52,6 +52,11 @@ class NetworkSettings(SettingsGroup):
     progan_variant: str | None = setting(
         choice("paper", "regan"), "ProGAN's own networks, without it, or those that Re-GAN's authors trained", None
     )
+    discriminator_norm: str | None = setting(
+        choice("batch", "chain"),
+        "of FastGAN's discriminator: batch normalization, as without it, or CHAIN",
+        None,
+    )
     feature_side: int | None = setting(
         FEATURE_SIDE,
         "the shorter side of images is brought to this before a discriminator's frozen network; 128, or that of "

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sle_gan.errors import InputError
+from sle_gan.settings.devices import FLOAT32
 
 
 class Preset(NamedTuple):
@@ -19,6 +20,8 @@ class Preset(NamedTuple):
 
 
 _EITHER = ({"steps", "epochs", "hours"}, {"ema_decay", "ema_kimg"})  # of each, one alone can be given
+
+_ARITHMETIC = {"mixed_precision": FLOAT32}  # of all papers
 
 _FASTGAN = {"model": "fastgan", "steps": 50_000, "rates": "paper"}
 _SNGAN_CIFAR10 = {"model": "sngan", "resolution": 32, "steps": 50_000, "diff_augment": None, "flip": False}
@@ -239,7 +242,7 @@ def with_preset(name: str, given: Mapping[str, object]) -> tuple[dict[str, objec
         raise InputError(f"--preset must be one of {', '.join(sorted(PRESETS))}; got {name}")
     filled = {
         setting: value
-        for setting, value in PRESETS[name].settings.items()
+        for setting, value in (PRESETS[name].settings | _ARITHMETIC).items()
         if setting not in given and not any(setting in either and either & given.keys() for either in _EITHER)
     }
     return {**given, **filled}, filled

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 from sle_gan.errors import InputError
 from sle_gan.settings.adversarial import AdversarialFeatureSettings
 from sle_gan.settings.augmentation import AdaptiveAugmentSettings, DiffAugmentSettings
+from sle_gan.settings.chain import ChainSettings
 from sle_gan.settings.devices import DeviceSettings
 from sle_gan.settings.field import REQUIRED, Group, Setting, SettingsGroup, flag_name, make_group, settings_of
 from sle_gan.settings.growth import GrowthSettings
@@ -42,6 +43,7 @@ class TrainSettings:
         scores: that are measured while it goes on.
         transfer: what it takes from other runs.
         adversarial_features: AdvAug's; None without.
+        chain: CHAIN's; None without.
         sparsity: the method, with the times that were resolved; None for a dense training.
         search: for an architecture; None for a training of networks that are what they are.
         devices: that train, and what they compute in.
@@ -57,6 +59,7 @@ class TrainSettings:
     scores: ScoreSettings
     transfer: TransferSettings
     adversarial_features: AdversarialFeatureSettings | None
+    chain: ChainSettings | None
     sparsity: ReconfigureSettings | TicketSearchSettings | TicketSettings | SparseFromScratchSettings | None
     search: ArchitectureSearchSettings | None
     devices: DeviceSettings
@@ -85,7 +88,8 @@ class TrainSettings:
             for group in types:
                 if group.asked_by is not None:
                     name, value = group.asked_by
-                    values.setdefault(name, None if value is REQUIRED else CHOOSERS[name].default)
+                    is_chooser = value is not REQUIRED and name in CHOOSERS  # others are fields
+                    values.setdefault(name, CHOOSERS[name].default if is_chooser else None)
                     if isinstance(chosen, group) and value is not REQUIRED:
                         values[name] = value
             if chosen is not None:
@@ -112,6 +116,7 @@ class TrainSettings:
         self._check_beginning()
         self._check_search()
         self._check_growth()
+        self._check_chain()
         if self.optimization.rate_decay != "constant" and isinstance(self.sparsity, TicketSearchSettings):
             raise InputError("--rate-decay cannot be used with --find-ticket: all its rounds train at the same rates")
         if self.devices.strategy == "multi-worker":
@@ -121,6 +126,17 @@ class TrainSettings:
                 raise InputError(
                     "--jit on cannot be used with --strategy multi-worker: XLA compiles no sums over machines"
                 )
+
+    def _check_chain(self) -> None:
+        if self.chain is None:
+            return
+        if self.adversarial_features is not None:
+            raise InputError("--adv-augment cannot be used with --discriminator-norm chain: both look within it")
+        if self.chain.chain_start >= self.optimization.steps:
+            raise InputError(
+                f"--chain-start {self.chain.chain_start} is not before the end of {self.optimization.steps} steps, so "
+                "nothing would be normalized; give a smaller one, such as a twentieth of the steps"
+            )
 
     def _check_search(self) -> None:
         if self.search is None:
@@ -137,6 +153,7 @@ class TrainSettings:
             "--hours": optimization.hours is not None,
             "--mixed-precision": self.devices.mixed_precision is not None,
             "--loss relativistic": optimization.loss == "relativistic",
+            "--discriminator-norm chain": self.chain is not None,
             f"--strategy {self.devices.strategy}": self.devices.strategy != "one",
         }
         weights = (

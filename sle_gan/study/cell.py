@@ -21,6 +21,7 @@ from sle_gan.report.record import RunRecord, damage_as_input_error, read_record,
 from sle_gan.report.run_report import training_flops
 from sle_gan.run import RunFolder
 from sle_gan.settings import CommandSettings
+from sle_gan.settings.devices import FLOAT32
 from sle_gan.settings.words import as_command
 from sle_gan.study.study_file import Row, Study
 
@@ -76,7 +77,9 @@ class Cell(NamedTuple):
         Raises:
             InputError: if the search of its ticket has no such round.
         """
-        given = self.row.settings | {"output_folder": str(self.folder), "name": self.name, "seed": self.seed}
+        own = {"output_folder": str(self.folder), "name": self.name, "seed": self.seed}
+        # No trial of precisions: other trainings share the cores, and rows are to differ by what the file says alone.
+        given = {"mixed_precision": FLOAT32} | self.row.settings | own
         if with_sources:
             return given | {setting: self._taken(study, setting) for setting in self.row.sources}
         return {name: value for name, value in given.items() if name != "ticket_masks"}  # which need the ticket

@@ -10,11 +10,13 @@ import tensorflow as tf
 import tf_keras as keras
 
 from sle_gan.keras_version import needs_keras_2
+from sle_gan.layers.chain import ChainNormalization
 from sle_gan.layers.minibatch import MinibatchDeviation
 from sle_gan.training import draws
 
 _WITH_BATCH_STATISTICS = {
     keras.layers.BatchNormalization: "batch normalization",
+    ChainNormalization: "CHAIN",
     MinibatchDeviation: "minibatch deviation",
 }
 

@@ -13,6 +13,7 @@ import tf_keras as keras
 
 from sle_gan.keras_version import needs_keras_2
 from sle_gan.layers.carry import CarryAlong
+from sle_gan.layers.chain import ChainNormalization
 from sle_gan.layers.conditional import patch_projection
 from sle_gan.layers.resample import average_pool_to, crop_quadrant, downsample_nearest, side_of
 from sle_gan.layers.spectral import SpectralDense
@@ -29,7 +30,12 @@ DECODER_CHANNELS = {16: 2, 32: 1, 64: 1, 128: 1 / 2}
 
 
 def discriminator(
-    resolution: Resolution = 512, channels: int = 3, width: int = 64, seed: int = 0, classes: int = 0
+    resolution: Resolution = 512,
+    channels: int = 3,
+    width: int = 64,
+    seed: int = 0,
+    classes: int = 0,
+    norm: str = "batch",
 ) -> keras.Model:
     """Builds the two-scale discriminator: images `[batch, height, width, channels]` -> logits `[batch, patches]`.
 
@@ -45,6 +51,7 @@ def discriminator(
         width: channels of the entry map at 128 px; all others are multiples of it. 64 in the paper.
         seed: of the initial weights.
         classes: number of classes; 0 without.
+        norm: what normalizes the maps that are judged: `batch`, or `chain` for CHAIN; the decoders have the first.
 
     Returns:
         A functional `keras.Model` with the sub-models `trunk` and `decoders`.
@@ -53,7 +60,7 @@ def discriminator(
         ValueError: if an argument is not one of those above.
     """
     shape = check_shape(DISCRIMINATORS["fastgan"], resolution, channels, width)
-    blocks = _Layers(seed, DISCRIMINATOR)
+    blocks = _Layers(seed, norm)
     counts = {side: channel_count(share, width) for side, share in CHANNELS.items()}
     trunk = _trunk(shape, channels, classes, counts, blocks)
     decoders = _decoders(shape.side, channels, width, trunk, blocks)
@@ -97,6 +104,22 @@ def feature_split(discriminator_model: keras.Model) -> FeatureSplit:
 
 
 @needs_keras_2
+def chained_graph(discriminator_model: keras.Model) -> keras.Model:
+    """Brings out what CHAIN's layers are given, beside what training calls; nothing is copied.
+
+    Args:
+        discriminator_model: as `discriminator` builds it with `norm="chain"`.
+
+    Returns:
+        A model of what the discriminator of `training_graph` takes -> (a list of what each of CHAIN's layers is given,
+        a list of what that discriminator returns).
+    """
+    trunk = discriminator_model.get_layer("trunk")
+    features = [layer.input for layer in trunk.layers if isinstance(layer, ChainNormalization)]
+    return keras.Model(trunk.inputs, (features, trunk.outputs))
+
+
+@needs_keras_2
 def discriminator_blocks(discriminator_model: keras.Model) -> list[list[keras.layers.Layer]]:
     """Lists the layers of each block, from the image on; the heads and the decoders belong to none.
 
@@ -121,7 +144,25 @@ def _halves(side: int) -> list[int]:
 
 
 class _Layers(FastGANLayers):
-    """The discriminator's own layers."""
+    """The discriminator's own layers.
+
+    Args:
+        seed: of the networks.
+        norm: `batch` or `chain`, as `discriminator` takes it.
+    """
+
+    def __init__(self, seed: int, norm: str) -> None:
+        super().__init__(seed, DISCRIMINATOR)
+        self._normalize = {"batch": self.batch_norm, "chain": self._chain}[norm]
+        self._chained = 0
+
+    def normalize(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        """Normalizes a map that is judged."""
+        return self._normalize(x, name)
+
+    def _chain(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        self._chained += 1
+        return ChainNormalization(self._chained, name=name)(x)
 
     def patch_logits(self, x: tf.Tensor, labels: tf.Tensor | None, name: str) -> tf.Tensor:
         """Judges the patches of a map of 8 px, with classes by what is said of each: float `[batch, patches]`."""
@@ -161,7 +202,7 @@ def _entry(x: tf.Tensor, side: int, counts: Mapping[int, int], blocks: _Layers) 
         return _leaky_relu(blocks.conv(x, counts[512], 4, "entry", strides=2))
     x = _leaky_relu(blocks.conv(x, counts[1024], 4, "entry1", strides=2))
     x = blocks.conv(x, counts[512], 4, "entry2", strides=2)
-    return _leaky_relu(blocks.batch_norm(x, "entry2_norm"))
+    return _leaky_relu(blocks.normalize(x, "entry2_norm"))
 
 
 def _down_path(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> dict[int, tf.Tensor]:
@@ -178,16 +219,16 @@ def _down_path(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> dict
 
 def _down_block(x: tf.Tensor, filters: int, side: int, blocks: _Layers) -> tf.Tensor:
     main = blocks.conv(x, filters, 4, f"down{side}_conv1", strides=2)
-    main = _leaky_relu(blocks.batch_norm(main, f"down{side}_norm1"))
+    main = _leaky_relu(blocks.normalize(main, f"down{side}_norm1"))
     main = blocks.conv(main, filters, 3, f"down{side}_conv2")
-    main = _leaky_relu(blocks.batch_norm(main, f"down{side}_norm2"))
+    main = _leaky_relu(blocks.normalize(main, f"down{side}_norm2"))
     direct = blocks.conv(average_pool_to(x, side), filters, 1, f"down{side}_direct")
-    direct = _leaky_relu(blocks.batch_norm(direct, f"down{side}_direct_norm"))
+    direct = _leaky_relu(blocks.normalize(direct, f"down{side}_direct_norm"))
     return (main + direct) / 2
 
 
 def _head(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> tf.Tensor:
-    return _leaky_relu(blocks.batch_norm(blocks.conv(x, counts[8], 1, "head"), "head_norm"))
+    return _leaky_relu(blocks.normalize(blocks.conv(x, counts[8], 1, "head"), "head_norm"))
 
 
 def _small_branch(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> tf.Tensor:
@@ -196,7 +237,7 @@ def _small_branch(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> t
     while side > 8:
         side //= 2
         x = blocks.conv(x, counts[4 * side], 4, f"small{side}", strides=2)
-        x = _leaky_relu(blocks.batch_norm(x, f"small{side}_norm"))
+        x = _leaky_relu(blocks.normalize(x, f"small{side}_norm"))
     return x
 
 
