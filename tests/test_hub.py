@@ -102,7 +102,7 @@ def test_exported_weights_are_opened_as_a_run_and_draw_the_same_pictures(run, ex
     with Image.open(folder / "generated" / "seed-000001.png") as picture:
         assert (picture.text["run"], picture.text["step"]) == (run.folder.name, "8")
         np.testing.assert_array_equal(np.asarray(picture), run.draw([1])[0])
-    assert len(shared.film([0, 1], frames=3)) == 3
+    assert len(shared.film([0, 1], frames=3)) == 4
     for words, told in (
         (["samples", str(folder), "--seeds", "1", "--step", "4"], "was exported from: 8; got 4"),
         (["samples", str(folder), "--seeds", "1", "--reject-copies"], "does not say which images it was trained on"),

@@ -80,7 +80,9 @@ def _scores(source: Source) -> Iterator[dict[str, Any]]:
     for row in read_rows(source.trained.run.metrics_file):
         if row.get("event") != "scores" or row["step"] != source.trained.step or row.get("split") != "train":
             continue
-        measured = {name: row[name] for name in ("network", "mode", "reals", "fakes", "seed") if name in row}
+        measured: dict[str, Any] = {
+            name: row[name] for name in ("network", "mode", "reals", "fakes", "seed") if name in row
+        }
         scores, copies = dict(row["scores"]), row.get("memorization", {})
         if "near_copies" in copies:
             scores["near_copies"] = {"value": copies["near_copies"], "floor": copies["near_copies_among_reals"]}
@@ -91,7 +93,7 @@ def _scores(source: Source) -> Iterator[dict[str, Any]]:
 def _front_matter(source: Source, scores: list[dict[str, Any]]) -> str:
     """Returns the card's head. Its values are JSON, which YAML holds."""
     settings = source.trained.run.settings()
-    head = {
+    head: dict[str, Any] = {
         "license": source.license,
         "library_name": "sle-gan",
         "pipeline_tag": "unconditional-image-generation",
