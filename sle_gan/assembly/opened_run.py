@@ -20,6 +20,7 @@ from sle_gan.export.pictures import check_output
 from sle_gan.export.redraw import Recipe
 from sle_gan.export.sizes import WeightSizes, weight_sizes
 from sle_gan.hub import publish
+from sle_gan.play.play import Play
 from sle_gan.report.card import run_card
 from sle_gan.report.record import RunRecord, damage_as_input_error, metric_arrays, read_record
 from sle_gan.report.run_report import write_report
@@ -174,6 +175,7 @@ class OpenedRun(DrawableRun):
         license: str | None = None,
         push: str | None = None,
         runtime: Path | str | None = None,
+        truncation: float | None = None,
     ) -> Exported:
         """Writes the generator in another program's format, checked to draw the same pictures.
 
@@ -188,6 +190,8 @@ class OpenedRun(DrawableRun):
             push: `OWNER/NAME` on the Hub, where the folder of `hub` is published once it draws the run's pictures;
                 published nowhere if None.
             runtime: folder of onnxruntime-web for `web`; fetched once from the registry of npm if None.
+            truncation: of a network with styles, how far the pictures of the export go from the average one, see
+                `draw`; all the way if None. Weights alone hold none.
 
         Returns:
             An `Exported`.
@@ -199,8 +203,8 @@ class OpenedRun(DrawableRun):
         chosen = None if seeds is None else checked_seeds(seeds)
         options = {"seeds": chosen, "license": license, "push": push, "runtime": runtime}
         given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-        check_format(format, given)
-        drawing = self._planned(step)
+        check_format(format, given | ({} if truncation is None else {"truncation": truncation}))
+        drawing = self._planned(step, truncation=truncation)
         folder = self.folder.output / "exported" / format if folder is None else Path(folder)
         check_output(folder)
         trained = drawing.trained
@@ -209,6 +213,27 @@ class OpenedRun(DrawableRun):
         version, differences = export_as(format, Source(trained, **given), folder)
         address = None if push is None else publish(version, push, f"{self.folder.name}, step {trained.step}")
         return Exported(version, trained.step, weight_sizes(trained.generator), differences, address)
+
+    def play(self, port: int = 0, data_folder: Path | str | None = None, latents: Iterable[Path | str] = ()) -> Play:
+        """Serves a page on this machine to play with the run, at an address that nobody can guess.
+
+            >>> import sle_gan
+            >>> with sle_gan.open_run("00000-fastgan-flowers").play() as page:
+            ...     page.address.startswith("http://127.0.0.1:")
+            True
+
+        Args:
+            port: to listen at; a free one if 0.
+            data_folder: where the training images are now, if they were moved, to mark near copies.
+            latents: files of codes or styles, as `project` writes them, that the page pins when it is opened.
+
+        Returns:
+            A `Play` with `address`, `wait()` and `end()`.
+
+        Raises:
+            InputError: see `draw`; and if the port is not free.
+        """
+        return Play(self.folder, port, data_folder, latents)
 
     def report(self) -> Path:
         """Writes the report of the run anew, one file to be opened in a browser, and returns its path."""

@@ -65,13 +65,13 @@ def _check_web(given: Mapping[str, Any]) -> None:
 
 
 FORMATS = {
-    "saved-model": Format("SavedModel", "for TensorFlow", "saved_model"),
-    "onnx": Format("ONNX", "for onnxruntime and most else", "onnx", frozenset({"seeds"}), "onnx", _ONNX),
+    "saved-model": Format("SavedModel", "for TensorFlow", "saved_model", frozenset({"truncation"})),
+    "onnx": Format("ONNX", "for onnxruntime and most else", "onnx", frozenset({"seeds", "truncation"}), "onnx", _ONNX),
     "lite": Format(
         "LiteRT",
         "for phones and small machines",
         "lite",
-        frozenset({"seeds"}),
+        frozenset({"seeds", "truncation"}),
         "lite",
         {"ai_edge_litert": "ai-edge-litert"},
     ),
@@ -84,7 +84,13 @@ FORMATS = {
         check=_check_hub,
     ),
     "web": Format(
-        "A page", "draws in any browser", "web", frozenset({"seeds", "runtime"}), "onnx", _ONNX, check=_check_web
+        "A page",
+        "draws in any browser",
+        "web",
+        frozenset({"seeds", "truncation", "runtime"}),
+        "onnx",
+        _ONNX,
+        check=_check_web,
     ),
 }
 
