@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sle_gan.assembly.advice import accepts_for_run
 from sle_gan.assembly.drawable_run import DrawableRun
 from sle_gan.assembly.evaluate_run import Evaluation, evaluate_run
 from sle_gan.errors import InputError
@@ -19,6 +20,7 @@ from sle_gan.export.formats import check_format
 from sle_gan.export.pictures import check_output
 from sle_gan.export.redraw import Recipe
 from sle_gan.export.sizes import WeightSizes, weight_sizes
+from sle_gan.play.play import Play
 from sle_gan.report.card import run_card
 from sle_gan.report.record import RunRecord, damage_as_input_error, metric_arrays, read_record
 from sle_gan.report.run_report import write_report
@@ -108,7 +110,7 @@ class OpenedRun(DrawableRun):
         """
         with damage_as_input_error(self.folder.path):
             record = self.record()
-            return judge(record.metrics, record.settings, record.image_count)
+            return judge(record.metrics, record.settings, accepts_for_run(self.folder))
 
     def evaluate(  # noqa: PLR0913 (each is a flag of `sle-gan evaluate`)
         self,
@@ -167,6 +169,7 @@ class OpenedRun(DrawableRun):
         step: int | None = None,
         *,
         seeds: Iterable[int] | None = None,
+        truncation: float | None = None,
     ) -> Exported:
         """Writes the generator in another program's format, checked to draw the same pictures.
 
@@ -176,6 +179,8 @@ class OpenedRun(DrawableRun):
             folder: where versions 1, 2, ... are written; `exported/FORMAT` in the run folder if None.
             step: see `draw`.
             seeds: whose codes are written beside `onnx` and `lite`, which draw codes alone; 0 to 63 if None.
+            truncation: of a network with styles, how far the pictures of the export go from the average one, see
+                `draw`; all the way if None. Weights alone hold none.
 
         Returns:
             An `Exported`.
@@ -184,9 +189,9 @@ class OpenedRun(DrawableRun):
             InputError: if the format is unknown or not installed, or see `draw`.
             StorageError: if it cannot be written, or draws other pictures than the run.
         """
-        given = {} if seeds is None else {"seeds": checked_seeds(seeds)}
-        check_format(format, given)
-        drawing = self._planned(step)
+        given: dict[str, Any] = {} if seeds is None else {"seeds": checked_seeds(seeds)}
+        check_format(format, given | ({} if truncation is None else {"truncation": truncation}))
+        drawing = self._planned(step, truncation=truncation)
         folder = self.folder.path / "exported" / format if folder is None else Path(folder)
         check_output(folder)
         trained = drawing.trained
@@ -195,9 +200,30 @@ class OpenedRun(DrawableRun):
         version, differences = export_as(format, Source(trained, **given), folder)
         return Exported(version, trained.step, weight_sizes(trained.generator), differences)
 
+    def play(self, port: int = 0, data_folder: Path | str | None = None, latents: Iterable[Path | str] = ()) -> Play:
+        """Serves a page on this machine to play with the run, at an address that nobody can guess.
+
+            >>> import sle_gan
+            >>> with sle_gan.open_run("00000-fastgan-flowers").play() as page:
+            ...     page.address.startswith("http://127.0.0.1:")
+            True
+
+        Args:
+            port: to listen at; a free one if 0.
+            data_folder: where the training images are now, if they were moved, to mark near copies.
+            latents: files of codes or styles, as `project` writes them, that the page pins when it is opened.
+
+        Returns:
+            A `Play` with `address`, `wait()` and `end()`.
+
+        Raises:
+            InputError: see `draw`; and if the port is not free.
+        """
+        return Play(self.folder, port, data_folder, latents)
+
     def report(self) -> Path:
         """Writes the report of the run anew, one file to be opened in a browser, and returns its path."""
-        return write_report(self.folder)
+        return write_report(self.folder, accepts_for_run(self.folder))
 
 
 def open_run(path_or_name: Path | str, output_folder: Path | str = "runs") -> OpenedRun:

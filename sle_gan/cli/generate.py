@@ -146,9 +146,11 @@ def _redraw(arguments: argparse.Namespace) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     run = open_run(arguments.run, arguments.output_folder)
-    exported = run.export(arguments.format, arguments.output, arguments.step, seeds=arguments.seeds)
+    options = {"seeds": arguments.seeds, "truncation": arguments.truncation}
+    exported = run.export(arguments.format, arguments.output, arguments.step, **options)
     title = FORMATS[arguments.format].title
-    print(f"{title} of step {exported.step} in {exported.folder}: the same pictures as the run on 8 seeds")
+    truncated = "" if arguments.truncation is None else f" at a truncation of {arguments.truncation:g}"
+    print(f"{title} of step {exported.step}{truncated} in {exported.folder}: the same pictures as the run on 8 seeds")
     for name, difference in exported.differences.items():
         if difference.rounded:
             print(f"{name}: {difference.mean:.2f} of 255 beside them on average, {difference.largest} at most")

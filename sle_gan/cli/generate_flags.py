@@ -153,6 +153,8 @@ def _add_export(commands: Any) -> None:
     add("--format", choices=tuple(FORMATS), default="saved-model", help=formats)
     help = "where versions 1, 2, ... are written; RUN/exported/FORMAT without it"
     add("--output", type=file_path, metavar="FOLDER", help=help)
+    help = "of a network with styles: how far exported pictures go from the average one; all the way without it"
+    add("--truncation", type=_share, metavar="PSI", help=help)
     help = "whose codes are written beside a format that draws codes alone; 0-63 without it"
     add("--seeds", type=_seeds, metavar="SEEDS", help=help)
 

@@ -42,13 +42,13 @@ class Format:
 _ONNX = {"tf2onnx": "tf2onnx", "onnx": "onnx", "onnxruntime": "onnxruntime"}
 
 FORMATS = {
-    "saved-model": Format("SavedModel", "for TensorFlow", "saved_model"),
-    "onnx": Format("ONNX", "for onnxruntime and most else", "onnx", frozenset({"seeds"}), "onnx", _ONNX),
+    "saved-model": Format("SavedModel", "for TensorFlow", "saved_model", frozenset({"truncation"})),
+    "onnx": Format("ONNX", "for onnxruntime and most else", "onnx", frozenset({"seeds", "truncation"}), "onnx", _ONNX),
     "lite": Format(
         "LiteRT",
         "for phones and small machines",
         "lite",
-        frozenset({"seeds"}),
+        frozenset({"seeds", "truncation"}),
         "lite",
         {"ai_edge_litert": "ai-edge-litert"},
     ),

@@ -93,8 +93,10 @@ class Source:
     def describe(self) -> dict[str, Any]:
         """Returns where the generator comes from and what it draws: plain values by name."""
         trained = self.trained
-        classes = {"classes": trained.class_names} if trained.class_names else {}
-        return classes | {
+        optional: dict[str, Any] = {"classes": trained.class_names} if trained.class_names else {}
+        if trained.truncation is not None:
+            optional["truncation"] = trained.truncation
+        return optional | {
             "run": trained.run.name,
             "step": trained.step,
             "resolution": PictureShape.of_array(trained.generator.output_shape).resolution,
