@@ -19,6 +19,7 @@ OF_PROGRAMS = {
         for name in (
             *(
                 "access",
+                "advice",
                 "batch_size",
                 "completion",
                 "docs",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sle_gan.assembly.advice import accepts_for_run
 from sle_gan.assembly.drawable_run import DrawableRun
 from sle_gan.assembly.evaluate_run import Evaluation, evaluate_run
 from sle_gan.errors import InputError
@@ -113,7 +114,7 @@ class OpenedRun(DrawableRun):
         """
         with damage_as_input_error(self.folder.path):
             record = self.record()
-            return judge(record.metrics, record.settings, record.image_count)
+            return judge(record.metrics, record.settings, accepts_for_run(self.folder))
 
     def evaluate(  # noqa: PLR0913 (each is a flag of `sle-gan evaluate`)
         self,
@@ -237,7 +238,7 @@ class OpenedRun(DrawableRun):
 
     def report(self) -> Path:
         """Writes the report of the run anew, one file to be opened in a browser, and returns its path."""
-        return write_report(self.folder)
+        return write_report(self.folder, accepts_for_run(self.folder))
 
 
 def open_run(path_or_name: Path | str, output_folder: Path | str = "runs") -> OpenedRun:
