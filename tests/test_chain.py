@@ -167,9 +167,9 @@ def test_a_training_of_fastgan_goes_on_from_a_checkpoint_exactly(given, tmp_path
     gans = [build_gan(asked, *build_networks(asked), classes) for _ in range(2)]
     first, second = gans
     layers = [layer for layer in first.discriminator.submodules if isinstance(layer, ChainNormalization)]
-    assert len(layers) == 3 * 3 + 1 + 1  # three blocks that halve, the head, a step of the small picture
-    norms = [one for one in first.discriminator.submodules if isinstance(one, keras.layers.BatchNormalization)]
-    assert norms == []
+    assert len(layers) == 3 * 3  # both convolutions and the shortcut of three blocks that halve
+    norms = [one.name for one in first.discriminator.submodules if isinstance(one, keras.layers.BatchNormalization)]
+    assert norms in (["head_norm", "small8_norm"], ["small8_norm", "head_norm"])
     data = (images(), tf.constant([0, 1, 1, 0])) if classes else images()
     for layer in layers:
         layer.probability.assign(0.5)

@@ -179,7 +179,7 @@ def test_what_is_offered_for_a_run_of_any_name_does_what_it_says(photographs, tm
     note = next(line for line in planned(asked).describe() if line.startswith("note: "))
     more = shlex.split(note.partition("the same command with ")[2].removesuffix(" goes on with it"))
     assert planned([*asked, *more]).run.path == run.path
-    page = html.unescape(write_report(run).read_text(encoding="utf-8"))
+    page = html.unescape(write_report(run, lambda changes: True).read_text(encoding="utf-8"))
     told = re.search(r"<pre[^>]*><code>(train\.py.*?)</code>", page, re.DOTALL)[1]
     assert shlex.split(told.replace("\\\n", "")) == run.config().command
 
@@ -405,7 +405,14 @@ FOLLOWED = {
     "--width": "--width 16",
 }
 # Of `sle-gan search`, `sle-gan study` and `generate.py`, and files of weights: their own tests try them.
-FOLLOWED_ELSEWHERE = {"--discriminator-weights", "--generator-weights", "--inception-weights", "--rounds", "--seeds"}
+FOLLOWED_ELSEWHERE = {
+    "--aspect",
+    "--discriminator-weights",
+    "--generator-weights",
+    "--inception-weights",
+    "--rounds",
+    "--seeds",
+}
 
 
 def advised_flags(file):

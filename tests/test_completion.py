@@ -1,5 +1,6 @@
 """Completion in a shell: what bash offers, and that it is there at once."""
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -62,9 +63,23 @@ def test_every_program_is_completed():
     assert PARSERS.keys() == PROGRAMS.keys()
 
 
-def test_zsh_has_a_script_too(capsys):
-    assert main(["completion", "zsh"]) == 0
-    assert capsys.readouterr().out.startswith("#compdef sle-gan")
+@pytest.mark.parametrize(("shell", "beginning"), [("zsh", "#compdef sle-gan"), ("tcsh", "# AUTOMATICALLY")])
+def test_other_shells_have_a_script_too(capsys, shell, beginning):
+    assert main(["completion", shell]) == 0
+    assert capsys.readouterr().out.startswith(beginning)
+
+
+def helps_of(parser):
+    yield parser.format_help()
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from helps_of(below)
+
+
+@pytest.mark.parametrize("program", PARSERS)
+def test_the_help_of_every_program_and_command_can_be_shown(program):
+    assert all("usage:" in text for text in helps_of(PARSERS[program]()))
 
 
 def test_without_shtab_a_line_says_what_to_install(monkeypatch, capsys):

@@ -308,7 +308,7 @@ def test_eight_bits_are_what_they_are_whatever_the_range(tmp_path):
         (np.uint16([[635, 3276]]), (600, 3300), "values 635 to 3276, mapped from 600 to 3300"),
         (np.uint16([[635, 3276]]), (700, 3300), "mapped from 700 to 3300; those beyond are cut off"),
         (np.float32([[0, 1]]), None, "values 0 to 1, mapped from 0 to 1"),
-        (np.float32([[-1000, 3000]]), None, "warning: scaled each by itself: a.tiff; give --range -1000,3000 for all"),
+        (np.float32([[-1000, 3000]]), None, "warning: scaled each by itself: a.tiff; give --range=-1000,3000 for all"),
         (np.float32([[0, np.nan]]), None, "values 0 to 0: warning: only 0% of 0 to 1"),
         (np.int32([[0, 200]]), None, "values 0 to 200, mapped from 0 to 255"),
         (np.int32([[0, 4000]]), None, "warning: only 6% of 0 to 65535"),

@@ -9,6 +9,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageDraw
 
+from sle_gan.assembly.advice import accepts_for
+from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.main import main
 from sle_gan.data.doctor import describe_diagnosis, diagnose
 from sle_gan.data.folder import scan
@@ -21,6 +23,13 @@ def draw(path, seed, width=80, height=72, mode="RGB", **options):
     image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
     image.save(path, **options)
     return image
+
+
+def diagnosed(folder, **given):
+    """Returns what is said of a folder for a training as it is given."""
+    given = {"data_folder": str(folder), "resolution": 64, **given}
+    found = scan(folder)
+    return diagnose(found, resolve(given).images, accepts_for(given, found))
 
 
 @pytest.fixture
@@ -45,7 +54,7 @@ def mixed(tmp_path):
 
 
 def test_a_folder_of_every_kind_is_diagnosed(mixed):
-    diagnosis = diagnose(scan(mixed), 64)
+    diagnosis = diagnosed(mixed)
     assert diagnosis.usable == 14
     assert [path for path, _ in diagnosis.broken] == ["page.jpg", "roses/cut.png"]
     assert diagnosis.ignored == 1
@@ -61,13 +70,14 @@ def test_a_folder_of_every_kind_is_diagnosed(mixed):
         "fewer than 20 images: the samples will be near copies of them",
         "1 of the images are equal to another one: remove them, or they count more than once",
         "1 of the images look like another one: --pairs FILE.png shows them beside each other; look first",
-        "some images are transparent: --background colors what is below, --channels 4 learns the transparency",
+        "some images are transparent: --background COLOR colors what is below",
+        "some images are transparent: --channels 4 learns the transparency",
         "the largest sub-folder has 5 times the images of the smallest",
     )
 
 
 def test_what_was_found_is_told_in_lines(mixed):
-    lines = describe_diagnosis(diagnose(scan(mixed), 64))
+    lines = describe_diagnosis(diagnosed(mixed))
     assert lines[:2] == ["usable: 14", "broken: 2"]
     assert lines[2].startswith("  page.jpg (not a JPEG")
     assert lines[4:9] == [
@@ -88,15 +98,15 @@ def test_what_was_found_is_told_in_lines(mixed):
         ((80, 80), "RGB", 64, []),
         ((150, 140), "RGB", 512, ["--resolution 128 fits them"]),
         ((40, 40), "RGB", 64, []),  # no network is smaller
-        ((160, 80), "RGB", 64, ["--fit pad keeps"]),
-        ((80, 160), "RGB", 64, ["--fit pad keeps"]),
+        ((160, 80), "RGB", 64, ["--resolution 128x64 shows 100%", "--fit pad keeps"]),
+        ((80, 160), "RGB", 64, ["--resolution 64x128 shows 100%", "--fit pad keeps"]),
         ((80, 80), "L", 64, ["--channels 1 learns"]),
     ],
 )
 def test_advice_fits_the_images(tmp_path, size, mode, resolution, advice):
     for seed in range(25):
         draw(tmp_path / f"{seed}.png", seed, *size, mode=mode)
-    number, *others = diagnose(scan(tmp_path), resolution).advice
+    number, *others = diagnosed(tmp_path, resolution=resolution).advice
     assert number.startswith("fewer than 100 images: keep --diff-augment")
     assert len(others) == len(advice)
     assert all(part in line for part, line in zip(advice, others, strict=True))
@@ -126,16 +136,16 @@ def draw_cut_out(path, seed, size, background, extent):
 def test_what_lies_at_the_borders_decides_which_fit_is_advised(tmp_path, sizes, background, extent, advice):
     for seed in range(20):
         draw_cut_out(tmp_path / f"{seed}.png", seed, sizes[seed % len(sizes)], background, extent)
-    lines = [line for line in diagnose(scan(tmp_path), 64).advice if "crop" in line]
+    lines = [line for line in diagnosed(tmp_path).advice if "crop" in line]
     assert len(lines) == (advice is not None)
     assert all(advice in line for line in lines)
-    assert not any("crop" in line for line in diagnose(scan(tmp_path), 64, fit="pad").advice)
+    assert not any("crop" in line for line in diagnosed(tmp_path, fit="pad").advice)
 
 
 def test_images_that_look_alike_are_shown_as_pairs_and_not_called_copies(tmp_path, mixed, capsys):
     sheet = tmp_path / "pairs.png"
     assert main(["doctor", str(mixed), "--no-estimate", "--pairs", str(sheet)]) == 0
-    assert f"1 pairs to look at in {sheet}" in capsys.readouterr().out
+    assert f"1 pair to look at in {sheet}" in capsys.readouterr().out
     with Image.open(sheet) as image:
         first, second = np.asarray(image)[:, :192], np.asarray(image)[:, 194:]
     assert np.abs(first[:, ::-1].astype(int) - second).mean() < 4  # one is the mirror image of the other
@@ -157,7 +167,7 @@ def test_a_folder_of_which_nothing_can_be_decoded_is_told(tmp_path, capsys):
         content = (tmp_path / f"{seed}.png").read_bytes()
         (tmp_path / f"{seed}.png").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"none of the 3 images can be decoded; the first: 0\.png: cannot be decoded"):
-        diagnose(scan(tmp_path), 64)
+        diagnosed(tmp_path)
     assert main(["doctor", str(tmp_path), "--no-estimate"]) == 2
     (tmp_path / "empty").mkdir()
     assert main(["doctor", str(tmp_path / "empty"), "--no-estimate"]) == 2

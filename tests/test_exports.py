@@ -151,8 +151,13 @@ def test_a_format_whose_library_is_missing_names_the_mend(run, tmp_path, capsys,
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--format", "saved-model", "--seeds", "1"], "--seeds goes with --format onnx or lite; got saved-model"),
+        (["--format", "saved-model", "--seeds", "1"], "--seeds goes with --format onnx, lite or web; got saved-model"),
         (["--format", "onnx", "--step", "3"], "--step must be one that"),
+        (["--format", "weights", "--truncation", "0.5"], "--truncation goes with --format saved-model"),
+        (
+            ["--format", "onnx", "--truncation", "0.5"],
+            "--space w and styles in --latents need",
+        ),
     ],
 )
 def test_what_cannot_be_exported_ends_in_one_line(run, tmp_path, capsys, words, told):
@@ -166,6 +171,26 @@ def test_what_cannot_be_exported_ends_in_one_line(run, tmp_path, capsys, words, 
 def test_an_unknown_format_is_refused():
     with pytest.raises(InputError, match=r"--format must be one of saved-model, onnx, lite.*; got 'pickle'"):
         check_format("pickle")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["onnx", "lite", "saved-model"])
+def test_an_export_of_a_network_with_styles_draws_at_the_truncation_that_is_asked_for(tmp_path, capsys, name):
+    run, _ = write_run(tmp_path / "styled", model="stylegan2", steps=(8,))
+    words = ["export", str(run.path), "--format", name, "--truncation", "0.3", "--output", str(tmp_path / name)]
+    assert main(words) == 0  # which compares the pictures with those of the run at this truncation
+    assert "at a truncation of 0.3" in capsys.readouterr().out
+    (description,) = (tmp_path / name).glob("1/**/generator.json")
+    assert json.loads(description.read_text())["truncation"] == 0.3
+    if name == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(tmp_path / name / "1" / "generator.onnx")
+        (images,) = session.run(None, {"z": np.load(tmp_path / name / "1" / "codes.npz")["z"][:2]})
+        pixels = (images * 127.5 + 127.5).clip(0, 255)
+        truncated, whole = (np.stack(list(TrainedGenerator(run, truncation=t).draw_seeds([0, 1]))) for t in (0.3, None))
+        assert np.abs(pixels - truncated).max() <= 1
+        assert np.abs(pixels - whole).mean() > 1
 
 
 @pytest.mark.slow

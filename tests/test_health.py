@@ -6,12 +6,10 @@ import tensorflow as tf
 from run_files import losses, scores, settings_of, write_rows
 
 from sle_gan.assembly.building import build_gan, build_networks
-from sle_gan.assembly.plan import plan_training
 from sle_gan.assembly.resolve import resolve
 from sle_gan.callbacks.health import Health
 from sle_gan.callbacks.samples import Samples
 from sle_gan.cli.train import main
-from sle_gan.cli.train_flags import parse
 from sle_gan.data.flowers import write_flowers
 from sle_gan.evaluation.health import judge, overfitting, pixel_diversity
 from sle_gan.evaluation.held_out import HeldOutLogits
@@ -22,8 +20,13 @@ TWENTY = range(50, 1001, 50)
 HELD_OUT = {"train_logits": 0.5, "held_out_logits": -0.3, "drawn_logits": -0.5, "held_out_below": 0.9}
 
 
+def anything(changes):
+    """Of a training that takes every suggestion."""
+    return True
+
+
 def verdict_of(rows, **settings):
-    return judge(sorted(rows, key=lambda row: row["step"]), settings_of(**settings))
+    return judge(sorted(rows, key=lambda row: row["step"]), settings_of(**settings), anything)
 
 
 def scored(steps, values, **more):
@@ -68,7 +71,7 @@ def test_held_out_images_rated_like_drawn_ones_are_overfitting():
 
 def test_what_is_suggested_augments_more_or_else_slows_the_discriminator():
     rows = losses(*TWENTY, **HELD_OUT)
-    assert verdict_of(rows, diff_augment=None).suggestion == "--diff-augment"
+    assert verdict_of(rows, diff_augment=None).suggestion == "--diff-augment color,translation"
     assert verdict_of(rows, diff_augment="color,cutout").suggestion == "--D-learning-rate 0.0001"
 
 
@@ -90,33 +93,6 @@ def test_without_held_out_images_the_signs_decide_and_held_out_images_are_sugges
     assert of_pairs.evidence[0].startswith("it rates 85% of what it sees of real images above the generated ones")
     assert verdict_of(losses(*TWENTY, real_signs=0.6)).verdict == "healthy"
     assert verdict_of(losses(*TWENTY, real_signs=1.0, **(HELD_OUT | {"held_out_logits": 0.5}))).verdict == "healthy"
-
-
-@pytest.mark.parametrize(
-    ("augment", "image_count", "suggestion"),
-    [
-        ([], 5, "--diff-augment color,translation,cutout"),
-        (["--no-diff-augment"], 5, "--diff-augment"),
-        (["--no-diff-augment"], 10, "--diff-augment"),
-        (["--augment", "ada"], 5, "--D-learning-rate 0.0001"),
-        (["--augment", "ada"], 10, "--held-out 0.1"),
-        ([], 10, "--held-out 0.1"),
-    ],
-)
-def test_what_is_suggested_to_a_discriminator_that_overfits_is_accepted(tmp_path, augment, image_count, suggestion):
-    write_flowers(tmp_path / "flowers", image_count, 64, 0)
-    folders = ["--data-folder", str(tmp_path / "flowers"), "--output-folder", str(tmp_path / "runs")]
-    asked = [*folders, "--resolution", "64", "--rates", "paper"]
-
-    def planned(*more):
-        given = parse([*asked, *more])
-        return plan_training(given.settings, given.command)
-
-    verdict = judge(losses(*TWENTY, real_signs=0.7), planned(*augment).settings, image_count)
-    assert (verdict.verdict, verdict.suggestion) == ("discriminator overfits", suggestion)
-    takes_the_place = suggestion.startswith("--diff-augment") and augment
-    more = [] if takes_the_place else augment
-    assert len(planned(*more, *suggestion.split()).folder.images) > 0
 
 
 def test_overfitting_is_the_share_of_the_way_from_training_images_to_drawn_ones():
@@ -252,7 +228,7 @@ def health_of(tmp_path, images, pictures=None):
     write_rows(file, losses(*TWENTY))
     samples = Samples(tmp_path, "run", range(4), 100, lambda step: None)
     samples.pictures = pictures
-    return samples, Health(file, settings_of(), images, samples), file
+    return samples, Health(file, settings_of(), images, samples, anything), file
 
 
 def test_a_generator_that_draws_one_picture_is_called_collapsing(gan, tmp_path, capsys):

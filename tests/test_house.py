@@ -19,6 +19,7 @@ OF_PROGRAMS = {
         for name in (
             *(
                 "access",
+                "advice",
                 "batch_size",
                 "completion",
                 "docs",
@@ -48,6 +49,8 @@ OF_PROGRAMS = {
             ),
             *(
                 "house",
+                "hub",
+                "import",
                 "library",
                 "models_cli",
                 "papers",

@@ -303,7 +303,7 @@ def test_what_is_no_picture_of_ours_is_told_in_a_line(tmp_path, capsys):
     bomb.add_text("seed", "1" * 70_000_000, zip=True)
     blank.save(tmp_path / "bomb.png", pnginfo=bomb)
     for name, told in {
-        "photo.png": "does not say how it was drawn: this tool did not write it",
+        "photo.png": "does not say how it was drawn: its text names no run, step and seeds",
         "photo.jpg": "is JPEG, which holds no text of how it was drawn; give a PNG",
         "text.png": "cannot be read as a picture",
         "film.png": "is a film; give a PNG of one picture, or a frame",

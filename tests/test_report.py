@@ -48,7 +48,7 @@ class Page(HTMLParser):
 
 
 def report_of(run):
-    return Page(write_report(run).read_text(encoding="utf-8"))
+    return Page(write_report(run, lambda changes: True).read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def browse(path, *options):
 
 
 def test_a_browser_shows_every_section_and_no_name_becomes_more_than_text(full):
-    document, console = browse(write_report(full), "--dump-dom")
+    document, console = browse(write_report(full, lambda changes: True), "--dump-dom")
     shown = Page(document)
     assert console == []
     ids = [attributes["id"] for attributes in shown.attributes("section")]
@@ -128,7 +128,7 @@ def test_the_browser_of_these_tests_would_have_told_of_a_script_that_ran(tmp_pat
 
 def test_no_page_is_wider_than_a_phone(full, tmp_path):
     frame = tmp_path / "frame.html"
-    address = write_report(full).as_uri()
+    address = write_report(full, lambda changes: True).as_uri()
     script = "document.title = document.querySelector('iframe').contentDocument.documentElement.scrollWidth"
     frame.write_text(f'<iframe src="{address}" width="360" height="600" onload="{script}"></iframe>')
     document, _ = browse(frame, "--dump-dom", "--allow-file-access-from-files")
@@ -153,7 +153,7 @@ def test_the_report_tells_the_numbers_of_the_run(full):
 
 
 def test_the_report_needs_nothing_but_itself(full):
-    content = write_report(full).read_text(encoding="utf-8")
+    content = write_report(full, lambda changes: True).read_text(encoding="utf-8")
     assert re.findall(r"https?:|file:|url\(", content) == []
 
 
@@ -193,22 +193,24 @@ def test_a_picture_outside_the_run_is_never_put_into_the_report(tmp_path):
 
 def test_a_report_that_fails_leaves_the_one_before(tmp_path):
     run = write_run_files(tmp_path / "run", rows=losses(50))
-    before = write_report(run).read_bytes()
+    before = write_report(run, lambda changes: True).read_bytes()
     run.metrics_file.write_text('{"step": 50}\nnonsense\n')
     with pytest.raises(InputError, match=r"line 2 of .*metrics.jsonl is damaged; delete it"):
-        write_report(run)
+        write_report(run, lambda changes: True)
     assert run.report_file.read_bytes() == before
     assert [path.name for path in run.path.glob("*report*")] == ["report.html"]
 
 
 def test_equal_runs_have_equal_reports(full):
-    assert write_report(full).read_bytes() == write_report(full).read_bytes()
+    assert (
+        write_report(full, lambda changes: True).read_bytes() == write_report(full, lambda changes: True).read_bytes()
+    )
 
 
 def test_a_training_goes_on_when_its_report_cannot_be_written(tmp_path, capsys):
     run = write_run_files(tmp_path / "run")
     run.report_file.mkdir()
-    Report(lambda: write_report(run), [5]).on_step(5, {})
+    Report(lambda: write_report(run, lambda changes: True), [5]).on_step(5, {})
     told = capsys.readouterr().out
     assert told.startswith("the report cannot be written (IsADirectoryError: ")
     assert told.count("\n") == 1

@@ -22,6 +22,7 @@ from sle_gan.models.blocks.projected import seen_size
 from sle_gan.models.build import build_discriminator, build_generator
 from sle_gan.models.pairing import training_graph
 from sle_gan.picture_shape import PictureShape
+from sle_gan.settings import ImageSettings
 from sle_gan.settings.nested import from_nested, to_nested
 from sle_gan.settings.words import as_words
 
@@ -194,10 +195,11 @@ def test_a_shape_is_proposed_where_it_shows_much_more_of_the_images(tmp_path, si
     for number in range(4):
         width, height = sizes[number % len(sizes)]
         Image.fromarray(drawn(height, width, 3) // (number + 1)).save(tmp_path / f"{number}.png")
-    lines = [line for line in diagnose(scan(tmp_path), asked, any_shape=True).advice if " about " in line]
+    settings = ImageSettings(data_folder=str(tmp_path), resolution=asked)
+    lines = [line for line in diagnose(scan(tmp_path), settings, lambda changes: True).advice if " about " in line]
     assert len(lines) == (advice is not None)
     assert all(advice in line for line in lines)
-    assert not [line for line in diagnose(scan(tmp_path), asked).advice if " about " in line]
+    assert not [line for line in diagnose(scan(tmp_path), settings, lambda changes: False).advice if " about " in line]
 
 
 def test_maps_of_another_shape_are_resampled_by_the_shorter_side():

@@ -252,6 +252,32 @@ def test_a_larger_network_takes_over_what_it_shares_with_a_smaller_one(table, na
     assert {name.partition("/")[0] for name in before.keys() - shared.keys()} == set(taken.new)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["fastgan", "stylegan2"])
+def test_a_training_of_128_px_begins_with_a_run_of_64(pictures, tmp_path, model):  # noqa: F811
+    few = ["--steps", "2", "--keep-checkpoints", "9", "--no-diff-augment", "--reconstruction-loss", "l1"]
+
+    def trained_at(side, *more):
+        given = words(pictures, tmp_path, f"at{side}", "--model", model, "--resolution", str(side), *few, *more)
+        return subprocess.run(script(*given), check=True, capture_output=True, text=True).stdout
+
+    trained_at(64)
+    told = [line for line in trained_at(128, "--init-from", "at64").splitlines() if line.startswith("init-from: ")]
+    assert [line.split(": ")[1] for line in told] == ["generator", "averaged generator", "discriminator"]
+    assert all(f"variables are those of {tmp_path / 'at64'}; new: " in line for line in told)
+    small, large = RunFolder(tmp_path / "at64"), RunFolder(tmp_path / "at128")
+    for part in ("generator", "average_generator", "discriminator"):
+        before, after = kernels(small, 2, part), kernels(large, 0, part)
+        assert len(before & after) >= 0.8 * len(before)
+    assert large.latest_step() == 2
+
+
+def kernels(run, step, part):
+    """Returns the bytes of the kernels of a network in a checkpoint."""
+    there = arrays(run, step, part).items()
+    return {value.tobytes() for name, value in there if "OPTIMIZER_SLOT" not in name and value.ndim > 1}
+
+
 @pytest.mark.parametrize("model", ["sngan", "biggan", "stylegan2"])
 def test_classes_are_known_by_name_and_new_ones_are_new(model):
     there, here = ("ant", "bee", "cat"), ("cat", "dog", "ant")

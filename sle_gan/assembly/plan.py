@@ -2,10 +2,11 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sle_gan.assembly.advice import accepts_for
 from sle_gan.assembly.batch_size import check_batch_size, with_batch_size
 from sle_gan.assembly.hours import check_length, with_steps
 from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
@@ -13,29 +14,21 @@ from sle_gan.assembly.precision import PrecisionTrials, with_precision
 from sle_gan.assembly.probe import MemoryTrials, ask_times
 from sle_gan.assembly.resolve import cluster_of, resolve
 from sle_gan.assembly.settled import with_settled
+from sle_gan.assembly.with_images import FindImages, check_lengths, find_images, resolve_with_images
 from sle_gan.cluster import Cluster
-from sle_gan.data.classes import (
-    check_classes,
-    class_names,
-    classes_without_images,
-    count_class_folders,
-    describe_classes,
-)
-from sle_gan.data.decode import check_usable
-from sle_gan.data.folder import FolderScan, describe_images, hold_out, scan, subsample
+from sle_gan.data.classes import classes_without_images, count_class_folders, describe_classes
+from sle_gan.data.folder import FolderScan, describe_images, scan
 from sle_gan.data.value_ranges import describe_value_ranges
 from sle_gan.errors import InputError
-from sle_gan.evaluation import FEWEST_IMAGES
 from sle_gan.evaluation.download import inception_weights
 from sle_gan.models.rates import describe_rates
 from sle_gan.run import RunFolder, check_writable, choose_run, passed_over
-from sle_gan.settings import CommandSettings, ImageSettings, TicketSettings, TrainSettings
+from sle_gan.settings import CommandSettings, TicketSettings, TrainSettings
+from sle_gan.settings.advice import Advice, acceptable
 from sle_gan.settings.train import differing_settings, with_times_of
 from sle_gan.sparsity.times import check_times, sparsity_timeline
 from sle_gan.systems import unused_gpu
-from sle_gan.training.growth import check_growth, growth_of
-
-Images = tuple[FolderScan, FolderScan | None, Sequence[str]]
+from sle_gan.training.growth import growth_of
 
 
 @dataclass(frozen=True)
@@ -82,7 +75,9 @@ class TrainingPlan:
             for empty in classes_without_images(self.folder, images.class_names):
                 yield f"data: warning: no class, for want of a usable image: {empty}"
         elif unasked := count_class_folders(self.folder.images):
-            yield f"data: all images lie in {unasked} sub-folders; did you mean --conditional, to draw by class?"
+            text = f"data: all images lie in {unasked} sub-folders; did you mean --conditional, to draw by class?"
+            advice = Advice(text, {"conditional": True})
+            yield from acceptable([advice], accepts_for(self.settings.as_given(), self.folder))
         if self.held_out:
             yield f"data: {len(self.held_out.images)} more images held out, to judge the discriminator by"
         if rates := describe_rates(self.settings, goes_on=self.goes_on):
@@ -122,7 +117,7 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
         StorageError: if the output folder cannot be written.
     """
     # The images do not rest on the size of the batch: however many sizes are tried, they are looked at once.
-    plan_of = functools.partial(_plan, command=command, find_images=functools.cache(_find_images))
+    plan_of = functools.partial(_plan, command=command, find_images=functools.cache(find_images))
     check_length(given)
     check_batch_size(given)
     given = with_settled(given, plan_of, change=command.change_settings)
@@ -140,23 +135,19 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
             check_times(plan.settings.sparsity, plan.settings.optimization.steps, goes_on=True)
         return plan
     check_initial_run(plan.settings, plan.run)
-    check_growth(plan.settings)
-    check_times(plan.settings.sparsity, plan.settings.optimization.steps)
+    check_lengths(plan.settings)
     return plan
 
 
-def _plan(
-    given: Mapping[str, object], command: CommandSettings, find_images: Callable[[ImageSettings, int], Images]
-) -> TrainingPlan:
+def _plan(given: Mapping[str, object], command: CommandSettings, find_images: FindImages) -> TrainingPlan:
     settings = resolve(given, image_count=1)  # what cannot be used is told before the images are looked at
     command.check_for(settings.run.name)
     cluster = cluster_of(settings.devices)
     is_written = cluster is None or cluster.is_chief
     if is_written:
         check_writable(settings.run.output_folder)
-    folder, held_out, names = find_images(settings.images, settings.optimization.seed)
-    settings = _with_scores(resolve(given, len(folder.images), names), len(folder.images))
-    settings = _with_absolute_paths(resolve_other_runs(settings))
+    settings, (folder, held_out, _) = resolve_with_images(given, settings, find_images)
+    settings = _with_absolute_paths(resolve_other_runs(_with_scores(settings)))
     if is_written:
         run = _chosen_run(settings, command)
     else:  # which has a name: that was checked
@@ -164,25 +155,8 @@ def _plan(
     return TrainingPlan(command, settings, folder, held_out, run, cluster)
 
 
-def _find_images(images: ImageSettings, seed: int) -> Images:
-    """Returns the images to train on, those held out, if any, and the names of the classes, if they are asked for."""
-    scanned = scan(images.data_folder)
-    check_usable(scanned.unusable(), strict=images.strict)
-    used = subsample(scanned, images.data_ratio, seed, by_class=images.data_ratio_by == "class")
-    folder, held_out = hold_out(used, images.held_out, seed)
-    if not images.conditional:
-        return folder, held_out, ()
-    names = class_names(scanned)
-    if images.strict and (empty := classes_without_images(scanned, names)):
-        raise InputError(f"--strict: every class must have an image that can be used; there is none in {empty[0]}")
-    check_classes(folder.images, names)
-    return folder, held_out, names
-
-
-def _with_scores(settings: TrainSettings, image_count: int) -> TrainSettings:
+def _with_scores(settings: TrainSettings) -> TrainSettings:
     scores = settings.scores
-    if (scores.kid or scores.fid) and image_count < FEWEST_IMAGES:
-        raise InputError(f"--kid and --fid need {FEWEST_IMAGES} images at least; got {image_count}")
     if scores.reference_folder is not None:
         if not (scores.kid or scores.fid):
             raise InputError("--reference-folder is what --kid and --fid compare with; give one of them")

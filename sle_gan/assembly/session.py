@@ -14,6 +14,7 @@ import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
+from sle_gan.assembly.advice import accepts_for_run
 from sle_gan.assembly.building import Training, build_training
 from sle_gan.assembly.feed import Feed
 from sle_gan.assembly.frozen import check_frozen, frozen_checksums
@@ -122,7 +123,7 @@ def fit(
         *_observers(run, settings, images, calibrate, lambda step: supplement.row(step) | held_out_row(), best),
         progress,
         *supplement.last_callbacks,
-        Report(lambda: write_report(run), news),
+        Report(lambda: write_report(run, accepts_for_run(run)), news),
         checkpoints,
         *([best] if settings.scores.kid else []),
         signals,
@@ -161,7 +162,7 @@ def _observers(
         samples,
         Metrics(run.metrics_file, run.tensorboard, settings.run.log_frequency, row),
         *score_callbacks(run, settings, images, calibrate, best),
-        Health(run.metrics_file, settings, images, samples),
+        Health(run.metrics_file, settings, images, samples, accepts_for_run(run)),
     ]
 
 

@@ -11,6 +11,7 @@ from sle_gan.callbacks.samples import Samples
 from sle_gan.evaluation.health import judge, pixel_diversity
 from sle_gan.run import read_rows
 from sle_gan.settings import TrainSettings
+from sle_gan.settings.advice import Accepts
 
 
 class Health(StepClock):
@@ -24,14 +25,17 @@ class Health(StepClock):
         settings: of the training.
         images: uint8 `[count, height, width, channels]`, training images; some of them are compared with the samples.
         samples: the `sle_gan.callbacks.samples.Samples` of the training, called before this.
+        accepts: whether a training like this one takes some changes, which are then suggested.
     """
 
-    def __init__(self, file: Path, settings: TrainSettings, images: NDArray[np.uint8], samples: Samples) -> None:
+    def __init__(
+        self, file: Path, settings: TrainSettings, images: NDArray[np.uint8], samples: Samples, accepts: Accepts
+    ) -> None:
         super().__init__()
         self.file = file
         self.settings = settings
         self.samples = samples
-        self._image_count = len(images)
+        self.accepts = accepts
         # Evenly spaced over the folder: images that are neighbors there are often alike.
         spaced = images[:: max(1, len(images) // len(samples.seeds))]
         self._diversity_of_images = pixel_diversity(spaced) if len(spaced) > 1 else 0.0
@@ -45,7 +49,7 @@ class Health(StepClock):
         pictures = self.samples.pictures
         if self._diversity_of_images and pictures is not None:
             row["pixel_diversity"] = pixel_diversity(pictures) / self._diversity_of_images
-        verdict = judge(sorted([*rows, row], key=lambda row: row["step"]), self.settings, self._image_count)
+        verdict = judge(sorted([*rows, row], key=lambda row: row["step"]), self.settings, self.accepts)
         append_row(self.file, row | verdict._asdict())
         before = [row["verdict"] for row in rows if row.get("event") == "health"]
         if before[-1:] != [verdict.verdict]:

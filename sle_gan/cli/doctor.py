@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from sle_gan.assembly.advice import accepts_for
 from sle_gan.assembly.estimate import estimate_needs
 from sle_gan.assembly.hours import fit_length
 from sle_gan.assembly.precision import PrecisionTrials
@@ -20,8 +21,9 @@ from sle_gan.cli.train_flags import CHOICES
 from sle_gan.data.doctor import describe_diagnosis, diagnose, write_pairs
 from sle_gan.data.folder import scan
 from sle_gan.json_files import write_json
-from sle_gan.models.build import pair_of
 from sle_gan.models.rates import describe_rates
+from sle_gan.settings import TrainSettings
+from sle_gan.settings.advice import Accepts, Changes, as_flags, first_accepted
 from sle_gan.settings.kinds import HOURS
 from sle_gan.settings.train import GIVABLE
 from sle_gan.systems import check_tensorflow, missing_tensorflow
@@ -78,23 +80,25 @@ def _sheet_file(text: str) -> Path:
 
 def _examine(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(arguments).items() if name in _PASSED_ON}
-    settings = resolve({**given, "data_folder": arguments.data_folder})
+    given["data_folder"] = arguments.data_folder
+    settings = resolve(given)
     if arguments.time or arguments.hours:
         check_tensorflow()
     found = scan(arguments.data_folder)
     print(f"{found.folder}: looking at {len(found.images)} images", flush=True)
-    images, any_shape = settings.images, pair_of(settings.network).any_shape
-    diagnosis = diagnose(found, images.resolution, images.range, images.fit, any_shape=any_shape)
+    accepts = accepts_for(given, found)
+    diagnosis = diagnose(found, settings.images, accepts)
     print("\n".join(describe_diagnosis(diagnosis)), flush=True)
     if arguments.pairs is not None:
         pairs = write_pairs(diagnosis, settings.images, arguments.pairs)
-        print(f"{pairs} pairs to look at in {arguments.pairs}" if pairs else "no pairs to look at", flush=True)
+        count = "1 pair" if pairs == 1 else f"{pairs} pairs"
+        print(f"{count} to look at in {arguments.pairs}" if pairs else "no pairs to look at", flush=True)
     content = asdict(diagnosis)
     if not arguments.no_estimate and (missing := missing_tensorflow()):
         print(f"memory and disk: not estimated, for {missing}")
     elif not arguments.no_estimate:
         content["estimate"] = estimate_needs(settings, diagnosis.usable)
-        print("\n".join(_describe_estimate(content["estimate"])), flush=True)
+        print("\n".join(describe_estimate(content["estimate"], settings, accepts)), flush=True)
     if arguments.time:
         content["seconds_per_step"] = seconds = ask_times(settings).step_seconds
         hours, length = seconds * settings.optimization.steps / 3600, f"{settings.optimization.steps:,} steps"
@@ -103,7 +107,7 @@ def _examine(arguments: argparse.Namespace) -> int:
         trials = PrecisionTrials(given, ask_times)
         chosen, lines = fit_length(settings, given, arguments.hours, trials.fastest, diagnosis.usable)
         print("\n".join(lines))
-        planned = resolve({**given, "data_folder": arguments.data_folder, **chosen})
+        planned = resolve({**given, **chosen})
         print(f"rates: {describe_rates(planned, goes_on=False) or 'those of the paper'}")
         if trials.has_choice(planned):
             print(f"precision: {trials.choose(planned)[1]}")
@@ -113,7 +117,17 @@ def _examine(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _describe_estimate(estimate: Mapping[str, int | bool]) -> Iterator[str]:
+def describe_estimate(estimate: Mapping[str, int | bool], settings: TrainSettings, accepts: Accepts) -> Iterator[str]:
+    """Describes what a training needs for a person.
+
+    Args:
+        estimate: as `estimate_needs` returns it.
+        settings: of the training that is planned.
+        accepts: whether that training takes some changes; no others are advised.
+
+    Yields:
+        Lines of text.
+    """
     step, images, disk, memory, free = (
         estimate[f"{name}_bytes"] / 2**30 for name in ("step", "images", "disk", "free_memory", "free_disk")
     )
@@ -122,6 +136,20 @@ def _describe_estimate(estimate: Mapping[str, int | bool]) -> Iterator[str]:
     yield f"disk: about {disk:.1f} GiB for a run"
     yield f"free on this machine: {memory:.1f} GiB of memory, {free:.1f} GiB of disk space in the current folder"
     if step + (0 if estimate["images_in_file"] else images) > memory:
-        yield "advice: the memory may not suffice: a smaller --batch-size, --width or --resolution, or --cache-limit"
+        way = first_accepted(_smaller(settings, images_alone=step <= memory), accepts)
+        yield "advice: the memory may not suffice" + ("" if way is None else f"; {as_flags(way)} takes less")
     if disk > free:
         yield "advice: the disk space may not suffice"
+
+
+def _smaller(settings: TrainSettings, *, images_alone: bool) -> Iterator[Changes]:
+    """Yields what takes less memory, the least loss first."""
+    size, width = settings.optimization.batch_size, settings.network.width
+    shape = settings.images.shape
+    if images_alone:
+        yield {"cache_limit": 1}
+    if size > 1:
+        yield {"batch_size": size // 2}
+    if width > 8:
+        yield {"width": max(8, width // 16 * 8)}
+    yield {"resolution": shape.of_side(shape.side // 2).resolution}

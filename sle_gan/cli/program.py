@@ -48,7 +48,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Ends the help of an argument with its default, where it has one that says something."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in {None, False} else super()._get_help_string(action)
+        return action.help if action.default in (None, False, []) else super()._get_help_string(action)
 
 
 def run_program(body: Callable[[], int], *, debug: bool, needs_tensorflow: bool = True) -> int:

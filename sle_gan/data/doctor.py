@@ -21,10 +21,12 @@ from sle_gan.data.value_ranges import describe_value_ranges
 from sle_gan.errors import InputError
 from sle_gan.picture_shape import PictureShape, Resolution
 from sle_gan.settings import ImageSettings
+from sle_gan.settings.advice import Accepts, Advice, acceptable, as_flags
+from sle_gan.settings.augmentation import DEFAULT_POLICY
 
 ENOUGH_IMAGES = 100
 MANY_IMAGES = 2000
-LEAST_RESOLUTION = 64
+_SIDES_PX = (32, 64, 128, 256, 512, 1024)  # that networks have
 
 Groups = tuple[tuple[str, ...], ...]  # of paths
 
@@ -81,22 +83,13 @@ class Diagnosis:
     advice: tuple[str, ...]
 
 
-def diagnose(
-    scanned: FolderScan,
-    resolution: Resolution,
-    value_range: Sequence[float] | None = None,
-    fit: str = "crop",
-    *,
-    any_shape: bool = False,
-) -> Diagnosis:
+def diagnose(scanned: FolderScan, settings: ImageSettings, accepts: Accepts) -> Diagnosis:
     """Decodes every image of a scanned folder and says what is good and bad about it.
 
     Args:
         scanned: a `FolderScan`.
-        resolution: side of the images in training, in pixels, or width and height such as `384x256`.
-        value_range: values of images of more than 8 bits that become 0 and 255; those of the format if None.
-        fit: what brings the images to that shape in training: `crop`, `pad` or `stretch`.
-        any_shape: whether the networks can draw pictures that are not square, so that such a shape is proposed.
+        settings: of the training that is planned: shape of the images, what brings them to it, range of their values.
+        accepts: whether that training takes some changes; no others are advised.
 
     Returns:
         A `Diagnosis`.
@@ -104,11 +97,11 @@ def diagnose(
     Raises:
         InputError: if no image can be decoded.
     """
-    images, pictures, broken = _decode(scanned, value_range)
+    images, pictures, broken = _decode(scanned, settings.range)
     if not images:
         path, reason = broken[0]
         raise InputError(f"none of the {len(broken)} images can be decoded; the first: {path}: {reason}")
-    shape, sides_px = PictureShape.of(resolution), [min(image.width_px, image.height_px) for image in images]
+    shape, sides_px = settings.shape, [min(image.width_px, image.height_px) for image in images]
     framings = [
         framing(picture, image.width_px, image.height_px, shape)
         for image, picture in zip(images, pictures, strict=True)
@@ -125,20 +118,21 @@ def diagnose(
         "smaller": sum(image.is_smaller(shape) for image in images),
         "animated": sum(image.frames > 1 for image in images),
     }
-    side, on_crop = _fitting_side(facts, shape), []
-    if fit == "crop":
+    fitting, on_crop = _fitting_shape(facts, shape, accepts), []
+    if settings.fit == "crop":
         sizes = [(image.width_px, image.height_px) for image in images]
-        on_crop = [shape_advice(sizes, shape, side) if any_shape else None, fit_advice(framings)]
+        on_crop = [shape_advice(sizes, shape, fitting.side), fit_advice(framings)]
     return Diagnosis(
         folder=str(scanned.folder),
-        resolution=resolution,
+        resolution=settings.resolution,
         broken=broken,
         ignored=scanned.ignored,
         unread=_counts(kind.name for _, kind in scanned.unread),
         written=scanned.written,
-        values=tuple(describe_value_ranges(scanned, value_range)),
+        values=tuple(describe_value_ranges(scanned, settings.range)),
         advice=(
-            *_advice(facts, shape, side, on_crop),
+            *_advice_on_number(facts["usable"], accepts),
+            *acceptable(_advice(facts, settings, fitting, on_crop), accepts),
             *_advice_on_kinds(scanned),
         ),
         **facts,
@@ -257,35 +251,42 @@ def _range(values: Sequence[float]) -> tuple[float, float, float]:
     return min(values), float(np.median(values)), max(values)
 
 
-def _fitting_side(facts: dict[str, Any], shape: PictureShape) -> int:
-    """Returns the shorter side of a training's pictures, or a smaller one where most images would be enlarged."""
+def _fitting_shape(facts: dict[str, Any], shape: PictureShape, accepts: Accepts) -> PictureShape:
+    """Returns the shape of a training's pictures, or a smaller one where most images would be enlarged."""
     if facts["smaller"] <= facts["usable"] / 2:
-        return shape.side
-    return min(shape.side, max(LEAST_RESOLUTION, 2 ** int(np.log2(facts["shorter_side_px"][1]))))
+        return shape
+    middle = facts["shorter_side_px"][1]
+    sides = [side for side in _SIDES_PX if side < shape.side]
+    sides.sort(key=lambda side: (side > middle, abs(side - middle)))  # the largest that most have, or the next one
+    smaller = (shape.of_side(side) for side in sides)
+    return next((one for one in smaller if accepts({"resolution": one.resolution})), shape)
 
 
 def _advice(
-    facts: dict[str, Any], shape: PictureShape, fitting_side: int, on_crop: Iterable[str | None]
-) -> Iterator[str]:
+    facts: dict[str, Any], settings: ImageSettings, fitting: PictureShape, on_crop: Iterable[Advice | None]
+) -> Iterator[Advice]:
     """Yields what to do, the most important first."""
-    yield _advice_on_number(facts["usable"])
     copies, alike = (sum(len(group) - 1 for group in facts[kind]) for kind in ("exact_duplicates", "near_duplicates"))
     if copies:
-        yield f"{copies} of the images are equal to another one: remove them, or they count more than once"
+        yield Advice(f"{copies} of the images are equal to another one: remove them, or they count more than once", {})
     if alike:
-        yield f"{alike} of the images look like another one: --pairs FILE.png shows them beside each other; look first"
-    if fitting_side < shape.side:
-        fitting = shape.of_side(fitting_side)
-        yield f"most images would be enlarged, and the samples will be soft: --resolution {fitting} fits them"
+        text = f"{alike} of the images look like another one: --pairs FILE.png shows them beside each other; look first"
+        yield Advice(text, {})
+    if fitting != settings.shape:
+        changes = {"resolution": fitting.resolution}
+        text = f"most images would be enlarged, and the samples will be soft: {as_flags(changes)} fits them"
+        yield Advice(text, changes)
     yield from filter(None, on_crop)
     modes = set(facts["modes"])
-    if modes & {"RGBA", "LA", "PA"}:
-        yield "some images are transparent: --background colors what is below, --channels 4 learns the transparency"
-    if modes <= {"L", "1"} or all(mode.startswith("I;16") for mode in modes):
-        yield "all images are grey: --channels 1 learns them as they are"
+    if modes & {"RGBA", "LA", "PA"} and settings.channels != 4:
+        yield Advice("some images are transparent: --background COLOR colors what is below", {"background": "#ffffff"})
+        yield Advice("some images are transparent: --channels 4 learns the transparency", {"channels": 4})
+    if settings.channels != 1 and (modes <= {"L", "1"} or all(mode.startswith("I;16") for mode in modes)):
+        yield Advice("all images are grey: --channels 1 learns them as they are", {"channels": 1})
     counts = facts["classes"].values()
     if counts and max(counts) > _UNEVEN * min(counts):
-        yield f"the largest sub-folder has {max(counts) / min(counts):.0f} times the images of the smallest"
+        text = f"the largest sub-folder has {max(counts) / min(counts):.0f} times the images of the smallest"
+        yield Advice(text, {})
 
 
 def _advice_on_kinds(scanned: FolderScan) -> Iterator[str]:
@@ -294,14 +295,17 @@ def _advice_on_kinds(scanned: FolderScan) -> Iterator[str]:
         yield f"{count} {kind.name} files are not used: {kind.mend}"
 
 
-def _advice_on_number(count: int) -> str:
+def _advice_on_number(count: int, accepts: Accepts) -> Iterator[str]:
+    augments = accepts({"diff_augment": DEFAULT_POLICY})
     if count < FEW_IMAGES:
-        return f"fewer than {FEW_IMAGES} images: the samples will be near copies of them"
-    if count < ENOUGH_IMAGES:
-        return f"fewer than {ENOUGH_IMAGES} images: keep --diff-augment, and look for copies of them in the samples"
-    if count < MANY_IMAGES:
-        return "enough images for the defaults; keep --diff-augment"
-    return "many images: --diff-augment matters less, and more --steps pay"
+        yield f"fewer than {FEW_IMAGES} images: the samples will be near copies of them"
+    elif count < ENOUGH_IMAGES:
+        keep = "keep --diff-augment, and " if augments else ""
+        yield f"fewer than {ENOUGH_IMAGES} images: {keep}look for copies of them in the samples"
+    elif count < MANY_IMAGES:
+        yield f"enough images for the defaults{'; keep --diff-augment' if augments else ''}"
+    else:
+        yield "many images: augmentation matters less, and a longer training pays"
 
 
 def _list_lines(name: str, items: Sequence[str]) -> Iterator[str]:

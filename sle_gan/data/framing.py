@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sle_gan.picture_shape import PictureShape
+from sle_gan.settings.advice import Advice, as_flags
 
 _PLAIN_SHARE = 0.6  # of the outermost pixels that are of one color, from which a background is plain
 _SAME_COLOR = 24  # largest difference of two plain pixels, in [0, 255]
@@ -64,7 +65,7 @@ def framing(thumbnail: NDArray[np.uint8], width_px: int, height_px: int, shape: 
     return Framing((red, green, blue), aspect > _NEAR and cut > 0 and bool(things.mean() >= _CUT_SHARE))
 
 
-def shape_advice(sizes: Sequence[tuple[int, int]], asked: PictureShape, side_px: int) -> str | None:
+def shape_advice(sizes: Sequence[tuple[int, int]], asked: PictureShape, side_px: int) -> Advice | None:
     """Advises another shape of the pictures where a crop to it keeps much more of the images.
 
     Args:
@@ -73,7 +74,7 @@ def shape_advice(sizes: Sequence[tuple[int, int]], asked: PictureShape, side_px:
         side_px: shorter side of the shapes that are proposed.
 
     Returns:
-        A line of text, or None if the shape is right.
+        The advice, or None if the shape is right.
     """
     ratios = np.array([width / height for width, height in sizes])
 
@@ -86,10 +87,9 @@ def shape_advice(sizes: Sequence[tuple[int, int]], asked: PictureShape, side_px:
     fitting = PictureShape(*ends).of_side(side_px).in_quarters()
     if kept(fitting) < kept(asked) + _MUCH_MORE:
         return None
-    return (
-        f"most images are about {_ratio(fitting)}: --resolution {fitting} shows {kept(fitting):.0%} of an image on "
-        f"average, {asked} {kept(asked):.0%}"
-    )
+    changes = {"resolution": fitting.resolution}
+    shares = f"shows {kept(fitting):.0%} of an image on average, {asked} {kept(asked):.0%}"
+    return Advice(f"most images are about {_ratio(fitting)}: {as_flags(changes)} {shares}", changes)
 
 
 def _ratio(shape: PictureShape) -> str:
@@ -97,14 +97,14 @@ def _ratio(shape: PictureShape) -> str:
     return f"{shape.width // divisor}:{shape.height // divisor}"
 
 
-def fit_advice(framings: Sequence[Framing]) -> str | None:
+def fit_advice(framings: Sequence[Framing]) -> Advice | None:
     """Advises another `--fit` where the crop loses something of more than a quarter of the images.
 
     Args:
         framings: a `Framing` of each image, at least one.
 
     Returns:
-        A line of text, or None if the crop is right.
+        The advice, or None if the crop is right.
     """
     losing = [framing for framing in framings if framing.loses]
     if len(losing) <= _TOO_MANY * len(framings):
@@ -112,12 +112,12 @@ def fit_advice(framings: Sequence[Framing]) -> str | None:
     of_all = f"of {len(losing)} of the {len(framings)} images"
     plain = [framing.background for framing in losing if framing.background is not None]
     if len(plain) <= len(losing) / 2:
-        return f"the default crop cuts off a third or more {of_all}: --fit pad keeps it"
+        changes = {"fit": "pad"}
+        return Advice(f"the default crop cuts off a third or more {of_all}: {as_flags(changes)} keeps it", changes)
     color = _common_color(plain)
-    background = f" --background '{color}'" if color else ""
-    return (
-        f"the default crop cuts off parts of what lies on a plain background {of_all}: --fit pad{background} keeps them"
-    )
+    changes = {"fit": "pad"} | ({"background": color} if color else {})
+    cut_off = f"the default crop cuts off parts of what lies on a plain background {of_all}"
+    return Advice(f"{cut_off}: {as_flags(changes)} keeps them", changes)
 
 
 def _common_color(colors: Iterable[tuple[int, int, int]]) -> str | None:

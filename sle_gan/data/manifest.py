@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sle_gan.data.folder import FolderScan
+from sle_gan.data.folder import FolderScan, ImageFile
 from sle_gan.errors import InputError
 from sle_gan.json_files import read_json, stays_below
 
@@ -59,6 +59,23 @@ def read_manifest(file: Path) -> Manifest:
     except (InputError, KeyError, TypeError, AttributeError):
         pass  # reported below, like a manifest of another schema
     raise InputError(f"{file} is damaged or of another version; restore it, or train another run")
+
+
+def images_in(content: Manifest, file: Path, kind: str = "images") -> tuple[ImageFile, ...]:
+    """Returns the images of a manifest.
+
+    Args:
+        content: what `read_manifest` read.
+        file: its path, for the error.
+        kind: `images` to train on, or `held_out`.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    try:
+        return tuple(ImageFile(**image) for image in content.get(kind, ()))
+    except (TypeError, ValueError):
+        raise InputError(f"{file} is damaged or of another version") from None
 
 
 def changed_images(old: Manifest, new: Manifest) -> tuple[list[str], list[str], list[str]]:

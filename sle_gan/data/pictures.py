@@ -58,8 +58,24 @@ def write_picture(path: Path, image: NDArray[np.uint8], text: Mapping[str, str])
     Raises:
         InputError: if the format cannot hold a picture of this size.
     """
+    content = picture_bytes(image, path.suffix, text)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def picture_bytes(image: NDArray[np.uint8], extension: str, text: Mapping[str, str]) -> memoryview:
+    """Encodes a picture as `write_picture` writes it.
+
+    Args:
+        image: uint8 `[height, width, channels]` of 1, 3 or 4 channels.
+        extension: names the format, such as `.png`.
+        text: see `write_picture`.
+
+    Raises:
+        InputError: if the format cannot hold a picture of this size.
+    """
     picture = picture_of(image)
-    format_name = Image.registered_extensions()[path.suffix.lower()]
+    format_name = Image.registered_extensions()[extension.lower()]
     largest = _LARGEST_SIDE_PX.get(format_name)
     if largest is not None and max(picture.size) > largest:
         width, height = picture.size
@@ -74,8 +90,7 @@ def write_picture(path: Path, image: NDArray[np.uint8], text: Mapping[str, str])
         options = {"compression": "tiff_deflate", "exif": exif_mark()}
     content = io.BytesIO()  # Pillow does not say that a disk is full
     picture.save(content, format_name, **options)
-    with whole_file(path) as temporary:
-        temporary.write_bytes(content.getbuffer())
+    return content.getbuffer()
 
 
 def picture_of(image: NDArray[np.uint8]) -> Image.Image:

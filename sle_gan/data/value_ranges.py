@@ -9,6 +9,7 @@ from sle_gan.data.decode import DEEP_MODES, full_range
 from sle_gan.data.folder import DAMAGE, FolderScan, ImageFile, format_some, open_image, pillow_warnings_ignored
 from sle_gan.data.in_threads import in_threads
 from sle_gan.errors import InputError
+from sle_gan.settings.advice import as_flags
 
 _LOOKED_AT_MOST = 64
 _LITTLE = 0.5  # of the range, below which pictures look flat
@@ -68,7 +69,7 @@ def describe_value_ranges(scanned: FolderScan, value_range: Sequence[float] | No
         beyond = "; those beyond are cut off" if low < first or high > last else ""
         return [f"{what}, mapped from {first:g} to {last:g}{beyond}"]
     wide = max(high, low + 1)
-    mend = f"give --range {low:g},{wide:g}"
+    mend = f"give {as_flags({'range': (low, wide)})}"
     own = [found.path for found in ranges if found.is_own]
     if own:
         return [f"{what}: warning: scaled each by itself: {format_some(own)}; {mend} for all alike"]

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sle_gan.evaluation.judges import FLATTERING, is_party
-from sle_gan.settings import DiffAugmentSettings, TrainSettings
+from sle_gan.settings import DiffAugmentSettings, TicketSearchSettings, TrainSettings
+from sle_gan.settings.advice import Accepts, Changes, as_flags, first_accepted
+from sle_gan.settings.augmentation import DEFAULT_POLICY
 
 Row = dict[str, Any]  # of `metrics.jsonl`
 
@@ -32,7 +34,7 @@ _MOSTLY_BELOW = 0.75  # share of pairs in which the held-out image has the lower
 _SCORINGS_WITHOUT_GAIN = 3
 _GAIN = 0.05  # least relative decrease of a score that counts as a gain
 _THUMB_PX = 16
-_FEWEST_TO_HOLD_OUT = 10  # of which a tenth is an image
+_HELD_OUT = 0.1  # the share that is advised
 
 
 class Verdict(NamedTuple):
@@ -50,32 +52,42 @@ class Verdict(NamedTuple):
     suggestion: str | None
 
 
-def judge(rows: Sequence[Row], settings: TrainSettings, image_count: int | None = None) -> Verdict:
+class _Finding(NamedTuple):
+    """What one look at the rows says: a verdict, what was measured, and what may be tried, the best first."""
+
+    verdict: str
+    evidence: list[str]
+    tries: Sequence[Changes] = ()
+
+
+def judge(rows: Sequence[Row], settings: TrainSettings, accepts: Accepts) -> Verdict:
     """Judges a training from the rows that it has written.
 
     Args:
         rows: rows of `metrics.jsonl`, in the order of their steps: losses, scores, and measurements of diversity.
         settings: the resolved settings; the suggestion depends on them.
-        image_count: of the training images, from which a share may be advised to be held out; None if not known.
+        accepts: whether a training of these settings and images takes some changes; no others are suggested.
 
     Returns:
         A `Verdict`: the gravest one, with its evidence first, then the evidence of the others.
     """
+    finding = _finding(rows, settings)
+    suggestion = first_accepted(finding.tries, accepts)
+    return Verdict(finding.verdict, finding.evidence, None if suggestion is None else as_flags(suggestion))
+
+
+def _finding(rows: Sequence[Row], settings: TrainSettings) -> _Finding:
     losses = [row for row in rows if "event" not in row]
     broken = _not_finite(rows) + _late_rollbacks(rows, losses)
     if broken:
-        return Verdict(NOT_FINITE, broken, f"--G-learning-rate {settings.optimization.G_learning_rate / 2:g}")
+        return _Finding(NOT_FINITE, broken, [_half_rate("G_learning_rate", settings)])
     step = losses[-1]["step"] if losses else 0
     if step < _EARLY_STEPS or len(losses) < _FEWEST_ROWS:
         needed = f"{_EARLY_STEPS} steps and {_FEWEST_ROWS} rows"
-        return Verdict(TOO_EARLY, [f"{step} steps and {len(losses)} rows of losses; judged from {needed} on"], None)
-    verdicts = [
-        _diversity(rows, settings),
-        _discriminator(losses, settings, image_count),
-        _plateau(rows, settings),
-    ]
-    gravest = next((verdict for verdict in verdicts if verdict.verdict != HEALTHY), Verdict(HEALTHY, [], None))
-    others = [sentence for verdict in verdicts if verdict is not gravest for sentence in verdict.evidence]
+        return _Finding(TOO_EARLY, [f"{step} steps and {len(losses)} rows of losses; judged from {needed} on"])
+    findings = [_diversity(rows, settings), _discriminator(losses, settings), _plateau(rows, settings)]
+    gravest = next((finding for finding in findings if finding.verdict != HEALTHY), _Finding(HEALTHY, []))
+    others = [sentence for finding in findings if finding is not gravest for sentence in finding.evidence]
     return gravest._replace(evidence=[*gravest.evidence, *others, *_balance(losses)])
 
 
@@ -136,7 +148,7 @@ def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
         yield name, value
 
 
-def _diversity(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
+def _diversity(rows: Sequence[Row], settings: TrainSettings) -> _Finding:
     measured = [row["diversity"] for row in rows if row.get("diversity")]
     # Ratios of different networks cannot be compared.
     ratios = [one["ratio"] for one in measured if one.get("network") == measured[-1].get("network")]
@@ -145,25 +157,25 @@ def _diversity(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
         ratios = [row["pixel_diversity"] for row in rows if "pixel_diversity" in row and row["step"] >= _EARLY_STEPS]
         kind = "distance in pixels"
     if not ratios:
-        return Verdict(HEALTHY, [], None)
+        return _Finding(HEALTHY, [])
     last, best = ratios[-1], max(ratios)
     evidence = [f"the samples differ from each other {last:.2f} times as much as the training images do ({kind})"]
     has_fallen = last < _FALLEN_SHARE * best
     if has_fallen:
         evidence.append(f"they differed {best:.2f} times as much before")
     is_collapsed = last < _COLLAPSED_RATIO or (has_fallen and last < 2 * _COLLAPSED_RATIO)
-    rate = f"--G-learning-rate {settings.optimization.G_learning_rate / 2:g}"
-    return _verdict(COLLAPSING if is_collapsed else HEALTHY, evidence, _augmentation(settings) or rate)
+    tries = [*_more_augmentation(settings), _half_rate("G_learning_rate", settings)]
+    return _finding_of(COLLAPSING if is_collapsed else HEALTHY, evidence, tries)
 
 
-def _discriminator(losses: Sequence[Row], settings: TrainSettings, image_count: int | None) -> Verdict:
+def _discriminator(losses: Sequence[Row], settings: TrainSettings) -> _Finding:
     recent = _recent(losses)
     measured = [row for row in recent if "held_out_logits" in row]
     if measured:
         return _by_held_out(measured, settings)
     signs = [row["real_signs"] for row in recent if "real_signs" in row]
     if not signs or settings.optimization.loss == "wasserstein":  # whose critic has no zero between real and drawn
-        return Verdict(HEALTHY, [], None)
+        return _Finding(HEALTHY, [])
     sign = float(np.mean(signs))
     if settings.optimization.loss == "relativistic":
         does = "rates {:.0%} of what it sees of real images above the generated ones that they are paired with"
@@ -171,20 +183,17 @@ def _discriminator(losses: Sequence[Row], settings: TrainSettings, image_count: 
         does = "calls {:.0%} of what it sees of real images real"
     rated_real = f"it {does.format((1 + sign) / 2)} (mean sign {sign:.2f})"
     if sign <= _OVERFITTING:
-        return Verdict(HEALTHY, [rated_real], None)
+        return _Finding(HEALTHY, [rated_real])
     unsure = "without held-out images this is a sign of overfitting, not a proof"
-    can_hold_out = image_count is None or image_count >= _FEWEST_TO_HOLD_OUT
-    if settings.augmentation is not None and can_hold_out:
-        return Verdict(OVERFITS, [rated_real, unsure], "--held-out 0.1")
-    return Verdict(OVERFITS, [rated_real, unsure], _against_overfitting(settings))
+    to_be_sure = [] if settings.augmentation is None else [{"held_out": _HELD_OUT}]
+    return _Finding(OVERFITS, [rated_real, unsure], [*to_be_sure, *_against_overfitting(settings)])
 
 
-def _against_overfitting(settings: TrainSettings) -> str:
-    """Returns the flag that augments more, or where there is none halves the discriminator's rate."""
-    return _augmentation(settings) or f"--D-learning-rate {settings.optimization.D_learning_rate / 2:g}"
+def _against_overfitting(settings: TrainSettings) -> list[Changes]:
+    return [*_more_augmentation(settings), _half_rate("D_learning_rate", settings)]
 
 
-def _by_held_out(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
+def _by_held_out(rows: Sequence[Row], settings: TrainSettings) -> _Finding:
     share, below = overfitting(rows), float(np.mean([row["held_out_below"] for row in rows]))
     last = rows[-1]
     evidence = [
@@ -193,13 +202,13 @@ def _by_held_out(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
         f"held-out ones, {last['drawn_logits']:+.2f} on drawn ones",
     ]
     if share is None:
-        return Verdict(HEALTHY, [*evidence, "it rates drawn images as high as those it trains on"], None)
+        return _Finding(HEALTHY, [*evidence, "it rates drawn images as high as those it trains on"])
     evidence.append(f"lately held-out images lie {share:.0%} of the way from training images to drawn ones")
     is_overfit = share > _OVERFITTING and below > _MOSTLY_BELOW
-    return _verdict(OVERFITS if is_overfit else HEALTHY, evidence, _against_overfitting(settings))
+    return _finding_of(OVERFITS if is_overfit else HEALTHY, evidence, _against_overfitting(settings))
 
 
-def _plateau(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
+def _plateau(rows: Sequence[Row], settings: TrainSettings) -> _Finding:
     by_kind: dict[tuple[Any, ...], list[tuple[int, float, float]]] = {}
     for row in rows:
         for name, score in row.get("scores", {}).items():
@@ -209,7 +218,7 @@ def _plateau(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
                 of_kind = by_kind.setdefault((is_judge, name, *conditions), [])
                 of_kind.append((row["step"], score["value"], score.get("spread") or 0.0))
     if not by_kind:
-        return Verdict(HEALTHY, [], None)
+        return _Finding(HEALTHY, [])
     # A network of the training's own loss judges only if no other one has measured.
     (is_judge, name, *_), series = max(by_kind.items(), key=lambda item: (item[0][0], len(item[1])))
     best_step, best, best_index = series[0][0], series[0][1], 0
@@ -223,7 +232,7 @@ def _plateau(rows: Sequence[Row], settings: TrainSettings) -> Verdict:
         evidence.append(FLATTERING)
     is_long_ago = len(series) - 1 - best_index >= _SCORINGS_WITHOUT_GAIN and last_step >= 4 / 3 * best_step
     verdict = f"no gain since step {best_step}" if is_long_ago else HEALTHY
-    return _verdict(verdict, evidence, f"--steps {best_step}")
+    return _finding_of(verdict, evidence, _length(settings, best_step))
 
 
 def _balance(losses: Sequence[Row]) -> list[str]:
@@ -237,8 +246,8 @@ def _balance(losses: Sequence[Row]) -> list[str]:
     return sentences
 
 
-def _verdict(verdict: str, evidence: list[str], suggestion: str) -> Verdict:
-    return Verdict(verdict, evidence, None if verdict == HEALTHY else suggestion)
+def _finding_of(verdict: str, evidence: list[str], tries: Sequence[Changes]) -> _Finding:
+    return _Finding(verdict, evidence, () if verdict == HEALTHY else tries)
 
 
 def _recent(losses: Sequence[Row]) -> Sequence[Row]:
@@ -246,12 +255,31 @@ def _recent(losses: Sequence[Row]) -> Sequence[Row]:
     return losses[-max(_FEWEST_ROWS, len(losses) // 4) :]
 
 
-def _augmentation(settings: TrainSettings) -> str | None:
-    """Returns a flag that augments more than the settings do, or None if there is none."""
+def _more_augmentation(settings: TrainSettings) -> list[Changes]:
+    """Returns what augments more than the settings do, if anything does."""
     match settings.augmentation:
         case None:
-            return "--diff-augment"
+            return [{"diff_augment": DEFAULT_POLICY}]
         case DiffAugmentSettings(diff_augment=policy) if "cutout" not in policy:
-            return "--diff-augment color,translation,cutout"
+            return [{"diff_augment": "color,translation,cutout"}]
         case _:
-            return None
+            return []
+
+
+def _half_rate(name: str, settings: TrainSettings) -> Changes:
+    return {name: getattr(settings.optimization, name) / 2}
+
+
+def _length(settings: TrainSettings, step: int) -> list[Changes]:
+    """Returns what ends a training at a step, in the words in which its length was given."""
+    optimization = settings.optimization
+    share = step / optimization.steps
+    if isinstance(settings.sparsity, TicketSearchSettings):
+        return []  # whose rounds each begin anew
+    if settings.search is not None:
+        return [{"rounds": max(1, round(share * settings.search.rounds))}]
+    if optimization.epochs is not None:
+        return [{"epochs": max(1, round(share * optimization.epochs))}]
+    if optimization.hours is not None:
+        return [{"hours": float(f"{share * optimization.hours:.2g}")}]
+    return [{"steps": step}]

@@ -9,7 +9,6 @@ from PIL import Image
 from sle_gan.data.folder import DAMAGE, pillow_warnings_ignored
 from sle_gan.data.picture_kinds import formats
 from sle_gan.errors import InputError
-from sle_gan.marks import is_marked
 
 _LONGEST_WHOLE = 15  # digits
 
@@ -62,13 +61,13 @@ def whole(name: str, text: str) -> int:
 
 
 def read_text(picture: Path) -> PictureText:
-    """Reads the text of a PNG that this tool wrote; nothing is decoded.
+    """Reads the text of a PNG; nothing is decoded.
 
     Args:
         picture: path of the file.
 
     Raises:
-        InputError: if it is no PNG of this tool, or a film.
+        InputError: if it is no PNG, or a film.
     """
     try:
         with pillow_warnings_ignored(), Image.open(picture, formats=formats()) as image:
@@ -76,8 +75,6 @@ def read_text(picture: Path) -> PictureText:
                 raise InputError(f"{picture} is {image.format}, which holds no text of how it was drawn; give a PNG")
             if getattr(image, "is_animated", False):
                 raise InputError(f"{picture} is a film; give a PNG of one picture, or a frame")
-            if not is_marked(image):
-                raise InputError(f"{picture} does not say how it was drawn: this tool did not write it")
             text = PictureText({str(name): word for name, word in image.info.items() if isinstance(word, str)})
             text.pixels = image.width * image.height
             return text

@@ -10,11 +10,13 @@ import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
+from sle_gan.array_files import read_arrays
 from sle_gan.checkpoint_files import read_saved
 from sle_gan.errors import InputError
 from sle_gan.export.latents import Code, Point, Styles
 from sle_gan.export.route import Route
 from sle_gan.models import GENERATORS
+from sle_gan.models.array_weights import assign_arrays
 from sle_gan.models.build import build_generator
 from sle_gan.models.io import (
     DRAWN_BATCH,
@@ -66,22 +68,33 @@ class TrainedGenerator:
         self.run = run
         self.label = label
         self.class_names = list(run.settings().images.class_names)
-        find = functools.partial(run.generator_checkpoint, step, or_newest=or_newest)
-        find()  # what is not there is told before a network is built
+        run.generator_checkpoint(step, or_newest=or_newest)  # what is not there is told before a network is built
         self.generator = _build(run)
         self.latent_size = self.generator.inputs[0].shape[-1]
-        self.step = read_saved(find, functools.partial(_restore, self.generator))
+        self.restore(step, or_newest=or_newest)
         self.truncation = truncation
         self._inputs = tf.function(
             lambda seeds: seed_inputs(self.generator, seeds, self.label), [tf.TensorSpec([None], tf.int32, "seeds")]
         )
-        self._draw = tf.function(lambda inputs: postprocess_images(self.generator(inputs, training=False), tf.uint8))
+        self._draw = tf.function(lambda inputs: postprocess_images(self.draw_inputs(inputs), tf.uint8))
         if truncation is not None:
             self._parts = _styles(run, self.generator)
             self._layer_count = self._parts.synthesis.input_shape[1]
-            self._draw = tf.function(self._draw_truncated)
             self._draw_styles = tf.function(self._draw_styles_of_layers)
             self._map = tf.function(self._styles_of)
+
+    def restore(self, step: int | None = None, *, or_newest: bool = False) -> None:
+        """Reads the weights of another checkpoint.
+
+        Args:
+            step: see the class.
+            or_newest: see the class.
+
+        Raises:
+            InputError: if there is no such checkpoint, or it is damaged.
+        """
+        find = functools.partial(self.run.generator_checkpoint, step, or_newest=or_newest)
+        self.step = read_saved(find, functools.partial(_restore, self.generator))
 
     def draw_seeds(self, seeds: Sequence[Point]) -> Iterator[NDArray[np.uint8]]:
         """Draws the picture of each seed; on the CPU it is the same, bit for bit, whatever the other seeds.
@@ -233,6 +246,20 @@ class TrainedGenerator:
             return self.styles(seeds)
         return latent_codes(list(seeds), self.latent_size).numpy()
 
+    def draw_inputs(self, inputs: Any) -> tf.Tensor:
+        """Draws codes at this truncation.
+
+        Args:
+            inputs: float32 codes `[count, latent_size]`; with classes a list of them and of one-hot labels.
+
+        Returns:
+            float `[count, height, width, channels]` in about [-1, 1].
+        """
+        if self.truncation is None:
+            return self.generator(inputs, training=False)
+        styles = tf.repeat(self._styles_of(inputs)[:, None], self._layer_count, axis=1)
+        return self._parts.synthesis(styles, training=False)
+
     def images_of(self, codes: tf.Tensor) -> tf.Tensor:
         """Draws codes, or styles with a truncation, so that gradients flow.
 
@@ -276,9 +303,6 @@ class TrainedGenerator:
             (outputs,), _ = network(alone, training=False)
         outputs = tf.cast(tf.reshape(outputs, [len(outputs), -1]), tf.float32)
         return (outputs[:-1] - outputs[-1:]).numpy()
-
-    def _draw_truncated(self, inputs: Any) -> tf.Tensor:
-        return self._draw_styles_of_layers(tf.repeat(self._styles_of(inputs)[:, None], self._layer_count, axis=1))
 
     def _draw_styles_of_layers(self, styles: tf.Tensor) -> tf.Tensor:
         return postprocess_images(self._parts.synthesis(styles, training=False), tf.uint8)
@@ -339,6 +363,9 @@ def _build(run: RunFolder) -> keras.Model:
 
 
 def _restore(generator: keras.Model, path: Path) -> None:
+    if path.is_file():  # of a shared generator
+        assign_arrays(generator, read_arrays(path)[0], path)
+        return
     try:
         status = tf.train.Checkpoint(average_generator=generator).restore(str(path))
         status.assert_existing_objects_matched().expect_partial()

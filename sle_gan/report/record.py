@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sle_gan.data.folder import FolderScan, ImageFile
-from sle_gan.data.manifest import read_manifest
+from sle_gan.data.folder import FolderScan
+from sle_gan.data.manifest import images_in, read_manifest
 from sle_gan.errors import InputError, SleGanError
 from sle_gan.evaluation.judges import is_party
 from sle_gan.json_files import read_json
@@ -69,11 +69,6 @@ class RunRecord(NamedTuple):
         """The last step that anything was written at."""
         steps: list[int] = [rows[-1]["step"] for rows in (self.losses, self.scores, self.timings) if rows]
         return max(steps + [step for step, _ in self.sheets[-1:]], default=0)
-
-    @property
-    def image_count(self) -> int | None:
-        """The number of images that it trains on; None if the folder does not say."""
-        return None if self.images is None else len(self.images.images)
 
     @property
     def metrics(self) -> list[Row]:
@@ -182,8 +177,8 @@ def _images(run: RunFolder) -> tuple[FolderScan | None, tuple[str, ...]]:
     if not run.manifest_file.exists():
         return None, ()
     content = read_manifest(run.manifest_file)
+    images = images_in(content, run.manifest_file)
     try:
-        images = tuple(ImageFile(**image) for image in content["images"])
         skipped = tuple((path, reason) for path, reason in content.get("skipped", ()))
     except (TypeError, ValueError):
         raise InputError(f"{run.manifest_file} is damaged or of another version") from None

@@ -18,6 +18,7 @@ from sle_gan.report.curves import Figure, Line, curves, drawn, short_number
 from sle_gan.report.page import picture, render
 from sle_gan.report.record import Row, RunRecord, damage_as_input_error, read_record, training_seconds
 from sle_gan.run import RunFolder
+from sle_gan.settings.advice import Accepts
 from sle_gan.shell import shell_line
 from sle_gan.training.growth import images_shown
 
@@ -30,11 +31,12 @@ _MOST_SKIPPED = 20
 _MOST_NAMED = 200
 
 
-def write_report(run: RunFolder) -> Path:
+def write_report(run: RunFolder, accepts: Accepts) -> Path:
     """Writes the report of a run atomically: an earlier report stays until the new one is whole.
 
     Args:
         run: a `RunFolder` that exists.
+        accepts: whether a training like it takes some changes, which are then suggested.
 
     Returns:
         The path of the report.
@@ -44,17 +46,18 @@ def write_report(run: RunFolder) -> Path:
         OSError: if the report cannot be written.
     """
     with damage_as_input_error(run.path):
-        content = report_page(read_record(run))
+        content = report_page(read_record(run), accepts)
     with whole_file(run.report_file) as temporary:
         temporary.write_bytes(content)
     return run.report_file
 
 
-def report_page(record: RunRecord) -> bytes:
+def report_page(record: RunRecord, accepts: Accepts) -> bytes:
     """Makes the report: a page of HTML, as bytes.
 
     Args:
         record: a `sle_gan.report.record.RunRecord`. What it does not hold is left out.
+        accepts: whether a training like it takes some changes.
     """
     sections = {
         "Pictures": _pictures(record),
@@ -71,7 +74,7 @@ def report_page(record: RunRecord) -> bytes:
         "report.html",
         name=record.run.name,
         facts=facts_line(record),
-        verdict=_verdict(record),
+        verdict=_verdict(record, accepts),
         sections={title: section for title, section in sections.items() if section is not None},
     ).encode()
 
@@ -85,8 +88,8 @@ def facts_line(record: RunRecord) -> str:
     return ", ".join([*words, Path(settings.images.data_folder).name])
 
 
-def _verdict(record: RunRecord) -> dict[str, Any]:
-    verdict = judge(record.metrics, record.settings, record.image_count)
+def _verdict(record: RunRecord, accepts: Accepts) -> dict[str, Any]:
+    verdict = judge(record.metrics, record.settings, accepts)
     return {
         "title": verdict.verdict[:1].upper() + verdict.verdict[1:],
         "tone": _TONES.get(verdict.verdict, "warn"),

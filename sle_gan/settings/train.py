@@ -96,6 +96,12 @@ class TrainSettings:
                 values |= {name: _plain(getattr(chosen, name)) for name in settings_of(type(chosen))}
         return values
 
+    def as_given(self) -> dict[str, object]:
+        """Returns what may be given, by name, and resolves to these settings with the same images."""
+        growth = {"growth": "none"} if self.growth is None else {}
+        steps = {"steps": self.steps_given} if self.search is None else {"steps": None}  # which follow from its rounds
+        return {name: value for name, value in (self.named() | growth | steps).items() if name in GIVABLE}
+
     @property
     def steps_given(self) -> int:
         """Generator steps that a training is asked for: those of the first round of a search, all of any other."""

@@ -34,7 +34,7 @@ def frozen_graph(trained: TrainedGenerator) -> tf.compat.v1.GraphDef:
 
     def images(z: tf.Tensor, *label: tf.Tensor) -> tf.Tensor:
         one_hot = [tf.one_hot(part, len(trained.class_names)) for part in label]
-        return trained.generator([z, *one_hot] if one_hot else z, training=False)
+        return trained.draw_inputs([z, *one_hot] if one_hot else z)
 
     traced = tf.function(images).get_concrete_function(*input_specs(trained))
     frozen = convert_variables_to_constants_v2(traced)

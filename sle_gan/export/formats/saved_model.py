@@ -51,12 +51,13 @@ def _module(trained: TrainedGenerator) -> tuple[tf.Module, dict[str, Any]]:
     generator, latent_size = trained.generator, trained.latent_size
 
     def drawn_images(inputs: Any) -> dict[str, tf.Tensor]:
-        return {"images": postprocess_images(generator(inputs, training=False), tf.uint8)}
+        return {"images": postprocess_images(trained.draw_inputs(inputs), tf.uint8)}
 
     # With classes, each signature has one more argument: the label.
     def serving_default(z: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
         checked = _checked_labels(label, 0, trained.class_names)
-        return {"images": generator([z, *(tf.one_hot(part, len(trained.class_names)) for part in checked)])}
+        one_hot = [tf.one_hot(part, len(trained.class_names)) for part in checked]
+        return {"images": trained.draw_inputs([z, *one_hot] if one_hot else z)}
 
     def sample(seed: tf.Tensor, n: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
         n = _checked(n, 1, LARGEST_SEED, "n")

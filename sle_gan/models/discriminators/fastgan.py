@@ -51,7 +51,7 @@ def discriminator(
         width: channels of the entry map at 128 px; all others are multiples of it. 64 in the paper.
         seed: of the initial weights.
         classes: number of classes; 0 without.
-        norm: what normalizes the maps that are judged: `batch`, or `chain` for CHAIN; the decoders have the first.
+        norm: what normalizes within the blocks of the large picture: `batch`, or `chain` for CHAIN.
 
     Returns:
         A functional `keras.Model` with the sub-models `trunk` and `decoders`.
@@ -157,7 +157,7 @@ class _Layers(FastGANLayers):
         self._chained = 0
 
     def normalize(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """Normalizes a map that is judged."""
+        """Normalizes a map of a block."""
         return self._normalize(x, name)
 
     def _chain(self, x: tf.Tensor, name: str) -> tf.Tensor:
@@ -202,7 +202,7 @@ def _entry(x: tf.Tensor, side: int, counts: Mapping[int, int], blocks: _Layers) 
         return _leaky_relu(blocks.conv(x, counts[512], 4, "entry", strides=2))
     x = _leaky_relu(blocks.conv(x, counts[1024], 4, "entry1", strides=2))
     x = blocks.conv(x, counts[512], 4, "entry2", strides=2)
-    return _leaky_relu(blocks.normalize(x, "entry2_norm"))
+    return _leaky_relu(blocks.batch_norm(x, "entry2_norm"))
 
 
 def _down_path(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> dict[int, tf.Tensor]:
@@ -228,7 +228,7 @@ def _down_block(x: tf.Tensor, filters: int, side: int, blocks: _Layers) -> tf.Te
 
 
 def _head(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> tf.Tensor:
-    return _leaky_relu(blocks.normalize(blocks.conv(x, counts[8], 1, "head"), "head_norm"))
+    return _leaky_relu(blocks.batch_norm(blocks.conv(x, counts[8], 1, "head"), "head_norm"))
 
 
 def _small_branch(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> tf.Tensor:
@@ -237,7 +237,7 @@ def _small_branch(x: tf.Tensor, counts: Mapping[int, int], blocks: _Layers) -> t
     while side > 8:
         side //= 2
         x = blocks.conv(x, counts[4 * side], 4, f"small{side}", strides=2)
-        x = _leaky_relu(blocks.normalize(x, f"small{side}_norm"))
+        x = _leaky_relu(blocks.batch_norm(x, f"small{side}_norm"))
     return x
 
 
