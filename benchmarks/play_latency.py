@@ -13,7 +13,7 @@ import statistics
 
 from playwright.sync_api import sync_playwright
 
-import sle_gan
+from sle_gan.assembly.opened_run import OpenedRun, open_run
 
 _MOVE = """
 (async () => {
@@ -36,7 +36,7 @@ _MOVE = """
 """
 
 
-def measure(run: sle_gan.assembly.opened_run.OpenedRun, count: int) -> list[float]:
+def measure(run: OpenedRun, count: int) -> list[float]:
     """Returns the milliseconds of each change.
 
     Args:
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("--changes", type=int, default=100, metavar="NUMBER", help="of the slider")
     arguments = parser.parse_args()
-    times = sorted(measure(sle_gan.open_run(arguments.run), arguments.changes))
+    times = sorted(measure(open_run(arguments.run), arguments.changes))
     slow = times[int(0.9 * len(times))]
     print(f"{statistics.median(times):.0f} ms median, a tenth takes {slow:.0f} ms or more, {times[-1]:.0f} ms at most")
 

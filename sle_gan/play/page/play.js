@@ -305,6 +305,7 @@ function cannotCompare(error) {
 
 function mark(number) {
   const tile = wall.tiles.get(number);
+  if (!tile) return; // taken down while it was drawn
   const copy = isMarking() && compared.get(keyOf(tile.point));
   tile.button.classList.toggle("copy", Boolean(copy && copy.is_copy));
   tile.button.classList.toggle("on", Boolean(state.chosen && state.chosen.number === number && state.chosen.base === state.base));
@@ -527,6 +528,7 @@ function walkTo(at, settled) {
   const title = share === 0 || share === 1 ? (share ? to : from).title : `Between pins ${start + 1} and ${start + 2}, ${Math.round(100 * share)} %`;
   const walk = { between: [pointOf(from), pointOf(to)], share };
   $("at").setAttribute("aria-valuetext", title);
+  document.body.classList.add("has-chosen"); // on a phone it lies over the wall
   if (!state.chosen || !state.chosen.walk) {
     state.chosen = { moves: [], mix: null, number: null, base: null, place: from.place, picture: state.chosen && state.chosen.picture };
     showChanges();
