@@ -5,6 +5,7 @@ can tell a bad argument before TensorFlow is imported.
 
 - `load_images`: a folder of images as one array.
 - `open_run`: a run, to draw from it, score it, export it and read it; `compare_runs`: several side by side.
+- `import_fastgan`: a run of a PyTorch checkpoint of FastGAN.
 - `Generator`, `Discriminator`: FastGAN's networks; `create_input_noise`, `postprocess_images`: what goes into a
   generator, and what comes out of it.
 - `callbacks`: Keras callbacks for any GAN.
@@ -28,6 +29,7 @@ _PUBLIC = {
     "train": "sle_gan.assembly.library",
     "load_images": "sle_gan.data.load_images",
     "open_run": "sle_gan.assembly.opened_run",
+    "import_fastgan": "sle_gan.assembly.imported",
     "compare_runs": "sle_gan.report.comparison",
 }
 _PACKAGES = ("callbacks",)

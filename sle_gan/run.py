@@ -54,6 +54,7 @@ class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.name = self.path.name
+        self.output = self.path  # where what is drawn of it is written, where no other folder is given
         self.config_file = self.path / "config.json"
         self.manifest_file = self.path / "manifest.json"
         self.metrics_file = self.path / "metrics.jsonl"
@@ -264,13 +265,13 @@ def _shape(settings: TrainSettings) -> str:
     return f"{settings.network.model} {settings.images.resolution} of {settings.images.channels} channels"
 
 
-def start_run(run: RunFolder, config: RunConfig, manifest: dict[str, Any]) -> None:
+def start_run(run: RunFolder, config: RunConfig, manifest: dict[str, Any] | None) -> None:
     """Fills a run folder with its configuration and manifest; what was there before is deleted.
 
     Args:
         run: the `RunFolder`, locked.
         config: what it was asked to be.
-        manifest: the images, as `sle_gan.data.folder.manifest` makes it.
+        manifest: the images, as `sle_gan.data.manifest.manifest` makes it; None of a run that no images are known of.
 
     Raises:
         StorageError: if the folder cannot be written.
@@ -283,7 +284,8 @@ def start_run(run: RunFolder, config: RunConfig, manifest: dict[str, Any]) -> No
                 path.unlink()
         mark_folder(run.path)
         write_json(run.config_file, config.to_json())
-        write_json(run.manifest_file, manifest)
+        if manifest is not None:
+            write_json(run.manifest_file, manifest)
         for folder in (run.checkpoints, run.samples):
             folder.mkdir()
     except OSError as error:

@@ -38,10 +38,11 @@ def whole(name, high):
 
 def warped(picture, matrix, shift=(0.0, 0.0)):
     """Draws by SciPy: `matrix` takes (right, down) from the middle of the result to the middle of the picture."""
-    middle = (SIDE - 1) / 2
-    down, right = np.mgrid[:SIDE, :SIDE] - middle
-    x, y = np.einsum("ij,jab->iab", matrix, np.stack([right, down])) - np.reshape(shift, [2, 1, 1])
-    layers = [map_coordinates(picture[..., c], [y + middle, x + middle], order=1, mode="mirror") for c in range(3)]
+    height, width = picture.shape[:2]
+    middle = np.reshape([(width - 1) / 2, (height - 1) / 2], [2, 1, 1])
+    down, right = np.mgrid[:height, :width]
+    x, y = np.einsum("ij,jab->iab", matrix, np.stack([right, down]) - middle) - np.reshape(shift, [2, 1, 1]) + middle
+    layers = [map_coordinates(picture[..., c], [y, x], order=1, mode="mirror") for c in range(3)]
     return np.stack(layers, axis=-1)
 
 
@@ -97,6 +98,24 @@ def test_each_transform_agrees_with_numpy(name):
     result = Pipe([name])(x, SEED, tf.constant(1.0)).numpy()
     np.testing.assert_allclose(result, np.stack(EXPECTED[name](x)), atol=2e-5)
     assert np.abs(result - x).max() > 0.01
+
+
+def test_a_picture_that_is_not_square_keeps_its_shape_and_is_moved_by_shares_of_each_side():
+    x = np.random.default_rng(0).uniform(-1, 1, size=(COUNT, 8, 12, 3)).astype("f")
+    sides = np.array([12, 8])
+    whole_shares = uniform("whole-shift", -0.125, 0.125, (2, COUNT)).T
+    expected = {
+        "quarter-turn": [turned(p, math.pi / 2 * q) for p, q in zip(x, whole("quarter-turn", 4), strict=True)],
+        "first-turn": EXPECTED["first-turn"](x),
+        "scale": EXPECTED["scale"](x),
+        "shift": [
+            warped(p, np.eye(2), sides * 0.125 * s) for p, s in zip(x, normal("shift", (2, COUNT)).T, strict=True)
+        ],
+        "whole-shift": [warped(p, np.eye(2), np.round(sides * s)) for p, s in zip(x, whole_shares, strict=True)],
+    }
+    for name, moved in expected.items():
+        result = Pipe([name])(x, SEED, tf.constant(1.0))
+        np.testing.assert_allclose(result, np.stack(moved), atol=2e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

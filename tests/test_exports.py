@@ -151,7 +151,7 @@ def test_a_format_whose_library_is_missing_names_the_mend(run, tmp_path, capsys,
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--format", "saved-model", "--seeds", "1"], "--seeds goes with --format onnx or lite; got saved-model"),
+        (["--format", "saved-model", "--seeds", "1"], "--seeds goes with --format onnx, lite or web; got saved-model"),
         (["--format", "onnx", "--step", "3"], "--step must be one that"),
         (["--format", "weights", "--truncation", "0.5"], "--truncation goes with --format saved-model"),
         (

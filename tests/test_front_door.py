@@ -176,7 +176,10 @@ def test_the_generator_stays_loaded_while_the_same_is_drawn_with(copied):
         (lambda run: run.film([0, 1], fps=0), "--fps must be a whole number from 1; got 0"),
         (lambda run: run.film([0, 1], fps=51).save("walk.gif"), "--fps must be from 1 to 50 in a .gif; got 51"),
         (lambda run: run.samples([0]).save(format="bmp"), "--format must be one of png, jpeg, webp, tiff; got 'bmp'"),
-        (lambda run: run.export("pickle"), "--format must be one of saved-model, onnx, lite, weights; got 'pickle'"),
+        (
+            lambda run: run.export("pickle"),
+            "--format must be one of saved-model, onnx, lite, weights, hub, web; got 'pickle'",
+        ),
         (lambda run: run.evaluate(["kid"], number_of_images=5), "--number-of-images must be a whole number from 6"),
         (lambda run: run.evaluate([]), "--metrics must be some of fid,kid,prdc,is,swd,diversity"),
         (

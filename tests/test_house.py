@@ -49,6 +49,8 @@ OF_PROGRAMS = {
             ),
             *(
                 "house",
+                "hub",
+                "import",
                 "library",
                 "models_cli",
                 "papers",

@@ -268,14 +268,14 @@ def test_a_training_of_128_px_begins_with_a_run_of_64(pictures, tmp_path, model)
     small, large = RunFolder(tmp_path / "at64"), RunFolder(tmp_path / "at128")
     for part in ("generator", "average_generator", "discriminator"):
         before, after = kernels(small, 2, part), kernels(large, 0, part)
-        assert len(before & after) >= 0.8 * len(before)
+        assert len(before & after) > len(before) / 2  # those next to the images are new
     assert large.latest_step() == 2
 
 
 def kernels(run, step, part):
-    """Returns the bytes of the kernels of a network in a checkpoint."""
+    """Returns the bytes of the convolutions' kernels of a network in a checkpoint."""
     there = arrays(run, step, part).items()
-    return {value.tobytes() for name, value in there if "OPTIMIZER_SLOT" not in name and value.ndim > 1}
+    return {value.tobytes() for name, value in there if "OPTIMIZER_SLOT" not in name and value.ndim == 4}
 
 
 @pytest.mark.parametrize("model", ["sngan", "biggan", "stylegan2"])

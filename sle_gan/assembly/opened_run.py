@@ -20,11 +20,13 @@ from sle_gan.export.formats import check_format
 from sle_gan.export.pictures import check_output
 from sle_gan.export.redraw import Recipe
 from sle_gan.export.sizes import WeightSizes, weight_sizes
+from sle_gan.hub import publish
 from sle_gan.play.play import Play
 from sle_gan.report.card import run_card
 from sle_gan.report.record import RunRecord, damage_as_input_error, metric_arrays, read_record
 from sle_gan.report.run_report import write_report
-from sle_gan.run import RunFolder, find_run
+from sle_gan.run import RunFolder
+from sle_gan.shared_generator import find_generator
 
 if TYPE_CHECKING:
     from sle_gan.export.formats.exporting import Difference
@@ -38,12 +40,14 @@ class Exported(NamedTuple):
         step: step of the checkpoint.
         sizes: the `WeightSizes` of the generator.
         differences: of each part, by its name: the `Difference` of its pictures from the run's.
+        address: of its page on the Hub; None if it was not published.
     """
 
     folder: Path
     step: int
     sizes: WeightSizes
     differences: "dict[str, Difference]"
+    address: str | None
 
 
 class OpenedRun(DrawableRun):
@@ -169,16 +173,24 @@ class OpenedRun(DrawableRun):
         step: int | None = None,
         *,
         seeds: Iterable[int] | None = None,
+        license: str | None = None,
+        push: str | None = None,
+        runtime: Path | str | None = None,
         truncation: float | None = None,
     ) -> Exported:
         """Writes the generator in another program's format, checked to draw the same pictures.
 
         Args:
             format: one of `sle_gan.export.formats.FORMATS`: `saved-model` for TensorFlow, `onnx` for onnxruntime,
-                `lite` for LiteRT, `weights` for safetensors and JSON.
+                `lite` for LiteRT, `weights` for safetensors and JSON, `hub` for those with a model card, `web`
+                for a page that draws in a browser.
             folder: where versions 1, 2, ... are written; `exported/FORMAT` in the run folder if None.
             step: see `draw`.
-            seeds: whose codes are written beside `onnx` and `lite`, which draw codes alone; 0 to 63 if None.
+            seeds: whose codes are written beside `onnx`, `lite` and `web`, which draw codes alone; 0 to 63 if None.
+            license: that the card of `hub` names, such as `cc-by-4.0`; `unknown` if None.
+            push: `OWNER/NAME` on the Hub, where the folder of `hub` is published once it draws the run's pictures;
+                published nowhere if None.
+            runtime: folder of onnxruntime-web for `web`; fetched once from the registry of npm if None.
             truncation: of a network with styles, how far the pictures of the export go from the average one, see
                 `draw`; all the way if None. Weights alone hold none.
 
@@ -186,19 +198,22 @@ class OpenedRun(DrawableRun):
             An `Exported`.
 
         Raises:
-            InputError: if the format is unknown or not installed, or see `draw`.
+            InputError: if the format is unknown or not installed, the Hub cannot be reached, or see `draw`.
             StorageError: if it cannot be written, or draws other pictures than the run.
         """
-        given: dict[str, Any] = {} if seeds is None else {"seeds": checked_seeds(seeds)}
+        chosen = None if seeds is None else checked_seeds(seeds)
+        options = {"seeds": chosen, "license": license, "push": push, "runtime": runtime}
+        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         check_format(format, given | ({} if truncation is None else {"truncation": truncation}))
         drawing = self._planned(step, truncation=truncation)
-        folder = self.folder.path / "exported" / format if folder is None else Path(folder)
+        folder = self.folder.output / "exported" / format if folder is None else Path(folder)
         check_output(folder)
         trained = drawing.trained
         from sle_gan.export.formats.exporting import Source, export_as
 
         version, differences = export_as(format, Source(trained, **given), folder)
-        return Exported(version, trained.step, weight_sizes(trained.generator), differences)
+        address = None if push is None else publish(version, push, f"{self.folder.name}, step {trained.step}")
+        return Exported(version, trained.step, weight_sizes(trained.generator), differences, address)
 
     def play(self, port: int = 0, data_folder: Path | str | None = None, latents: Iterable[Path | str] = ()) -> Play:
         """Serves a page on this machine to play with the run, at an address that nobody can guess.
@@ -239,16 +254,18 @@ def open_run(path_or_name: Path | str, output_folder: Path | str = "runs") -> Op
     Loads no TensorFlow; drawing, scoring and exporting do.
 
     Args:
-        path_or_name: a run folder, or the name of one in `output_folder`.
+        path_or_name: a run folder, or the name of one in `output_folder`; a folder of `--format weights` or `hub`; or
+            `hf://OWNER/NAME`, whose weights are fetched from the Hub (the extra `hub`).
         output_folder: where runs are looked for by name.
 
     Returns:
         An `OpenedRun`.
 
     Raises:
-        InputError: a `ValueError`: if there is no run of this name, or its configuration is damaged.
+        InputError: a `ValueError`: if there is no run of this name, its configuration is damaged, or the Hub cannot be
+            reached.
     """
-    folder = find_run(str(path_or_name), output_folder)
+    folder = find_generator(path_or_name, output_folder)
     folder.config()  # what is wrong with it is told here
     return OpenedRun(folder)
 

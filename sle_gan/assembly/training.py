@@ -62,12 +62,12 @@ def train_plan(plan: TrainingPlan, command: Sequence[str]) -> int:
     with run.locked():
         if not plan.goes_on:
             words = list(command)
-            start_run(run, RunConfig(plan.settings, _versions(), words, (Command(0, words, {}),)), images)
+            start_run(run, RunConfig(plan.settings, current_versions(), words, (Command(0, words, {}),)), images)
             return _fit(plan, run)
         _check_manifest(run, images, accept=plan.command.accept_data_change)
         if _is_done(run, plan.settings):
             return 0
-        gone_on = run.config().gone_on(plan.settings, _versions(), command, run.latest_step() or 0)
+        gone_on = run.config().gone_on(plan.settings, current_versions(), command, run.latest_step() or 0)
         if gone_on != run.config():
             write_json(run.config_file, gone_on.to_json())
         return _fit(plan, run)
@@ -173,7 +173,8 @@ def _check_manifest(run: RunFolder, new: dict[str, Any], *, accept: bool) -> Non
     write_json(run.manifest_file, new)
 
 
-def _versions() -> dict[str, str]:
+def current_versions() -> dict[str, str]:
+    """Returns the versions of what a run depends on, by name."""
     return {"python": ".".join(map(str, sys.version_info[:3]))} | {
         name: importlib.metadata.version(name) for name in _VERSIONED
     }

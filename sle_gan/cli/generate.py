@@ -127,7 +127,7 @@ def _project(arguments: argparse.Namespace) -> int:
         class_name=arguments.class_name,
         step=arguments.step,
     )
-    projected = projection.save(arguments.output or run.folder.path / "projected" / arguments.picture.stem)
+    projected = projection.save(arguments.output or run.folder.output / "projected" / arguments.picture.stem)
     distances = f"perceptual distance {projected.distance:.3f}, of pixels {projected.pixel_distance:.4f}"
     print(f"{distances}, at step {projection.drawing.step}, in {projected.folder}")
     return 0
@@ -146,7 +146,7 @@ def _redraw(arguments: argparse.Namespace) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     run = open_run(arguments.run, arguments.output_folder)
-    options = {"seeds": arguments.seeds, "truncation": arguments.truncation}
+    options = {name: getattr(arguments, name) for name in ("seeds", "license", "push", "runtime", "truncation")}
     exported = run.export(arguments.format, arguments.output, arguments.step, **options)
     title = FORMATS[arguments.format].title
     truncated = "" if arguments.truncation is None else f" at a truncation of {arguments.truncation:g}"
@@ -155,6 +155,8 @@ def _export(arguments: argparse.Namespace) -> int:
         if difference.rounded:
             print(f"{name}: {difference.mean:.2f} of 255 beside them on average, {difference.largest} at most")
     print("\n".join(size_lines(exported.sizes)))
+    if exported.address is not None:
+        print(f"published: {exported.address}")
     return 0
 
 

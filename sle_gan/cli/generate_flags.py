@@ -157,6 +157,12 @@ def _add_export(commands: Any) -> None:
     add("--truncation", type=_share, metavar="PSI", help=help)
     help = "whose codes are written beside a format that draws codes alone; 0-63 without it"
     add("--seeds", type=_seeds, metavar="SEEDS", help=help)
+    help = "of --format hub: what the card says of the weights, such as cc-by-4.0; unknown without it"
+    add("--license", metavar="NAME", help=help)
+    help = "of --format hub: publish it there, as you are logged in; needs the extra `hub`"
+    add("--push", metavar="OWNER/NAME", help=help)
+    help = "of --format web: a folder of onnxruntime-web; without it that is fetched once from the registry of npm"
+    add("--runtime", type=file_path, metavar="FOLDER", help=help)
 
 
 def _add_film_file(add: Callable[..., object]) -> None:
@@ -174,7 +180,8 @@ def _add_command(commands: Any, name: str, help: str, *, has_step: bool = True) 
     command = commands.add_parser(name, help=help, description=help, formatter_class=HelpFormatter)
     command.set_defaults(command=name)
     add = command.add_argument_group("the run").add_argument
-    add("run", metavar="RUN", help="a run folder, or the name of one")
+    help = "a run folder, or the name of one; a folder of exported weights, or hf://OWNER/NAME"
+    add("run", metavar="RUN", help=help)
     _add_common(add, has_step=has_step)
     return command
 

@@ -25,8 +25,10 @@ def read_training_images(run: RunFolder, data_folder: Path | str | None = None) 
         uint8 `[count, height, width, 1 or 3]`, alpha laid over the background; and the run's manifest.
 
     Raises:
-        InputError: if they are not there, or not the same.
+        InputError: if they are not there, or not the same, or the folder holds a generator without its run.
     """
+    if not run.manifest_file.exists():
+        raise InputError(f"{run.path} does not say which images it was trained on: it has no {run.manifest_file.name}")
     settings, kept = run.settings().images, read_manifest(run.manifest_file)
     folder = scan(data_folder or settings.data_folder)
     changes = changed_images(kept, manifest(folder))

@@ -48,7 +48,7 @@ def inception_weights(path: Path | str | None, tell: Callable[[str], object], ad
             raise InputError(
                 f"--inception-weights {shell_line(target)} is no file; without it they are fetched from {address}"
             )
-        _fetch(address, target, tell)
+        fetch(address, target, tell, "the 2015 Inception's weights", f"put it at {target}", "give --inception-weights")
     try:
         checksum = hashlib.sha256(target.read_bytes()).hexdigest()
     except OSError as error:
@@ -61,7 +61,23 @@ def inception_weights(path: Path | str | None, tell: Callable[[str], object], ad
     return target
 
 
-def _fetch(address: str, target: Path, tell: Callable[[str], object]) -> None:
+def fetch(
+    address: str, target: Path, tell: Callable[[str], object], what: str, mend: str, mend_of_target: str = ""
+) -> None:
+    """Downloads a file, whole or not at all.
+
+    Args:
+        address: of the file.
+        target: where it is written; its folder is made.
+        tell: function of a line of text, called during the download.
+        what: it is, for an error.
+        mend: what to do with the file where this program cannot fetch it.
+        mend_of_target: what to do where it cannot be written.
+
+    Raises:
+        InputError: if it cannot be fetched.
+        StorageError: if it cannot be written.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer, whole_file(target) as temporary:
@@ -79,8 +95,7 @@ def _fetch(address: str, target: Path, tell: Callable[[str], object]) -> None:
                 raise urllib.error.URLError(f"it ended after {done_bytes} of {size_bytes} bytes")
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", None) or error
-        raise InputError(
-            f"the 2015 Inception's weights cannot be fetched ({reason}); get {address} and put it at {target}"
-        ) from error
+        raise InputError(f"{what} cannot be fetched ({reason}); get {address} and {mend}") from error
     except OSError as error:
-        raise StorageError(f"cannot write {target}: {error.strerror or error}; give --inception-weights") from error
+        way = f"; {mend_of_target}" if mend_of_target else ""
+        raise StorageError(f"cannot write {target}: {error.strerror or error}{way}") from error

@@ -156,7 +156,7 @@ class Samples:
         if format not in EXTENSIONS:
             raise InputError(f"--format must be one of {', '.join(EXTENSIONS)}; got {format!r}")
         drawing, extension = self.drawing, EXTENSIONS[format]
-        folder = drawing.run.path / "generated" if folder is None else Path(folder)
+        folder = drawing.run.output / "generated" if folder is None else Path(folder)
         file = None
         if folder.suffix.lower() in EXTENSIONS.values() and not folder.is_dir():
             if not grid:

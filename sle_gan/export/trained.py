@@ -10,11 +10,13 @@ import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
+from sle_gan.array_files import read_arrays
 from sle_gan.checkpoint_files import read_saved
 from sle_gan.errors import InputError
 from sle_gan.export.latents import Code, Point, Styles
 from sle_gan.export.route import Route
 from sle_gan.models import GENERATORS
+from sle_gan.models.array_weights import assign_arrays
 from sle_gan.models.build import build_generator
 from sle_gan.models.io import (
     DRAWN_BATCH,
@@ -361,6 +363,9 @@ def _build(run: RunFolder) -> keras.Model:
 
 
 def _restore(generator: keras.Model, path: Path) -> None:
+    if path.is_file():  # of a shared generator
+        assign_arrays(generator, read_arrays(path)[0], path)
+        return
     try:
         status = tf.train.Checkpoint(average_generator=generator).restore(str(path))
         status.assert_existing_objects_matched().expect_partial()

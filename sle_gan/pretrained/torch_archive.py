@@ -2,16 +2,18 @@
 
 It reads both formats of `torch.save`: the one from before PyTorch 1.6 (several pickles, then the raw numbers), and the
 zip archive since. In both, a pickle describes the tensors, and a pickle may name any function to call. Here it may
-name only an ordered dictionary, "rebuild a tensor" and the types of storage. For the last two it gets stand-ins that
-do nothing but hold values; every other name is refused.
+name only an ordered dictionary, "rebuild a tensor", "rebuild a parameter" and the types of storage. For all but the
+first it gets stand-ins that do nothing but hold values; every other name is refused.
 """
 
+import functools
 import io
 import pickle
 import pickletools
 import struct
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -20,11 +22,24 @@ from numpy.typing import NDArray
 
 from sle_gan.errors import InputError, StorageError
 
-RawByKey = dict[str, bytes | memoryview]  # the bytes of each storage
+Tensors = dict[str, NDArray[Any]]
+RawOf = Callable[[str], bytes | memoryview]  # the bytes of a storage, by its key
 
 ZIP_START = b"PK\x03\x04"
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
+
+
+class Parts(NamedTuple):
+    """What was read of a file that holds several tables.
+
+    Attributes:
+        tensors: of the parts that were asked for and are there, by their names: read-only arrays by name, or a list.
+        names: of all parts of the file.
+    """
+
+    tensors: dict[str, Tensors | list[NDArray[Any]]]
+    names: tuple[str, ...]
 
 
 class StorageType(NamedTuple):
@@ -85,9 +100,20 @@ class TensorRebuilder:
         return TensorPlan(storage, offset, size, strides)
 
 
+class ParameterRebuilder:
+    """Stands for `torch._utils._rebuild_parameter`; holds nothing that a pickle could change."""
+
+    __slots__ = ()
+
+    def __call__(self, tensor: TensorPlan, *_gradient_settings: object) -> TensorPlan:
+        """Returns the plan of the parameter's tensor."""
+        return tensor
+
+
 ALLOWED_NAMES: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): TensorRebuilder(),
+    ("torch._utils", "_rebuild_parameter"): ParameterRebuilder(),
     ("torch", "HalfStorage"): StorageType("<f2"),
     ("torch", "FloatStorage"): StorageType("<f4"),
     ("torch", "DoubleStorage"): StorageType("<f8"),
@@ -137,7 +163,7 @@ class RestrictedUnpickler(pickle.Unpickler):
         return self.storages[key]
 
 
-def read_state_dict(path: Path | str) -> dict[str, NDArray[Any]]:
+def read_state_dict(path: Path | str) -> Tensors:
     """Reads the weights of a PyTorch file.
 
     Args:
@@ -151,6 +177,37 @@ def read_state_dict(path: Path | str) -> dict[str, NDArray[Any]]:
         InputError: if there is no such file, or it is damaged, or holds anything but tensors.
         StorageError: if the file cannot be read.
     """
+    return _read(path, "state dict", _tensors)
+
+
+def read_checkpoint(path: Path | str, names: Collection[str]) -> Parts:
+    """Reads parts of a PyTorch file that holds several tables, such as networks beside the states of optimizers.
+
+    Args:
+        path: file that `torch.save` wrote of a dictionary of state dicts, or of lists of tensors.
+        names: of the parts that are read; the numbers of others are not touched.
+
+    Raises:
+        InputError: if there is no such file, or it is damaged, or a part holds anything but tensors.
+        StorageError: if the file cannot be read.
+    """
+
+    def parts(content: Any, raw_of: RawOf) -> Parts:
+        if not isinstance(content, dict):
+            raise pickle.UnpicklingError("it holds something else than a dictionary of parts")
+        tensors: dict[str, Tensors | list[NDArray[Any]]] = {}
+        for name in names:
+            part = content.get(name, {})
+            if isinstance(part, list):
+                tensors[name] = list(_tensors(dict(enumerate(part)), raw_of).values())
+            elif name in content:
+                tensors[name] = _tensors(part, raw_of)
+        return Parts(tensors, tuple(map(str, content)))
+
+    return _read(path, "checkpoint", parts)
+
+
+def _read(path: Path | str, what: str, contents: Callable[[Any, RawOf], Any]) -> Any:
     try:
         file_bytes = Path(path).read_bytes()
     except FileNotFoundError as error:
@@ -159,28 +216,31 @@ def read_state_dict(path: Path | str) -> dict[str, NDArray[Any]]:
         raise StorageError(f"cannot read the weights {path}: {error.strerror}") from error
     try:
         read = _read_zip if file_bytes.startswith(ZIP_START) else _read_legacy
-        plans, raw_by_key = read(file_bytes)
-        if not isinstance(plans, dict) or not all(isinstance(plan, TensorPlan) for plan in plans.values()):
-            raise pickle.UnpicklingError("it holds something else than a flat table of tensors")
-        return {name: plan.view(raw_by_key[plan.storage.key]) for name, plan in plans.items()}
+        return contents(*read(file_bytes))
     except Exception as error:  # damaged bytes make an unpickler, zipfile or NumPy raise nearly anything
         cause = f"{type(error).__name__}: {error}"
-        raise InputError(f"{path} must be a whole PyTorch state dict; {cause}; get a fresh copy") from error
+        raise InputError(f"{path} must be a whole PyTorch {what}; {cause}; get a fresh copy") from error
 
 
-def _read_zip(file_bytes: bytes) -> tuple[Any, RawByKey]:
-    with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:
-        # PyTorch never compresses. Without compression, the size of the file bounds the memory that is needed.
-        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-            raise pickle.UnpicklingError("its archive is compressed, which PyTorch does not do")
-        members = {name.partition("/")[2]: name for name in archive.namelist()}
-        if "byteorder" in members and archive.read(members["byteorder"]) != b"little":
-            raise pickle.UnpicklingError("its numbers are not little-endian")
-        plans, storages = _unpickle(io.BytesIO(archive.read(members["data.pkl"])))
-        return plans, {key: archive.read(members[f"data/{key}"]) for key in storages}
+def _tensors(plans: Any, raw_of: RawOf) -> Tensors:
+    if not isinstance(plans, dict) or not all(isinstance(plan, TensorPlan) for plan in plans.values()):
+        raise pickle.UnpicklingError("it holds something else than a flat table of tensors")
+    return {name: plan.view(raw_of(plan.storage.key)) for name, plan in plans.items()}
 
 
-def _read_legacy(file_bytes: bytes) -> tuple[Any, RawByKey]:
+def _read_zip(file_bytes: bytes) -> tuple[Any, RawOf]:
+    archive = zipfile.ZipFile(io.BytesIO(file_bytes))  # lies in memory: there is nothing to be closed
+    # PyTorch never compresses. Without compression, the size of the file bounds the memory that is needed.
+    if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+        raise pickle.UnpicklingError("its archive is compressed, which PyTorch does not do")
+    members = {name.partition("/")[2]: name for name in archive.namelist()}
+    if "byteorder" in members and archive.read(members["byteorder"]) != b"little":
+        raise pickle.UnpicklingError("its numbers are not little-endian")
+    plans, _ = _unpickle(io.BytesIO(archive.read(members["data.pkl"])))
+    return plans, functools.cache(lambda key: archive.read(members[f"data/{key}"]))  # many tensors may name one storage
+
+
+def _read_legacy(file_bytes: bytes) -> tuple[Any, RawOf]:
     file = io.BytesIO(file_bytes)
     if [_unpickle(file)[0], _unpickle(file)[0]] != [LEGACY_MAGIC, LEGACY_PROTOCOL]:
         raise pickle.UnpicklingError("it does not begin as PyTorch's files do")
@@ -189,7 +249,7 @@ def _read_legacy(file_bytes: bytes) -> tuple[Any, RawByKey]:
     plans, storages = _unpickle(file)
     keys, _ = _unpickle(file)
     numbers, position = memoryview(file_bytes), file.tell()
-    raw_by_key: RawByKey = {}
+    raw_by_key: dict[str, memoryview] = {}
     for key in keys:
         (count,) = struct.unpack_from("<q", numbers, position)
         start = position + 8
@@ -197,7 +257,7 @@ def _read_legacy(file_bytes: bytes) -> tuple[Any, RawByKey]:
         if not start <= position <= len(numbers):
             raise pickle.UnpicklingError(f"it ends within the storage {key}")
         raw_by_key[key] = numbers[start:position]
-    return plans, raw_by_key
+    return plans, raw_by_key.__getitem__
 
 
 def _unpickle(file: BinaryIO) -> tuple[Any, dict[str, Storage]]:

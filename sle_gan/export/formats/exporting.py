@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sle_gan.disk import reason
 from sle_gan.errors import StorageError
-from sle_gan.export.formats import FORMATS
+from sle_gan.export.formats import FORMATS, UNKNOWN_LICENSE
 from sle_gan.export.trained import TrainedGenerator
 from sle_gan.marks import make_output_folder
 from sle_gan.models.io import postprocess_images, seed_inputs
@@ -70,10 +70,16 @@ class Source:
     Attributes:
         trained: the `TrainedGenerator`.
         seeds: whose codes are written beside formats that do not draw seeds.
+        license: of the weights, as the Hub names it.
+        push: owner and name on the Hub where the export is to be found; None for none.
+        runtime: folder of onnxruntime-web; None for the one that is fetched.
     """
 
     trained: TrainedGenerator
     seeds: Sequence[int] = range(64)
+    license: str = UNKNOWN_LICENSE
+    push: str | None = None
+    runtime: Path | None = None
 
     def inputs(self, seeds: Sequence[int]) -> dict[str, NDArray[Any]]:
         """Returns what the pictures of seeds are drawn from, as an export takes it.

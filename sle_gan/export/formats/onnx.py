@@ -12,16 +12,22 @@ from sle_gan.export.formats.frozen import OUTPUT, frozen_graph, input_specs
 from sle_gan.export.formats.guide import write_guide
 from sle_gan.quiet import quiet_start
 
-_FILE = "generator.onnx"
+FILE = "generator.onnx"
 _OPSET = 17
 _HOW_TO = f"""import onnxruntime
 
-generator = onnxruntime.InferenceSession("{_FILE}")
+generator = onnxruntime.InferenceSession("{FILE}")
 (images,) = generator.run(None, inputs)"""
 
 
 def write(source: Source, folder: Path) -> None:
     """Writes `generator.onnx` of opset 17, `codes.npz`, `generator.json` and `README.md`."""
+    write_model(source, folder)
+    write_guide(source, folder, _HOW_TO)
+
+
+def write_model(source: Source, folder: Path) -> None:
+    """Writes `generator.onnx` of opset 17 alone."""
     import tf2onnx
 
     names = [f"{spec.name}:0" for spec in input_specs(source.trained)]
@@ -41,17 +47,16 @@ def write(source: Source, folder: Path) -> None:
     for node in model.graph.node:
         node.input[:] = [shorter.get(name, name) for name in node.input]
         node.output[:] = [shorter.get(name, name) for name in node.output]
-    (folder / _FILE).write_bytes(model.SerializeToString())
-    write_guide(source, folder, _HOW_TO)
+    (folder / FILE).write_bytes(model.SerializeToString())
 
 
 def draw(source: Source, folder: Path) -> dict[str, Drawn]:
     """Draws with onnxruntime."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(folder / _FILE, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(folder / FILE, providers=["CPUExecutionProvider"])
     (images,) = session.run([OUTPUT], source.checked)
-    return {_FILE: Drawn(images)}
+    return {FILE: Drawn(images)}
 
 
 @contextlib.contextmanager
