@@ -395,10 +395,12 @@ function settle() {
 
 async function drawNeighbors() {
   const chosen = state.chosen;
+  $("neighbors").setAttribute("aria-busy", "true"); // those of the picture before are still there
   const points = [...Array(8).keys()].map((number) => ({ near: chosen.place, number, angle: state.angle, ...changes(chosen) }));
   try {
     const pictures = await draw(points, "chosen");
     if (state.chosen !== chosen) return;
+    $("neighbors").setAttribute("aria-busy", "false");
     [...$("neighbors").children].forEach((button, index) => {
       button.firstChild.src = pictures[index].url;
       button.onclick = () => {
