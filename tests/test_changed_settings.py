@@ -404,14 +404,18 @@ FOLLOWED = {
     "--strategy": "--strategy one",
     "--width": "--width 16",
 }
-# Of `sle-gan search`, `sle-gan study` and `generate.py`, and files of weights: their own tests try them.
+# Of `sle-gan search`, `study`, `evaluate` and `generate.py`, and files of weights: their own tests try them.
 FOLLOWED_ELSEWHERE = {
     "--aspect",
     "--discriminator-weights",
+    "--frames",
     "--generator-weights",
     "--inception-weights",
     "--rounds",
+    "--run",
+    "--runtime",
     "--seeds",
+    "--space",
 }
 
 
