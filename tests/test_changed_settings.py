@@ -19,7 +19,7 @@ from sle_gan import cli
 from sle_gan.assembly.plan import plan_training
 from sle_gan.assembly.resolve import resolve
 from sle_gan.callbacks.checkpoint import Checkpoints
-from sle_gan.cli import compare, doctor, evaluate, frontier, generate, report, search, study, train_flags
+from sle_gan.cli import compare, doctor, evaluate, frontier, generate, play, report, search, study, train_flags
 from sle_gan.cli.train import main
 from sle_gan.cli.train_flags import parse
 from sle_gan.data.manifest import manifest
@@ -37,7 +37,7 @@ from sle_gan.settings.train import (
     fits_weights,
 )
 
-PROGRAMS = [compare, doctor, evaluate, frontier, generate, report, search, study, train_flags]
+PROGRAMS = [compare, doctor, evaluate, frontier, generate, play, report, search, study, train_flags]
 NETWORKS = {"model", "generator", "discriminator", "width", "mapping_layers", "seed", "feature_side", "genotype"}
 NETWORKS |= {"progan_variant", "growth", "discriminator_norm"}
 CHANNELS = {"channel_base", "channel_max"}

@@ -389,3 +389,10 @@ def test_rows_of_a_record_are_in_the_order_of_their_steps(tmp_path):
     run = write_run_files(tmp_path / "run", rows=[*losses(50, 100), scores(20), *losses(150)])
     assert [row["step"] for row in read_record(run).metrics] == [20, 50, 100, 150]
     assert json.loads(run.metrics_file.read_text().splitlines()[0])["step"] == 50
+
+
+def test_a_run_is_as_far_as_its_newest_checkpoint_where_no_row_was_written_since(full):
+    assert read_record(full).step == 1000
+    full.checkpoints.mkdir(exist_ok=True)
+    (full.checkpoints / "ckpt-1040.index").touch()
+    assert read_record(full).step == 1040

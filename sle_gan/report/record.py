@@ -66,9 +66,10 @@ class RunRecord(NamedTuple):
 
     @property
     def step(self) -> int:
-        """The last step that anything was written at."""
+        """The last step that anything was written at, a checkpoint included."""
         steps: list[int] = [rows[-1]["step"] for rows in (self.losses, self.scores, self.timings) if rows]
-        return max(steps + [step for step, _ in self.sheets[-1:]], default=0)
+        steps.append(self.run.latest_step() or 0)
+        return max(steps + [step for step, _ in self.sheets[-1:]])
 
     @property
     def metrics(self) -> list[Row]:
