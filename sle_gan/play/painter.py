@@ -18,7 +18,8 @@ from sle_gan.run import RunFolder
 class Painter:
     """The averaged generator of a run, at the one of its checkpoints that was last asked for.
 
-    Seeds, walks between seeds, and mixed styles give the pictures that `generate.py` draws, on the CPU to the last bit.
+    Seeds and walks between them give the pictures that `generate.py` draws, on the CPU to the last bit; what is moved
+    or mixed differs by 1 of 255 at most.
 
     Args:
         run: the `RunFolder`.
