@@ -57,6 +57,6 @@ def may_have_bfloat16_units(processor: Path = Path("/proc/cpuinfo"), gpus: Seque
     if any(gpu.exists() for gpu in gpus):
         return True
     try:
-        return bool(_BFLOAT16_UNITS.search(processor.read_text(encoding="ascii", errors="replace")))
+        return bool(_BFLOAT16_UNITS.search(processor.read_text(encoding="utf-8", errors="replace")))
     except OSError:  # another system than Linux
         return False

@@ -97,6 +97,7 @@ def test_consistency_moves_images_and_leaves_labels():
     assert not np.array_equal(seen[1][0], images)
 
 
+@pytest.mark.slow
 def test_a_conditional_run_trains_with_moved_features_consistency_and_a_teacher(teacher, flowers, tmp_path):
     methods = ["--adv-augment", "--consistency-weight", "1", "--teacher", str(teacher.path)]
     given = words(flowers, tmp_path, "student", "--model", "sngan", *methods, "--steps", "2")

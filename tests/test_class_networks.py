@@ -201,6 +201,7 @@ def test_a_run_of_classes_draws_and_exports_by_class(run, tmp_path):
     assert np.abs(pictures.astype(int) - drawn).max() <= 1
 
 
+@pytest.mark.slow
 def test_styles_of_a_class_are_truncated_mixed_and_walked(run, tmp_path):
     if run.settings().network.model != "stylegan2":
         assert generate(["samples", str(run.path), "--seeds", "0", "--truncation", "0.5"]) == 2

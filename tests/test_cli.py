@@ -186,7 +186,7 @@ def test_training_can_start_from_weights(photographs, tmp_path):
 def test_weights_of_another_network_are_refused(trained, photographs, tmp_path, capsys):
     words = ["--steps", "1", "--generator-weights", str(trained.discriminator_weights)]
     assert main(arguments(photographs, tmp_path, *words)) == 2
-    assert "does not hold weights of this generator" in capsys.readouterr().err
+    assert "holds weights of a discriminator; give --discriminator-weights" in capsys.readouterr().err
 
 
 def test_weights_that_are_not_finite_are_not_trained_and_nothing_of_it_is_saved(photographs, tmp_path, capsys):

@@ -45,7 +45,7 @@ VALUES = [None, True, -1, 0, 7, 2**31, 10**400, 1.5, 1e308, float("nan"), "", "x
 VALUES += [[], {}, [[]], {"a": 1}, [1, "x"]]
 
 FEW = settings(
-    max_examples=25,
+    max_examples=15,
     derandomize=True,
     database=None,
     deadline=datetime.timedelta(seconds=30),

@@ -79,6 +79,7 @@ def test_mixed_pictures_are_those_of_both_seeds_styles(written, tmp_path):
     assert np.abs(mixed[0] - mixed[3]).mean() > 1
 
 
+@pytest.mark.slow
 def test_the_side_that_mixing_begins_at_moves_from_one_seed_to_the_other(run, tmp_path):
     trained = TrainedGenerator(run, truncation=1.0)
     (coarse,), (fine,) = drawn(trained, [0]), drawn(trained, [5])

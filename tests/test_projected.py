@@ -177,7 +177,7 @@ def test_a_restored_training_makes_the_step_that_it_would_have_made(tmp_path):
             {"discriminator": "both", "channels": 4, "r1_gamma": 1, "r1_interval": 1, "freeze_d": 2, "init_from": "y"},
             marks=pytest.mark.slow,
         ),
-        {"discriminator": "projected-color", "channels": 4, "accumulate": 2},
+        pytest.param({"discriminator": "projected-color", "channels": 4, "accumulate": 2}, marks=pytest.mark.slow),
         {"discriminator": "projected", "channels": 1, "adv_augment": True, "accumulate": 2},
     ],
     ids=lambda given: given["discriminator"],

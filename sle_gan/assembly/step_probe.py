@@ -182,7 +182,7 @@ class _Steps:
 
 def _peak_resident_bytes() -> int:
     try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
         # Not that of `getrusage`, which a process begins with what the one that started it held.
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     except (OSError, StopIteration):  # another system than Linux
