@@ -6,11 +6,11 @@ import pytest
 
 from sle_gan.assembly.hours import with_steps
 from sle_gan.assembly.plan import plan_training
-from sle_gan.assembly.precision import PrecisionTrials, with_precision
+from sle_gan.assembly.precision import PrecisionTrials, choose_precision
 from sle_gan.assembly.probe import StepTimes
 from sle_gan.assembly.resolve import resolve
 from sle_gan.assembly.settled import with_settled
-from sle_gan.errors import TrainingError
+from sle_gan.errors import InputError, TrainingError
 from sle_gan.run import RunFolder, start_run
 from sle_gan.run_config import RunConfig
 from sle_gan.settings import CommandSettings
@@ -43,7 +43,9 @@ def timer(float32=0.38, bfloat16=0.2):
 
 def chosen(given, time_steps, command=COMMAND, is_possible=True):
     trials = PrecisionTrials(given, time_steps, is_possible=is_possible)
-    return plan(with_precision(given, command, plan, trials)).settings.devices.mixed_precision
+    settings = plan(given).settings
+    precision = choose_precision(settings, command, trials)
+    return settings.devices.mixed_precision if precision in (None, "float32") else precision
 
 
 @pytest.mark.parametrize(
@@ -98,8 +100,9 @@ def test_the_length_of_a_training_of_so_many_hours_is_that_of_the_faster_and_bot
     given = {name: value for name, value in GIVEN.items() if name != "steps"} | {"hours": 0.5, "width": 24}
     time_steps, asked = timer(0.4, 0.2)
     trials = PrecisionTrials(given, time_steps, is_possible=True)
-    known = with_precision(with_steps(given, plan, trials.fastest), CommandSettings(), plan, trials)
-    assert (known["mixed_precision"], known["steps"]) == ("bfloat16", 8400)
+    known = with_steps(given, plan, trials.fastest)
+    assert known["steps"] == 8400
+    assert choose_precision(plan(known).settings, COMMAND, trials) == "bfloat16"
     assert asked == [None, "bfloat16"]
     fixed = given | {"mixed_precision": "float32"}
     assert with_steps(fixed, plan, PrecisionTrials(fixed, time_steps, is_possible=True).fastest)["steps"] == 4200
@@ -147,3 +150,14 @@ def test_units_are_those_that_the_system_names(tmp_path, text, expected):
         file.write_text(text)
     assert may_have_bfloat16_units(file, ()) == expected
     assert may_have_bfloat16_units(file, (tmp_path,))
+
+
+def test_what_cannot_be_trained_is_told_before_steps_are_timed(photographs, tmp_path, monkeypatch):
+    time_steps, asked = timer()
+    monkeypatch.setattr("sle_gan.assembly.plan.ask_times", time_steps)
+    monkeypatch.setattr("sle_gan.assembly.precision.may_have_bfloat16_units", lambda: True)
+    given = {"data_folder": str(photographs), "output_folder": str(tmp_path), "resolution": 64, "steps": 600}
+    for more in ({"reconfigure": True, "reconfigure_warmup": 700}, {"init_from": str(tmp_path / "nowhere")}):
+        with pytest.raises(InputError):
+            plan_training(given | more, COMMAND)
+    assert asked == []

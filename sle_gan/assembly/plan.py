@@ -10,7 +10,7 @@ from sle_gan.assembly.advice import accepts_for
 from sle_gan.assembly.batch_size import check_batch_size, with_batch_size
 from sle_gan.assembly.hours import check_length, with_steps
 from sle_gan.assembly.other_runs import check_initial_run, resolve_other_runs
-from sle_gan.assembly.precision import PrecisionTrials, with_precision
+from sle_gan.assembly.precision import PrecisionTrials, choose_precision
 from sle_gan.assembly.probe import MemoryTrials, ask_times
 from sle_gan.assembly.resolve import cluster_of, resolve
 from sle_gan.assembly.settled import with_settled
@@ -125,7 +125,13 @@ def plan_training(given: Mapping[str, object], command: CommandSettings) -> Trai
         given = with_batch_size(given, command, plan_of, ask_memory)
     trials = PrecisionTrials(given, ask_times)
     given = with_steps(given, plan_of, trials.fastest)
-    plan = plan_of(with_precision(given, command, plan_of, trials))
+    plan = _checked(plan_of(given))  # what cannot be trained is told before steps are timed for its sake
+    precision = choose_precision(plan.settings, command, trials)
+    return plan if precision is None else _checked(plan_of({**given, "mixed_precision": precision}))
+
+
+def _checked(plan: TrainingPlan) -> TrainingPlan:
+    """Checks what a training begins with and its phases; a run that goes on keeps its own."""
     if not plan.is_written:
         return plan
     if plan.goes_on:

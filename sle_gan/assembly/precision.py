@@ -97,35 +97,28 @@ class PrecisionTrials:
             return None
 
 
-def with_precision(
-    given: Mapping[str, Any],
-    command: CommandSettings,
-    plan: Callable[[Mapping[str, Any]], Any],
-    trials: PrecisionTrials,
-) -> Mapping[str, Any]:
+def choose_precision(settings: TrainSettings, command: CommandSettings, trials: PrecisionTrials) -> str | None:
     """Decides what the networks of a new training compute in, and prints it where there was a choice.
 
     Args:
-        given: settings by name, with their length.
+        settings: of the training, with its length.
         command: what is meant of this command alone.
-        plan: function of settings by name -> what a training would do: its `settings`.
         trials: that were made, or will be.
 
     Returns:
-        The settings by name, with a precision.
+        `bfloat16` or `float32`; None where the settings stay as they are.
 
     Raises:
         InputError, TrainingError: see `PrecisionTrials.fastest`.
     """
-    settings = plan(given).settings
     if not trials.has_choice(settings) or settings.steps_given < FEWEST_STEPS:
-        return given
+        return None
     if command.dry_run:
         print(f"precision: a training would time some steps first; bfloat16 where it is {FASTER} times as fast")
-        return given
+        return None
     chosen, line = trials.choose(settings)
     print(f"precision: {line}", flush=True)
-    return {**given, "mixed_precision": chosen}
+    return chosen
 
 
 def _is_much_faster(plain: StepTimes, mixed: StepTimes) -> bool:
