@@ -11,6 +11,8 @@ import sle_gan  # noqa: F401  (sets TF_USE_LEGACY_KERAS before TensorFlow is imp
 
 import tensorflow as tf  # isort: skip
 
+pytest.register_assert_rewrite("processes")  # its assertions say what differs
+
 # Two devices for the tests of several replicas; what does not ask for the second stays on the first.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2

@@ -4,6 +4,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +21,15 @@ def final_state(run):
     reader = tf.train.load_checkpoint(path)
     arrays = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     return {name: value for name, value in arrays.items() if "save_counter" not in name}, run.metrics_file.read_bytes()
+
+
+def assert_same_end(run, expected_run):
+    """Asserts that two runs have the same metrics and variables, bit for bit; returns those of the first."""
+    (arrays, metrics), (expected, expected_metrics) = final_state(run), final_state(expected_run)
+    assert arrays.keys() == expected.keys()
+    assert [name for name, value in arrays.items() if not np.array_equal(value, expected[name])] == []
+    assert metrics == expected_metrics
+    return arrays, metrics
 
 
 def wait_for(condition, process, seconds=120):

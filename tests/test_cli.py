@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from processes import final_state, script, wait_for
+from processes import assert_same_end, script, wait_for
 
 from sle_gan import __version__
 from sle_gan.callbacks.checkpoint import Checkpoints
@@ -388,8 +388,4 @@ def test_a_run_that_was_killed_and_had_signals_ends_as_one_that_was_left_alone(
     # In processes of their own: operations are surely deterministic only where none ran before that was asked for.
     told = [subprocess.run(script(*words), stdout=subprocess.PIPE, check=True).stdout for words in (broken, alone)]
     assert f"resuming run from step {saved_at}".encode() in told[0]
-    arrays, metrics = final_state(run)
-    expected, expected_metrics = final_state(RunFolder(tmp_path / "alone" / "run"))
-    assert arrays.keys() == expected.keys()
-    assert [name for name, value in arrays.items() if not np.array_equal(value, expected[name])] == []
-    assert metrics == expected_metrics
+    assert_same_end(run, RunFolder(tmp_path / "alone" / "run"))

@@ -6,7 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 from PIL import Image
-from test_cli import final_state, script
+from processes import assert_same_end
+from test_cli import script
 
 from sle_gan.assembly.resolve import resolve
 from sle_gan.cli.generate import main as generate
@@ -168,8 +169,4 @@ def test_a_run_that_was_stopped_ends_bit_for_bit_as_one_that_was_left_alone(pict
     for name, steps in (("whole", "5"), ("broken", "3"), ("broken", "5")):
         run_words = words(pictures, tmp_path, name, *more.split(), "--steps", steps)
         subprocess.run(script(*run_words), stdout=subprocess.DEVNULL, check=True)
-    arrays, metrics = final_state(RunFolder(tmp_path / "broken"))
-    expected, expected_metrics = final_state(RunFolder(tmp_path / "whole"))
-    assert arrays.keys() == expected.keys()
-    assert [name for name, value in arrays.items() if not np.array_equal(value, expected[name])] == []
-    assert metrics == expected_metrics
+    assert_same_end(RunFolder(tmp_path / "broken"), RunFolder(tmp_path / "whole"))

@@ -12,9 +12,8 @@ import signal
 import subprocess
 import time
 
-import numpy as np
 import pytest
-from processes import final_state, script
+from processes import assert_same_end, script
 
 from sle_gan.run import RunFolder
 
@@ -95,11 +94,7 @@ def test_a_training_that_is_killed_again_and_again_ends_as_one_that_was_left_alo
         print(f"{training}: kill {number} of {kills}: {told}", flush=True)
     for words in (broken, alone):
         subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
-    arrays, metrics = final_state(run)
-    expected, expected_metrics = final_state(expected_run)
-    assert arrays.keys() == expected.keys()
-    assert [name for name, value in arrays.items() if not np.array_equal(value, expected[name])] == []
-    assert metrics == expected_metrics
+    arrays, metrics = assert_same_end(run, expected_run)
     for weights in ("generator_weights", "discriminator_weights"):
         assert getattr(run, weights).exists()
     left = [path for path in run.path.rglob("*") if "temp" in path.name or path.name.startswith(".new-")]
