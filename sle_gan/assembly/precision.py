@@ -10,7 +10,8 @@ from typing import Any
 from sle_gan.assembly.probe import StepTimes
 from sle_gan.errors import TrainingError
 from sle_gan.settings import CommandSettings, NetworkSettings, TrainSettings
-from sle_gan.settings.devices import AUTO, FLOAT32
+from sle_gan.settings.devices import FLOAT32
+from sle_gan.settings.optimization import AUTO
 from sle_gan.systems import may_have_bfloat16_units
 
 BFLOAT16 = "bfloat16"

@@ -111,7 +111,7 @@ class Answers:
             InputError: if something of it cannot be.
             StaleError: if a newer request of the lane has come.
         """
-        how, points = self._asked(given)
+        how, points = self._read_points(given)
         urgency = given.get("urgency", "wall")
         if urgency not in tuple(URGENCIES):
             raise InputError(f"urgency must be {', '.join(URGENCIES)}")
@@ -122,7 +122,7 @@ class Answers:
                 raise InputError("lane must be a word of 64 letters at most")
             lane = name, whole("turn", given.get("turn"), 0, _LARGEST_COUNT)
         drawn = self._thread.draw(how, points, URGENCIES[urgency], lane)
-        return {"pictures": [self._told(how, *one) for one in zip(points, drawn, strict=True)]}
+        return {"pictures": [self._drawn_for_page(how, *one) for one in zip(points, drawn, strict=True)]}
 
     def copies(self, given: dict[str, Any]) -> dict[str, Any]:
         """Finds the nearest training images of points.
@@ -137,7 +137,7 @@ class Answers:
         Raises:
             SleGanError: if something of it cannot be, or the training images are not there.
         """
-        how, points = self._asked(given)
+        how, points = self._read_points(given)
         drawn = self._thread.draw(how, points)
         found = self._images.nearest([one.pixels for one in drawn])
         return {"copies": [nearest._asdict() for nearest in found]}
@@ -163,7 +163,7 @@ class Answers:
         Raises:
             SleGanError: if something of it cannot be, or another film is made.
         """
-        how, pins = self._asked(given, "pins", MOST_PINS)
+        how, pins = self._read_points(given, "pins", MOST_PINS)
         if len(pins) < 2 or any(isinstance(pin.place, Between) for pin in pins):
             raise InputError("pins must be two at least, and none of them between others")
         name = given.get("format")
@@ -205,10 +205,12 @@ class Answers:
     def _steps(self) -> list[int]:
         return sorted(checkpoints_in(self._run.best) | checkpoints_in(self._run.checkpoints))
 
-    def _asked(self, given: dict[str, Any], name: str = "points", most: int = MOST_POINTS) -> tuple[How, list[Point]]:
+    def _read_points(
+        self, given: dict[str, Any], name: str = "points", most: int = MOST_POINTS
+    ) -> tuple[How, list[Point]]:
         return self._reader.how(given, self._steps()), self._reader.points(given.get(name), name, most)
 
-    def _told(self, how: How, point: Point, drawn: Drawn) -> dict[str, str]:
+    def _drawn_for_page(self, how: How, point: Point, drawn: Drawn) -> dict[str, str]:
         png = picture_bytes(drawn.pixels, ".png", self._words(how, point, drawn))
         told = {"png": base64.b64encode(png).decode()}
         if not isinstance(point.place, Near | Between):

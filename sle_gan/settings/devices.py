@@ -5,8 +5,9 @@ from typing import ClassVar
 
 from sle_gan.settings.field import Flag, SettingsGroup, setting
 from sle_gan.settings.kinds import POSITIVE, choice
+from sle_gan.settings.optimization import AUTO
 
-AUTO, FLOAT32 = "auto", "float32"
+FLOAT32 = "float32"
 
 
 @dataclass(frozen=True, kw_only=True)
